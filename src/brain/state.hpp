@@ -1,0 +1,101 @@
+// All that the brain knows. Ordered containers only, so that iteration is the same everywhere.
+//
+// save()/load() write exactly what visit() names; derived indices are rebuilt.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/event.hpp"
+#include "core/job.hpp"
+#include "core/vm.hpp"
+
+namespace virga {
+
+/// A pool that the cloud refused lately is not asked again before `until`.
+struct PoolBackoff {
+  Time until;
+  Refusal refusal = Refusal::fault;
+  std::string message;
+  std::uint32_t refusals_in_a_row = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("until", s.until);
+    v("refusal", s.refusal);
+    v("message", s.message);
+    v("refusals_in_a_row", s.refusals_in_a_row);
+  }
+};
+
+/// A reservation that the cloud has not answered yet.
+struct Gang {
+  GangId id;
+  std::string pool;
+  JobId job;              ///< the job it is for; zero for a warm pool
+  std::vector<VmId> vms;  ///< in the order of the command
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("id", s.id);
+    v("pool", s.pool);
+    v("job", s.job);
+    v("vms", s.vms);
+  }
+};
+
+/// A drain that outlives the VM: the next VM of that name is drained too, until an operator resumes the node.
+struct NodeMark {
+  bool drained = false;
+  std::string reason;
+  Actor by;
+  Time at;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("drained", s.drained);
+    v("reason", s.reason);
+    v("by", s.by);
+    v("at", s.at);
+  }
+};
+
+struct State {
+  Config config;
+  Time now;  ///< of the last event
+  Seq seq;   ///< of the last event
+  bool shutting_down = false;
+  JobId last_job;
+  VmId last_vm;
+  GangId last_gang;
+  std::map<JobId, Job> jobs;  ///< waiting, living, and those ended less than min_job_age ago
+  std::map<VmId, Vm> vms;
+  std::map<GangId, Gang> gangs;
+  std::map<std::string, PoolBackoff> backoffs;  ///< by pool
+  std::map<std::string, NodeMark> node_marks;   ///< by node name
+  std::map<std::string, JobId> idempotency;     ///< "uid/key" of the jobs above
+  std::uint64_t jobs_archived = 0;              ///< ended jobs that left `jobs`
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("config", s.config);
+    v("now", s.now);
+    v("seq", s.seq);
+    v("shutting_down", s.shutting_down);
+    v("last_job", s.last_job);
+    v("last_vm", s.last_vm);
+    v("last_gang", s.last_gang);
+    v("jobs", s.jobs);
+    v("vms", s.vms);
+    v("gangs", s.gangs);
+    v("backoffs", s.backoffs);
+    v("node_marks", s.node_marks);
+    v("idempotency", s.idempotency);
+    v("jobs_archived", s.jobs_archived);
+  }
+};
+
+}  // namespace virga

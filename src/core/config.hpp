@@ -1,0 +1,119 @@
+// The supercomputer as its platform engineer describes it (virga.toml, parsed by wire/config_toml.hpp).
+//
+// A pool is one SKU in one placement group of one cloud; a partition is what users see of one or more pools.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/job.hpp"
+
+namespace virga {
+
+/// What the brain needs to know of a VM size. Prices are list prices per hour.
+struct Sku {
+  std::string name;
+  Resources resources;
+  std::string gpu_model;
+  Money price_per_hour;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("name", s.name);
+    v("resources", s.resources);
+    v("gpu_model", s.gpu_model);
+    v("price_per_hour", s.price_per_hour);
+  }
+};
+
+/// How the host cloud connects the virtual nodes of a pool.
+enum class HostNetwork : std::uint8_t {
+  fabric,  ///< own network namespace, 10.x addresses, no way out
+  host,    ///< this machine's network, 127.x addresses
+};
+template <>
+struct EnumNames<HostNetwork> {
+  static constexpr std::string_view names[] = {"fabric", "host"};
+};
+
+struct Pool {
+  std::string name;
+  std::string cloud = "host";
+  Sku sku;
+  std::uint32_t max_nodes = 8;
+  std::uint32_t warm_nodes = 0;               ///< kept ready without a job
+  Duration idle_time = Duration::minutes(5);  ///< an idle node is released after this
+  Duration boot_timeout = Duration::seconds(60);
+  HostNetwork network = HostNetwork::fabric;
+  std::uint32_t limit_cpus = 0;          ///< what a node may really use of this machine; 0: all of it
+  std::uint64_t limit_memory_bytes = 0;  ///< the same for memory
+  std::string node_prefix;               ///< node names are prefix + 1 … max_nodes
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("name", s.name);
+    v("cloud", s.cloud);
+    v("sku", s.sku);
+    v("max_nodes", s.max_nodes);
+    v("warm_nodes", s.warm_nodes);
+    v("idle_time", s.idle_time);
+    v("boot_timeout", s.boot_timeout);
+    v("network", s.network);
+    v("limit_cpus", s.limit_cpus);
+    v("limit_memory_bytes", s.limit_memory_bytes);
+    v("node_prefix", s.node_prefix);
+  }
+};
+
+struct Partition {
+  std::string name;
+  std::vector<std::string> pools;  ///< in order of preference
+  Duration max_time = Duration::infinite();
+  Duration default_time = Duration::infinite();
+  bool is_default = false;
+  bool up = true;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("name", s.name);
+    v("pools", s.pools);
+    v("max_time", s.max_time);
+    v("default_time", s.default_time);
+    v("is_default", s.is_default);
+    v("up", s.up);
+  }
+};
+
+struct Config {
+  std::string cluster_name = "virga";
+  std::vector<Pool> pools;
+  std::vector<Partition> partitions;
+  Duration kill_wait = Duration::seconds(30);   ///< between SIGTERM and SIGKILL
+  Duration min_job_age = Duration::minutes(5);  ///< an ended job stays in squeue and scontrol this long
+  Duration requeue_delay = Duration::seconds(2);
+  std::uint32_t max_requeues = 16;   ///< then the job is held
+  std::uint32_t max_jobs = 200'000;  ///< in the queue at a time
+  bool open_queue = true;            ///< users see each other's jobs
+  std::string operator_group = "virga-operators";
+  std::string listen;      ///< optional TCP address:port of the API
+  std::string token_file;  ///< tokens of that TCP listener, one `token user` a line
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("cluster_name", s.cluster_name);
+    v("pools", s.pools);
+    v("partitions", s.partitions);
+    v("kill_wait", s.kill_wait);
+    v("min_job_age", s.min_job_age);
+    v("requeue_delay", s.requeue_delay);
+    v("max_requeues", s.max_requeues);
+    v("max_jobs", s.max_jobs);
+    v("open_queue", s.open_queue);
+    v("operator_group", s.operator_group);
+    v("listen", s.listen);
+    v("token_file", s.token_file);
+  }
+};
+
+}  // namespace virga

@@ -1,0 +1,281 @@
+// Events: every fact that reaches the brain. They are what the journal keeps, in order, for ever.
+//
+//   Event e{.at = now, .body = VmReady{vm, "10.1.0.1"}};
+//   brain.apply(seq, e);
+//
+// The place of a type in EventBody is its tag in the journal, and a struct's visit() its layout: append new types at
+// the end; when a layout changes, raise k_schema_version and teach the journal to read the old one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/config.hpp"
+#include "core/job.hpp"
+
+namespace virga {
+
+inline constexpr std::uint32_t k_schema_version = 1;
+
+/// Correlates an outside request with its Reply command; 0 where nobody waits. Not stable across restarts.
+using RequestId = std::uint64_t;
+
+struct ConfigChanged {
+  static constexpr std::string_view k_name = "config_changed";
+  Config config;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("config", s.config);
+  }
+};
+
+struct JobSubmitted {
+  static constexpr std::string_view k_name = "job_submitted";
+  Actor actor;
+  JobSpec spec;
+  std::string idempotency_key;  ///< a second submission with the same key and user answers the first one's id
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("spec", s.spec);
+    v("idempotency_key", s.idempotency_key);
+  }
+};
+
+enum class JobAction : std::uint8_t { cancel, hold, release, requeue, signal };
+template <>
+struct EnumNames<JobAction> {
+  static constexpr std::string_view names[] = {"cancel", "hold", "release", "requeue", "signal"};
+};
+
+struct JobActed {
+  static constexpr std::string_view k_name = "job_acted";
+  Actor actor;
+  JobId job;
+  JobAction action = JobAction::cancel;
+  std::uint32_t signal = 0;       ///< with `signal`
+  bool batch_shell_only = false;  ///< with `signal`
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("job", s.job);
+    v("action", s.action);
+    v("signal", s.signal);
+    v("batch_shell_only", s.batch_shell_only);
+  }
+};
+
+struct NodeUpdated {
+  static constexpr std::string_view k_name = "node_updated";
+  Actor actor;
+  std::string node;
+  bool drained = false;
+  std::string reason;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("node", s.node);
+    v("drained", s.drained);
+    v("reason", s.reason);
+  }
+};
+
+struct StepStarted {
+  static constexpr std::string_view k_name = "step_started";
+  Actor actor;
+  JobId job;
+  std::string name;
+  std::uint32_t nodes = 0;
+  std::uint32_t tasks = 0;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("job", s.job);
+    v("name", s.name);
+    v("nodes", s.nodes);
+    v("tasks", s.tasks);
+  }
+};
+
+struct StepEnded {
+  static constexpr std::string_view k_name = "step_ended";
+  Actor actor;
+  JobId job;
+  std::uint32_t step = 0;
+  ExitStatus exit;
+  Usage usage;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("job", s.job);
+    v("step", s.step);
+    v("exit", s.exit);
+    v("usage", s.usage);
+  }
+};
+
+struct CheckpointDone {
+  static constexpr std::string_view k_name = "checkpoint_done";
+  Actor actor;
+  JobId job;
+  std::uint64_t step = 0;
+  std::uint64_t bytes = 0;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("job", s.job);
+    v("step", s.step);
+    v("bytes", s.bytes);
+  }
+};
+
+/// `virga down`: no new reservations; every VM is released once its jobs are gone.
+struct ShutdownRequested {
+  static constexpr std::string_view k_name = "shutdown_requested";
+  Actor actor;
+  bool cancel_jobs = false;  ///< false: refused while jobs hold nodes
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("cancel_jobs", s.cancel_jobs);
+  }
+};
+
+/// A controller took over this journal; ends a shutdown that was asked for earlier.
+struct ControllerStarted {
+  static constexpr std::string_view k_name = "controller_started";
+  template <class Self, class V>
+  static void visit(Self&, V&&) {}
+};
+
+struct GangGranted {
+  static constexpr std::string_view k_name = "gang_granted";
+  GangId gang;
+  std::vector<std::string> addresses;  ///< in the order of the command's VMs
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("gang", s.gang);
+    v("addresses", s.addresses);
+  }
+};
+
+/// Why a cloud says no: each has its own reaction, so they are never mixed.
+enum class Refusal : std::uint8_t { capacity, quota, throttled, fault };
+template <>
+struct EnumNames<Refusal> {
+  static constexpr std::string_view names[] = {"capacity", "quota", "throttled", "fault"};
+};
+
+struct GangRefused {
+  static constexpr std::string_view k_name = "gang_refused";
+  GangId gang;
+  Refusal refusal = Refusal::fault;
+  std::string message;
+  Duration retry_after;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("gang", s.gang);
+    v("refusal", s.refusal);
+    v("message", s.message);
+    v("retry_after", s.retry_after);
+  }
+};
+
+/// The engine's agent answers from the node.
+struct VmReady {
+  static constexpr std::string_view k_name = "vm_ready";
+  VmId vm;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vm", s.vm);
+  }
+};
+
+/// The VM is dead or unusable: it did not boot, or was lost.
+struct VmFailed {
+  static constexpr std::string_view k_name = "vm_failed";
+  VmId vm;
+  std::string message;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vm", s.vm);
+    v("message", s.message);
+  }
+};
+
+/// Nothing of the VM is left, and nothing of it is billed.
+struct VmReleased {
+  static constexpr std::string_view k_name = "vm_released";
+  VmId vm;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vm", s.vm);
+  }
+};
+
+struct JobStarted {
+  static constexpr std::string_view k_name = "job_started";
+  JobId job;
+  std::uint32_t incarnation = 0;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("incarnation", s.incarnation);
+  }
+};
+
+/// The job never ran: nothing of it was executed (output file not writable, interpreter missing, user unknown …).
+struct JobLaunchFailed {
+  static constexpr std::string_view k_name = "job_launch_failed";
+  JobId job;
+  std::uint32_t incarnation = 0;
+  std::string message;
+  bool job_at_fault = true;  ///< false: the nodes are, and the job is worth another try
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("incarnation", s.incarnation);
+    v("message", s.message);
+    v("job_at_fault", s.job_at_fault);
+  }
+};
+
+/// The job's script ended and no process of the job is left on any of its living nodes.
+struct JobEnded {
+  static constexpr std::string_view k_name = "job_ended";
+  JobId job;
+  std::uint32_t incarnation = 0;
+  ExitStatus exit;
+  Usage usage;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("incarnation", s.incarnation);
+    v("exit", s.exit);
+    v("usage", s.usage);
+  }
+};
+
+/// A deadline that the brain named has come.
+struct TimerFired {
+  static constexpr std::string_view k_name = "timer_fired";
+  template <class Self, class V>
+  static void visit(Self&, V&&) {}
+};
+
+using EventBody = std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded,
+                               CheckpointDone, ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady,
+                               VmFailed, VmReleased, JobStarted, JobLaunchFailed, JobEnded, TimerFired>;
+
+struct Event {
+  Time at;
+  EventBody body;
+};
+
+inline std::string_view name_of(const EventBody& body) {
+  return std::visit([](const auto& b) { return std::decay_t<decltype(b)>::k_name; }, body);
+}
+
+}  // namespace virga

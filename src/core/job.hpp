@@ -1,0 +1,339 @@
+// A job: what a user asked for (JobSpec) and what became of it (Job).
+//
+// Shapes follow Slurm: a job is a gang of `nodes` nodes; inside it steps start tasks. Memory is in bytes, times are
+// base/time.hpp's. A job that is requeued keeps its id and gets a higher `incarnation`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/enum_names.hpp"
+#include "base/ids.hpp"
+#include "base/money.hpp"
+#include "base/time.hpp"
+
+namespace virga {
+
+/// Who asks. `uid` comes from the socket's peer credentials or the token, never from the request's text.
+struct Actor {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::string user;
+  bool is_operator = false;  ///< sees and changes everybody's jobs and nodes
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("uid", s.uid);
+    v("gid", s.gid);
+    v("user", s.user);
+    v("is_operator", s.is_operator);
+  }
+};
+
+/// What one node gives to a job, or has in all.
+struct Resources {
+  std::uint32_t cpus = 0;
+  std::uint32_t gpus = 0;
+  std::uint64_t memory_bytes = 0;
+
+  bool fits_in(const Resources& room) const {
+    return cpus <= room.cpus && gpus <= room.gpus && memory_bytes <= room.memory_bytes;
+  }
+  friend bool operator==(const Resources&, const Resources&) = default;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("cpus", s.cpus);
+    v("gpus", s.gpus);
+    v("memory_bytes", s.memory_bytes);
+  }
+};
+
+enum class JobKind : std::uint8_t {
+  batch,       ///< a script runs on the first node
+  allocation,  ///< nodes are held for a client (srun outside a job) as long as that client lives
+};
+template <>
+struct EnumNames<JobKind> {
+  static constexpr std::string_view names[] = {"batch", "allocation"};
+};
+
+enum class JobState : std::uint8_t {
+  pending,      ///< in the queue
+  configuring,  ///< bound to nodes, some of which still boot, or its script is being started
+  running,
+  completing,  ///< ended or being ended; its processes are not gone yet
+  completed,   ///< exit code 0
+  failed,
+  timeout,
+  cancelled,
+  node_fail,
+};
+template <>
+struct EnumNames<JobState> {
+  static constexpr std::string_view names[] = {"PENDING", "CONFIGURING", "RUNNING",   "COMPLETING", "COMPLETED",
+                                               "FAILED",  "TIMEOUT",     "CANCELLED", "NODE_FAIL"};
+};
+constexpr bool is_final(JobState s) { return s >= JobState::completed; }
+constexpr bool holds_nodes(JobState s) { return s >= JobState::configuring && s <= JobState::completing; }
+
+/// Why a job waits, or why it ended as it did. wire/slurm_reasons.hpp maps each to Slurm's word.
+enum class Reason : std::uint8_t {
+  none,
+  priority,       ///< earlier jobs of the same pools are served first
+  resources,      ///< enough nodes exist, but other jobs use them
+  reserving,      ///< the missing VMs are being asked for
+  booting,        ///< the gang exists; nodes boot
+  held_user,      ///< held by its owner
+  held_admin,     ///< held by an operator, or after too many failures
+  capacity,       ///< the cloud has none now; retried at a known time
+  quota,          ///< the cloud's or the tenant's quota is used up
+  throttled,      ///< the cloud asked us to wait
+  cloud_fault,    ///< the cloud failed in another way
+  drained_nodes,  ///< so many nodes are drained that the gang cannot be had
+  partition_down,
+  shutting_down,  ///< `virga down` was asked for
+  requeued,       ///< waits a moment after a requeue
+  launch_failed,  ///< the job could not be started; `detail` says why
+  node_failure,
+  time_limit,
+  cancelled,
+  non_zero_exit,
+  config_refuses,  ///< the configuration changed, and no pool can ever hold this job now
+};
+template <>
+struct EnumNames<Reason> {
+  static constexpr std::string_view names[] = {
+      "none",     "priority",      "resources",    "reserving",   "booting",       "held_user",      "held_admin",
+      "capacity", "quota",         "throttled",    "cloud_fault", "drained_nodes", "partition_down", "shutting_down",
+      "requeued", "launch_failed", "node_failure", "time_limit",  "cancelled",     "non_zero_exit",  "config_refuses"};
+};
+
+/// How a process ended: an exit code, or the signal that killed it.
+struct ExitStatus {
+  std::uint32_t code = 0;
+  std::uint32_t signal = 0;
+
+  bool ok() const { return code == 0 && signal == 0; }
+  friend bool operator==(const ExitStatus&, const ExitStatus&) = default;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("code", s.code);
+    v("signal", s.signal);
+  }
+};
+
+/// What a job's or step's processes used, as the kernel counts it for those that were waited for.
+struct Usage {
+  Duration user_cpu;
+  Duration system_cpu;
+  std::uint64_t max_rss_bytes = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("user_cpu", s.user_cpu);
+    v("system_cpu", s.system_cpu);
+    v("max_rss_bytes", s.max_rss_bytes);
+  }
+};
+
+/// `--signal=[B:]SIG[@seconds]`
+struct WarningSignal {
+  std::uint32_t signal = 0;  ///< 0: none asked for
+  Duration before_end = Duration::seconds(60);
+  bool batch_shell_only = false;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("signal", s.signal);
+    v("before_end", s.before_end);
+    v("batch_shell_only", s.batch_shell_only);
+  }
+};
+
+/// What sbatch or srun asked for, defaults filled in. Output patterns keep their `%` letters.
+struct JobSpec {
+  JobKind kind = JobKind::batch;
+  std::string name;
+  std::string partition;  ///< empty: the default partition
+  std::string account;
+  std::string comment;
+  std::string work_dir;  ///< absolute
+  std::string command;   ///< the script's path as the user gave it, for display only
+  std::string std_in;    ///< empty: /dev/null
+  std::string std_out;   ///< empty: slurm-%j.out
+  std::string std_err;   ///< empty: the same file as std_out
+  bool append_output = false;
+  std::uint32_t nodes = 1;
+  std::uint32_t tasks = 1;           ///< over all nodes
+  std::uint32_t tasks_per_node = 0;  ///< 0: tasks are dealt evenly, rounded up
+  std::uint32_t cpus_per_task = 1;
+  Resources per_node;      ///< what the job takes of each of its nodes
+  bool exclusive = false;  ///< nobody else on its nodes
+  Duration time_limit = Duration::infinite();
+  WarningSignal warning;
+  bool requeue = true;
+  bool held = false;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("kind", s.kind);
+    v("name", s.name);
+    v("partition", s.partition);
+    v("account", s.account);
+    v("comment", s.comment);
+    v("work_dir", s.work_dir);
+    v("command", s.command);
+    v("std_in", s.std_in);
+    v("std_out", s.std_out);
+    v("std_err", s.std_err);
+    v("append_output", s.append_output);
+    v("nodes", s.nodes);
+    v("tasks", s.tasks);
+    v("tasks_per_node", s.tasks_per_node);
+    v("cpus_per_task", s.cpus_per_task);
+    v("per_node", s.per_node);
+    v("exclusive", s.exclusive);
+    v("time_limit", s.time_limit);
+    v("warning", s.warning);
+    v("requeue", s.requeue);
+    v("held", s.held);
+  }
+};
+
+/// The bulky part of a submission: kept by the journal, never in the brain.
+struct LaunchPayload {
+  std::string script;                    ///< the whole text, first line `#!…`; empty for an allocation
+  std::vector<std::string> arguments;    ///< after the script's name
+  std::vector<std::string> environment;  ///< NAME=value
+  std::uint32_t umask = 022;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("script", s.script);
+    v("arguments", s.arguments);
+    v("environment", s.environment);
+    v("umask", s.umask);
+  }
+};
+
+/// One of a job's nodes, in rank order. `gpus` are the indices on that node that belong to the job.
+struct JobNode {
+  VmId vm;
+  std::string name;
+  std::vector<std::uint32_t> gpus;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vm", s.vm);
+    v("name", s.name);
+    v("gpus", s.gpus);
+  }
+};
+
+/// One `srun` inside a job.
+struct Step {
+  std::uint32_t id = 0;
+  std::string name;
+  std::uint32_t nodes = 0;
+  std::uint32_t tasks = 0;
+  JobState state = JobState::running;
+  Time started;
+  Time ended;
+  ExitStatus exit;
+  Usage usage;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("id", s.id);
+    v("name", s.name);
+    v("nodes", s.nodes);
+    v("tasks", s.tasks);
+    v("state", s.state);
+    v("started", s.started);
+    v("ended", s.ended);
+    v("exit", s.exit);
+    v("usage", s.usage);
+  }
+};
+
+/// The last complete checkpoint, as the job told with `virga checkpoint done`.
+struct Checkpoint {
+  Time at;
+  std::uint64_t step = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t count = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("at", s.at);
+    v("step", s.step);
+    v("bytes", s.bytes);
+    v("count", s.count);
+  }
+};
+
+struct Job {
+  JobId id;
+  JobSpec spec;
+  Actor owner;
+  Seq submitted_at_seq;  ///< where the journal keeps the LaunchPayload
+  JobState state = JobState::pending;
+  Reason reason = Reason::none;
+  std::string detail;             ///< one line that makes `reason` concrete for this job
+  std::uint32_t incarnation = 0;  ///< how often it was requeued: SLURM_RESTART_COUNT
+  Time submitted;
+  Time eligible;  ///< not before this time
+  Time started;   ///< of this incarnation
+  Time ended;
+  Time end_limit = Time::never();         ///< started + time limit
+  bool warned = false;                    ///< the warning signal was sent
+  bool launched = false;                  ///< the engine was told to start this incarnation
+  JobState ending = JobState::completed;  ///< while completing: the final state it goes to
+  bool requeue_after_end = false;         ///< while completing: back to the queue instead
+  Time kill_at = Time::never();           ///< while completing: when SIGKILL follows SIGTERM
+  std::vector<JobNode> nodes;             ///< while it holds nodes; kept afterwards as a record
+  GangId gang;                            ///< reserved for this job and not all granted yet
+  ExitStatus exit;
+  Usage usage;
+  std::vector<Step> steps;  ///< running ones, and the newest ended ones
+  std::uint32_t steps_started = 0;
+  Checkpoint checkpoint;
+  Money cost;  ///< list price of the node time it used so far
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("id", s.id);
+    v("spec", s.spec);
+    v("owner", s.owner);
+    v("submitted_at_seq", s.submitted_at_seq);
+    v("state", s.state);
+    v("reason", s.reason);
+    v("detail", s.detail);
+    v("incarnation", s.incarnation);
+    v("submitted", s.submitted);
+    v("eligible", s.eligible);
+    v("started", s.started);
+    v("ended", s.ended);
+    v("end_limit", s.end_limit);
+    v("warned", s.warned);
+    v("launched", s.launched);
+    v("ending", s.ending);
+    v("requeue_after_end", s.requeue_after_end);
+    v("kill_at", s.kill_at);
+    v("nodes", s.nodes);
+    v("gang", s.gang);
+    v("exit", s.exit);
+    v("usage", s.usage);
+    v("steps", s.steps);
+    v("steps_started", s.steps_started);
+    v("checkpoint", s.checkpoint);
+    v("cost", s.cost);
+  }
+};
+
+}  // namespace virga

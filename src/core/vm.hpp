@@ -1,0 +1,98 @@
+// A virtual machine, which users see as a node, from the moment the brain wants it until the cloud stops billing it.
+//
+//   requested → booting → ready → releasing → (gone: a VmRecord in the accounts)
+//                  └────────┴──────▶ a VM that fails is released like any other
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/enum_names.hpp"
+#include "core/job.hpp"
+
+namespace virga {
+
+enum class VmState : std::uint8_t {
+  requested,  ///< the cloud was asked; nothing is billed yet as far as we know
+  booting,    ///< the cloud granted it
+  ready,      ///< the engine's agent on it answers
+  releasing,  ///< the cloud was told to take it back
+};
+template <>
+struct EnumNames<VmState> {
+  static constexpr std::string_view names[] = {"requested", "booting", "ready", "releasing"};
+};
+
+struct Vm {
+  VmId id;
+  std::string name;  ///< the node's name: what SLURM_JOB_NODELIST and sinfo show
+  std::string pool;
+  std::string address;  ///< IP address, known once granted
+  VmState state = VmState::requested;
+  GangId gang;  ///< the reservation it came with
+  Resources total;
+  Resources used;
+  std::vector<std::uint32_t> gpus_used;  ///< indices, ascending
+  std::vector<JobId> jobs;               ///< ascending
+  bool exclusive = false;                ///< its one job wants nobody else
+  bool drained = false;                  ///< takes no new job
+  std::string drain_reason;
+  std::string release_reason;
+  Time requested;
+  Time granted;  ///< billing starts
+  Time ready;
+  Time idle_since;  ///< set while ready and without a job
+  Time boot_deadline = Time::never();
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("id", s.id);
+    v("name", s.name);
+    v("pool", s.pool);
+    v("address", s.address);
+    v("state", s.state);
+    v("gang", s.gang);
+    v("total", s.total);
+    v("used", s.used);
+    v("gpus_used", s.gpus_used);
+    v("jobs", s.jobs);
+    v("exclusive", s.exclusive);
+    v("drained", s.drained);
+    v("drain_reason", s.drain_reason);
+    v("release_reason", s.release_reason);
+    v("requested", s.requested);
+    v("granted", s.granted);
+    v("ready", s.ready);
+    v("idle_since", s.idle_since);
+    v("boot_deadline", s.boot_deadline);
+  }
+};
+
+/// What the accounts keep of a VM that is gone.
+struct VmRecord {
+  VmId id;
+  std::string name;
+  std::string pool;
+  std::string sku;
+  Time granted;
+  Time ready;
+  Time released;
+  Money cost;
+  std::string reason;  ///< why it was released
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("id", s.id);
+    v("name", s.name);
+    v("pool", s.pool);
+    v("sku", s.sku);
+    v("granted", s.granted);
+    v("ready", s.ready);
+    v("released", s.released);
+    v("cost", s.cost);
+    v("reason", s.reason);
+  }
+};
+
+}  // namespace virga

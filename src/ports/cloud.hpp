@@ -1,0 +1,45 @@
+// Cloud: who lends machines. Adapters: clouds/host (virtual nodes on this machine).
+//
+//   cloud.reserve(command, user_data);   // → GangGranted or GangRefused, later VmFailed for a VM that dies
+//   cloud.release(vm);                   // → VmReleased
+//
+// Contract (ports/contract/cloud_contract.hpp checks every adapter against it):
+//  * reserve() is all or nothing: after GangRefused nothing of the gang is left and nothing of it is billed.
+//  * Giving the same gang or the same release again has no effect but the answer, also after a crash in between.
+//  * GangGranted means that the VMs exist and boot: each runs its user data as its administrator, once.
+//  * A VM that dies without being released is told with VmFailed within a second, once.
+//  * release() of an unknown VM answers VmReleased.
+//  * list() tells what is really there, including what this controller has forgotten.
+//  * Calls return at once; the answers come through the EventSink, from any thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/command.hpp"
+
+namespace virga {
+
+struct ListedVm {
+  VmId vm;
+  std::string pool;
+  std::string address;
+};
+
+class Cloud {
+ public:
+  virtual ~Cloud() = default;
+
+  /// `user_data(vm)` is the node's bootstrap, from the engine: a shell script that starts with "#!", as cloud-init
+  /// takes it. It must stay in the foreground: when it ends, the VM ends.
+  virtual void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) = 0;
+  virtual void release(VmId vm) = 0;
+  /// Blocks; called at start and when control reconciles, before any command of that run.
+  virtual Result<std::vector<ListedVm>> list() = 0;
+  /// Watch a VM of an earlier run again, so that its death is told. Called for each listed VM that is kept.
+  virtual void adopt(VmId vm) = 0;
+};
+
+}  // namespace virga

@@ -1,0 +1,45 @@
+// Engine: who runs processes on machines. Adapters: engines/local.
+//
+//   script = engine.user_data(vm);   // handed to the cloud
+//   engine.attach(vm);               // → VmReady once the agent on it answers
+//   engine.start(command, payload);  // → JobStarted or JobLaunchFailed; later JobEnded
+//
+// Contract (ports/contract/engine_contract.hpp checks every adapter against it):
+//  * start() of an incarnation that already runs or has ended starts nothing: it answers as the first time
+//    (JobStarted, then JobEnded if it has ended). So a command may be given again after a crash.
+//  * JobEnded comes after the last process of the job on every living node is gone, exactly once per start().
+//  * end() of a job that does not run answers JobEnded at once.
+//  * The job's processes do not depend on this process: they go on when it dies.
+//  * Calls return at once; the answers come through the EventSink, from any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/command.hpp"
+
+namespace virga {
+
+/// A job incarnation that an agent knows, running or ended.
+struct KnownJob {
+  JobId job;
+  std::uint32_t incarnation = 0;
+  VmId vm;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual std::string user_data(const WantedVm& vm) = 0;
+  virtual void attach(VmId vm) = 0;
+  virtual void detach(VmId vm) = 0;
+
+  virtual void start(const StartJob& command, LaunchPayload payload) = 0;
+  virtual void signal(const SignalJob& command) = 0;
+  virtual void end(const EndJob& command) = 0;
+  virtual void forget(const ForgetJob& command) = 0;
+};
+
+}  // namespace virga
