@@ -1,0 +1,323 @@
+// The bodies of the API's requests and answers, as client and server both see them (the routes: wire/api_routes.hpp).
+//
+//   auto answer = from_json_text<JobsBody>(text);
+//   for (const Job& job : answer->jobs) …
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/money.hpp"
+#include "base/time.hpp"
+#include "brain/state.hpp"
+#include "core/job.hpp"
+#include "core/vm.hpp"
+
+namespace virga {
+
+/// A body without members: `{}`.
+struct NoBody {
+  template <class Self, class V>
+  static void visit(Self&, V&&) {}
+};
+
+struct PingBody {
+  std::string version;
+  std::uint32_t pid = 0;
+  std::string cluster;
+  std::string state;  ///< "up" or "shutting_down"
+  Seq seq;            ///< of the last durable event
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("version", s.version);
+    v("pid", s.pid);
+    v("cluster", s.cluster);
+    v("state", s.state);
+    v("seq", s.seq);
+  }
+};
+
+struct JournalInfoBody {
+  Seq first;  ///< oldest event still kept; 0 when empty
+  Seq last;
+  Time last_time;
+  Seq snapshot;
+  std::uint64_t bytes = 0;
+  std::uint64_t archived_jobs = 0;
+  std::uint32_t schema_version = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("first", s.first);
+    v("last", s.last);
+    v("last_time", s.last_time);
+    v("snapshot", s.snapshot);
+    v("bytes", s.bytes);
+    v("archived_jobs", s.archived_jobs);
+    v("schema_version", s.schema_version);
+  }
+};
+
+struct VmCounts {
+  std::uint32_t requested = 0;
+  std::uint32_t booting = 0;
+  std::uint32_t ready = 0;
+  std::uint32_t releasing = 0;
+  std::uint32_t total = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("requested", s.requested);
+    v("booting", s.booting);
+    v("ready", s.ready);
+    v("releasing", s.releasing);
+    v("total", s.total);
+  }
+};
+
+struct PoolStatus {
+  std::string name;
+  std::string cloud;
+  std::string sku;
+  std::uint32_t max = 0;
+  VmCounts vms_by_state;
+  std::optional<PoolBackoff> backoff;  ///< why the cloud is not asked now
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("name", s.name);
+    v("cloud", s.cloud);
+    v("sku", s.sku);
+    v("max", s.max);
+    v("vms_by_state", s.vms_by_state);
+    v("backoff", s.backoff);
+  }
+};
+
+struct StatusBody {
+  std::string version;
+  std::uint32_t pid = 0;  ///< 0 without a daemon
+  std::string cluster;
+  std::string state;  ///< "up", "shutting_down", or "down" when a client read the journal itself
+  std::string home;
+  Seq seq;
+  Duration uptime_seconds;
+  JournalInfoBody journal;
+  std::vector<PoolStatus> pools;
+  VmCounts vms;
+  std::map<std::string, std::uint64_t> jobs;  ///< by state; every state has an entry
+  std::uint64_t jobs_archived = 0;            ///< ended jobs that only the accounts still know
+  Money cost_usd;                             ///< of the VMs that exist now, list price since they were granted
+  Money cost_per_hour_usd;                    ///< of the VMs that exist now
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("version", s.version);
+    v("pid", s.pid);
+    v("cluster", s.cluster);
+    v("state", s.state);
+    v("home", s.home);
+    v("seq", s.seq);
+    v("uptime_seconds", s.uptime_seconds);
+    v("journal", s.journal);
+    v("pools", s.pools);
+    v("vms", s.vms);
+    v("jobs", s.jobs);
+    v("jobs_archived", s.jobs_archived);
+    v("cost_usd", s.cost_usd);
+    v("cost_per_hour_usd", s.cost_per_hour_usd);
+  }
+};
+
+/// The part of the status that the state alone tells: all but version, pid, home, uptime and journal.
+StatusBody status_of(const State& state, Time now);
+
+struct VmsBody {
+  Time now;
+  std::vector<Vm> vms;
+  std::map<std::string, NodeMark> marks;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("now", s.now);
+    v("vms", s.vms);
+    v("marks", s.marks);
+  }
+};
+
+struct JobsBody {
+  Time now;
+  std::vector<Job> jobs;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("now", s.now);
+    v("jobs", s.jobs);
+  }
+};
+
+struct JobBody {
+  Time now;
+  Job job;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("now", s.now);
+    v("job", s.job);
+  }
+};
+
+struct SubmitBody {
+  JobSpec spec;
+  LaunchPayload payload;
+  std::string idempotency_key;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("spec", s.spec);
+    v("payload", s.payload);
+    v("idempotency_key", s.idempotency_key);
+  }
+};
+
+struct SubmittedBody {
+  JobId job_id;  ///< 0 after a dry run
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job_id", s.job_id);
+  }
+};
+
+struct SignalBody {
+  std::uint32_t signal = 0;
+  bool batch_shell_only = false;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("signal", s.signal);
+    v("batch_shell_only", s.batch_shell_only);
+  }
+};
+
+struct StartStepBody {
+  std::string name;
+  std::uint32_t nodes = 0;
+  std::uint32_t tasks = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("name", s.name);
+    v("nodes", s.nodes);
+    v("tasks", s.tasks);
+  }
+};
+
+struct StepStartedBody {
+  std::uint32_t step_id = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("step_id", s.step_id);
+  }
+};
+
+struct EndStepBody {
+  ExitStatus exit;
+  Usage usage;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("exit", s.exit);
+    v("usage", s.usage);
+  }
+};
+
+struct CheckpointBody {
+  std::uint64_t step = 0;
+  std::uint64_t bytes = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("step", s.step);
+    v("bytes", s.bytes);
+  }
+};
+
+struct NodeBody {
+  bool drained = false;
+  std::string reason;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("drained", s.drained);
+    v("reason", s.reason);
+  }
+};
+
+struct AccountedVmsBody {
+  std::vector<VmRecord> vms;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vms", s.vms);
+  }
+};
+
+struct ShutdownBody {
+  bool cancel_jobs = false;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("cancel_jobs", s.cancel_jobs);
+  }
+};
+
+struct JournalBody {
+  JournalInfoBody info;
+  Seq seq;
+  std::string digest;  ///< of the state after `seq`, 16 hexadecimal digits
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("info", s.info);
+    v("seq", s.seq);
+    v("digest", s.digest);
+  }
+};
+
+struct BackupBody {
+  std::string path;  ///< absolute; must not exist
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("path", s.path);
+  }
+};
+
+/// application/problem+json (RFC 9457) with Virga's own `code` and `retryable`.
+struct ProblemBody {
+  std::string type;
+  std::string title;
+  std::uint32_t status = 0;
+  std::string code;
+  std::string detail;
+  bool retryable = false;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("type", s.type);
+    v("title", s.title);
+    v("status", s.status);
+    v("code", s.code);
+    v("detail", s.detail);
+    v("retryable", s.retryable);
+  }
+};
+
+}  // namespace virga

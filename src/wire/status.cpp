@@ -1,0 +1,67 @@
+// The status as the state alone tells it: used by the server, and by `virga status` without one.
+#include "wire/api_bodies.hpp"
+
+namespace virga {
+namespace {
+
+void count(VmCounts& counts, VmState state) {
+  ++counts.total;
+  switch (state) {
+    case VmState::requested:
+      ++counts.requested;
+      break;
+    case VmState::booting:
+      ++counts.booting;
+      break;
+    case VmState::ready:
+      ++counts.ready;
+      break;
+    case VmState::releasing:
+      ++counts.releasing;
+      break;
+  }
+}
+
+}  // namespace
+
+StatusBody status_of(const State& state, Time now) {
+  StatusBody body;
+  body.cluster = state.config.cluster_name;
+  body.state = state.shutting_down ? "shutting_down" : "up";
+  body.seq = state.seq;
+  body.jobs_archived = state.jobs_archived;
+  for (std::string_view name : EnumNames<JobState>::names) body.jobs[std::string(name)] = 0;
+  for (const auto& [id, job] : state.jobs) ++body.jobs[std::string(name_of(job.state))];
+
+  std::map<std::string, Money> price_by_pool;
+  std::map<std::string, PoolStatus> by_pool;
+  for (const Pool& pool : state.config.pools) {
+    PoolStatus& status = by_pool[pool.name];
+    status.name = pool.name;
+    status.cloud = pool.cloud;
+    status.sku = pool.sku.name;
+    status.max = pool.max_nodes;
+    price_by_pool[pool.name] = pool.sku.price_per_hour;
+  }
+  for (const auto& [name, backoff] : state.backoffs) {
+    if (backoff.until > now && by_pool.contains(name)) by_pool[name].backoff = backoff;
+  }
+  for (const auto& [id, vm] : state.vms) {
+    PoolStatus& pool = by_pool[vm.pool];  // also a pool that the configuration no longer has
+    pool.name = vm.pool;
+    count(pool.vms_by_state, vm.state);
+    count(body.vms, vm.state);
+    if (!vm.granted.is_set()) continue;
+    Money price = price_by_pool[vm.pool];
+    body.cost_per_hour_usd += price;
+    if (now > vm.granted) body.cost_usd += price_for(price, now - vm.granted);
+  }
+  for (const Pool& pool : state.config.pools) {
+    auto node = by_pool.extract(pool.name);
+    if (node) body.pools.push_back(std::move(node.mapped()));
+  }
+  for (auto& [name, pool] : by_pool) body.pools.push_back(std::move(pool));
+  return body;
+}
+
+}  // namespace virga
