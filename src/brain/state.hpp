@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/config.hpp"
@@ -78,6 +80,18 @@ struct State {
   std::map<std::string, NodeMark> node_marks;   ///< by node name
   std::map<std::string, JobId> idempotency;     ///< "uid/key" of the jobs above
   std::uint64_t jobs_archived = 0;              ///< ended jobs that left `jobs`
+
+  // Derived from the above, never stored; rebuild_indices() makes them anew.
+  std::set<JobId> queue;                   ///< pending and not held, in the order they are served
+  std::set<JobId> living;                  ///< jobs that hold nodes
+  std::set<JobId> front;                   ///< jobs of the queue that the last pass looked at and left waiting
+  std::set<std::pair<Time, JobId>> ended;  ///< final jobs by the time they ended
+
+  void rebuild_indices();
+  const Pool* find_pool(const std::string& name) const;
+  const Partition* find_partition(const std::string& name) const;
+  /// The pool that a node name belongs to, and its number there; null for a name that no pool has.
+  const Pool* find_pool_of_node(const std::string& node, std::uint32_t* number = nullptr) const;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {

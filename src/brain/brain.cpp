@@ -1,0 +1,155 @@
+#include "brain/brain.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "base/digest.hpp"
+#include "brain/effects.hpp"
+#include "brain/facts.hpp"
+#include "brain/fleet/fleet.hpp"
+#include "brain/invariants.hpp"
+#include "brain/requests.hpp"
+#include "brain/sched/lifecycle.hpp"
+#include "brain/sched/schedule.hpp"
+#include "core/binary.hpp"
+
+namespace virga {
+
+namespace {
+
+/// An ended job leaves the state in company, so that not each of them costs a timer of its own.
+constexpr Duration k_forget_slack = Duration::seconds(30);
+constexpr std::size_t k_forget_per_event_max = 256;
+
+void forget_old_jobs(State& state) {
+  for (std::size_t n = 0; n < k_forget_per_event_max && !state.ended.empty(); ++n) {
+    auto [ended, id] = *state.ended.begin();
+    if (ended + state.config.min_job_age > state.now) return;
+    state.ended.erase(state.ended.begin());
+    state.jobs.erase(id);
+    ++state.jobs_archived;
+  }
+}
+
+void forget_old_keys(State& state) {
+  std::erase_if(state.idempotency, [&](const auto& entry) { return !state.jobs.contains(entry.second); });
+}
+
+/// Applies one event body. A request's answer is returned; facts answer nothing.
+struct Handler {
+  Effects& fx;
+
+  std::uint64_t operator()(const ConfigChanged& e) { return on_config_changed(fx, e); }
+  std::uint64_t operator()(const JobSubmitted& e) { return on_job_submitted(fx, e); }
+  std::uint64_t operator()(const JobActed& e) { return on_job_acted(fx, e); }
+  std::uint64_t operator()(const NodeUpdated& e) { return on_node_updated(fx, e); }
+  std::uint64_t operator()(const StepStarted& e) { return on_step_started(fx, e); }
+  std::uint64_t operator()(const StepEnded& e) { return on_step_ended(fx, e); }
+  std::uint64_t operator()(const CheckpointDone& e) { return on_checkpoint_done(fx, e); }
+  std::uint64_t operator()(const ShutdownRequested& e) { return on_shutdown_requested(fx, e); }
+  std::uint64_t operator()(const ControllerStarted& e) { return on_controller_started(fx, e); }
+  std::uint64_t operator()(const GangGranted& e) { return fact(on_gang_granted, e); }
+  std::uint64_t operator()(const GangRefused& e) { return fact(on_gang_refused, e); }
+  std::uint64_t operator()(const VmReady& e) { return fact(on_vm_ready, e); }
+  std::uint64_t operator()(const VmFailed& e) { return fact(on_vm_failed, e); }
+  std::uint64_t operator()(const VmReleased& e) { return fact(on_vm_released, e); }
+  std::uint64_t operator()(const JobStarted& e) { return fact(on_job_started, e); }
+  std::uint64_t operator()(const JobLaunchFailed& e) { return fact(on_job_launch_failed, e); }
+  std::uint64_t operator()(const JobEnded& e) { return fact(on_job_ended, e); }
+  std::uint64_t operator()(const TimerFired&) {
+    forget_old_keys(fx.state);
+    on_timer_fired(fx);
+    return 0;
+  }
+
+  template <class F, class E>
+  std::uint64_t fact(F handle, const E& e) {
+    handle(fx, e);
+    return 0;
+  }
+};
+
+/// Whether an event of this kind can let a job start, or a VM come or go.
+bool can_change_placement(const EventBody& body) {
+  return !std::holds_alternative<StepStarted>(body) && !std::holds_alternative<StepEnded>(body) &&
+         !std::holds_alternative<CheckpointDone>(body) && !std::holds_alternative<JobStarted>(body);
+}
+
+}  // namespace
+
+void Brain::apply(Seq seq, const Event& event, RequestId request) {
+  Effects fx{state_, outbox_};
+  state_.seq = seq;
+  state_.now = std::max(state_.now, event.at);
+  if (std::optional<Error> refused = refusal_of(state_, event.body)) {
+    if (request != 0) fx.emit(Reply{request, unexpected(*std::move(refused))});
+    return;
+  }
+  std::uint64_t answer = std::visit(Handler{fx}, event.body);
+  if (can_change_placement(event.body)) {
+    schedule(fx);
+    if (!std::holds_alternative<JobSubmitted>(event.body)) balance_fleet(fx);
+  }
+  forget_old_jobs(state_);
+  if (request != 0) fx.emit(Reply{request, answer});
+#ifndef NDEBUG
+  check_invariants(state_);
+#endif
+}
+
+std::vector<Command> Brain::take_commands() { return std::exchange(outbox_, {}); }
+
+Time Brain::next_deadline() const {
+  Time next = next_fleet_deadline(state_);
+  for (JobId id : state_.living) next = std::min(next, next_deadline_of(state_.jobs.at(id)));
+  for (JobId id : state_.front) {
+    const Job& job = state_.jobs.at(id);
+    if (job.eligible > state_.now) next = std::min(next, job.eligible);
+  }
+  if (!state_.ended.empty()) {
+    next = std::min(next, state_.ended.begin()->first + state_.config.min_job_age + k_forget_slack);
+  }
+  return next;
+}
+
+std::optional<Error> Brain::check(const EventBody& body) const { return refusal_of(state_, body); }
+
+std::vector<Command> Brain::outstanding() const {
+  std::vector<Command> commands;
+  for (const auto& [id, gang] : state_.gangs) {
+    const Pool* pool = state_.find_pool(gang.pool);
+    VIRGA_ASSERT(pool != nullptr, "a reservation's pool is part of the configuration");
+    ReserveGang reserve{id, *pool, {}};
+    for (VmId vm : gang.vms) reserve.vms.push_back({vm, state_.vms.at(vm).name});
+    commands.push_back(std::move(reserve));
+  }
+  for (const auto& [id, job] : state_.jobs) {
+    if (is_final(job.state) && !job.nodes.empty()) commands.push_back(ForgetJob{id, job.incarnation, job.nodes});
+    if (!job.launched || !holds_nodes(job.state)) continue;
+    if (job.state == JobState::completing) {
+      std::uint32_t signal = job.kill_at.is_never() ? 9U : 15U;
+      commands.push_back(EndJob{id, job.incarnation, signal, job.nodes});
+    } else {
+      commands.push_back(StartJob{job});
+    }
+  }
+  for (const auto& [id, vm] : state_.vms) {
+    if (vm.state == VmState::releasing) commands.push_back(ReleaseVm{id, vm.pool});
+  }
+  return commands;
+}
+
+std::string Brain::save() const { return encode(state_); }
+
+Result<Brain> Brain::load(std::string_view bytes) {
+  Result<State> state = decode<State>(bytes);
+  if (!state) return unexpected(state.error());
+  Brain brain;
+  brain.state_ = *std::move(state);
+  brain.state_.rebuild_indices();
+  return brain;
+}
+
+std::uint64_t Brain::digest() const { return digest_of(save()); }
+
+}  // namespace virga

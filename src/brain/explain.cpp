@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+
+#include "brain/brain.hpp"
+#include "brain/fleet/fleet.hpp"
+#include "brain/sched/schedule.hpp"
+
+namespace virga {
+
+namespace {
+
+ExplainedReason explain_reason(const State& state, const Job& job) {
+  const std::string own = job.detail.empty() ? "" : ": " + job.detail;
+  switch (job.reason) {
+    case Reason::none:
+      return {job.reason, "", ""};
+    case Reason::priority:
+      return {job.reason, "earlier jobs are served first", ""};
+    case Reason::resources:
+      return {job.reason, "the nodes it needs are in use" + own, "fewer nodes, or a larger max_nodes of its pools"};
+    case Reason::reserving:
+      return {job.reason, "its nodes are being reserved" + own, ""};
+    case Reason::booting: {
+      std::string waiting;
+      for (const JobNode& node : job.nodes) {
+        auto vm = state.vms.find(node.vm);
+        if (vm != state.vms.end() && vm->second.state == VmState::booting)
+          waiting += (waiting.empty() ? "" : ", ") + node.name;
+      }
+      return {job.reason, waiting.empty() ? "its nodes are ready; it is being started" : "its nodes boot: " + waiting,
+              ""};
+    }
+    case Reason::held_user:
+      return {job.reason, "held" + own, fmt::format("scontrol release {}", job.id.value)};
+    case Reason::held_admin:
+      return {job.reason, "held by an operator" + own, "ask an operator to release it"};
+    case Reason::capacity:
+      return {job.reason, "the cloud has no capacity now" + own, "another pool or SKU in its partition"};
+    case Reason::quota:
+      return {job.reason, "a quota is used up" + own, "a larger quota, or another pool"};
+    case Reason::throttled:
+      return {job.reason, "the cloud asked us to wait" + own, ""};
+    case Reason::cloud_fault:
+      return {job.reason, "the cloud failed" + own, "see the controller's log"};
+    case Reason::drained_nodes:
+      return {job.reason, "nodes are drained" + own, "scontrol update nodename=NODE state=resume"};
+    case Reason::partition_down:
+      return {job.reason, "its partition is down" + own, "another partition"};
+    case Reason::shutting_down:
+      return {job.reason, "the supercomputer is being taken down", "virga up"};
+    case Reason::requeued:
+      return {job.reason, "requeued, and waits a moment" + own, ""};
+    case Reason::launch_failed:
+      return {job.reason, "it could not be started" + own, ""};
+    case Reason::node_failure:
+      return {job.reason, "a node failed" + own, ""};
+    case Reason::time_limit:
+      return {job.reason, "its time limit was reached", "a longer --time"};
+    case Reason::cancelled:
+      return {job.reason, job.detail.empty() ? "cancelled" : job.detail, ""};
+    case Reason::non_zero_exit: {
+      const std::string how = job.exit.signal != 0 ? fmt::format("was killed by signal {}", job.exit.signal)
+                                                   : fmt::format("ended with exit code {}", job.exit.code);
+      return {job.reason, "its script " + how, fmt::format("virga logs {}", job.id.value)};
+    }
+    case Reason::config_refuses:
+      return {job.reason, "no pool can hold it any more" + own, "change the job or virga.toml"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Explanation Brain::explain(JobId id) const {
+  Explanation explanation;
+  explanation.job = id;
+  auto it = state_.jobs.find(id);
+  if (it == state_.jobs.end()) return explanation;
+  const Job& job = it->second;
+  explanation.state = job.state;
+  if (job.reason != Reason::none) explanation.reasons.push_back(explain_reason(state_, job));
+  if (job.state == JobState::pending) {
+    for (JobId other : state_.queue) {
+      if (other >= id) break;
+      ++explanation.jobs_ahead;
+    }
+  }
+  const Partition* partition = state_.find_partition(job.spec.partition);
+  const Pool* pool = nullptr;
+  if (!job.nodes.empty()) {
+    pool = state_.find_pool_of_node(job.nodes.front().name);
+  } else if (partition != nullptr && !partition->pools.empty()) {
+    pool = state_.find_pool(partition->pools.front());
+  }
+  if (pool != nullptr) {
+    explanation.price_per_hour = {pool->sku.price_per_hour.micro_usd * job.spec.nodes};
+    auto backoff = state_.backoffs.find(pool->name);
+    if (job.state == JobState::pending && backoff != state_.backoffs.end())
+      explanation.retry_at = backoff->second.until;
+  }
+  return explanation;
+}
+
+}  // namespace virga

@@ -1,0 +1,56 @@
+#include "brain/invariants.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "brain/sched/schedule.hpp"
+
+namespace virga {
+
+namespace {
+
+void check_job(const State& state, const Job& job) {
+  const bool holds = holds_nodes(job.state);
+  VIRGA_ASSERT(state.living.contains(job.id) == holds, "every job that holds nodes is indexed as living");
+  VIRGA_ASSERT(!holds || job.nodes.size() == job.spec.nodes, "a gang is all or nothing");
+  VIRGA_ASSERT(job.state != JobState::pending || job.nodes.empty(), "a waiting job holds nothing");
+  VIRGA_ASSERT(job.state != JobState::running || job.launched, "a running job was launched");
+  VIRGA_ASSERT(!is_final(job.state) || job.ended.is_set(), "an ended job has an end");
+  VIRGA_ASSERT(!job.gang || state.gangs.contains(job.gang), "a job's reservation is open");
+}
+
+void check_vm(const State& state, const Vm& vm) {
+  VIRGA_ASSERT(vm.used.fits_in(vm.total), "no node holds more than it has");
+  VIRGA_ASSERT(vm.gpus_used.size() == vm.used.gpus, "each used GPU has an index");
+  VIRGA_ASSERT(std::adjacent_find(vm.gpus_used.begin(), vm.gpus_used.end()) == vm.gpus_used.end(),
+               "no GPU is used twice");
+  VIRGA_ASSERT(!vm.exclusive || vm.jobs.size() == 1, "an exclusive node has one job");
+  VIRGA_ASSERT((vm.state == VmState::requested) == state.gangs.contains(vm.gang),
+               "a requested VM belongs to an open gang");
+  Resources used;
+  for (JobId id : vm.jobs) {
+    auto job = state.jobs.find(id);
+    VIRGA_ASSERT(job != state.jobs.end() && holds_nodes(job->second.state), "a node's jobs hold nodes");
+    const Pool* pool = state.find_pool(vm.pool);
+    VIRGA_ASSERT(pool != nullptr, "a VM's pool is configured");
+    Resources part = demand_per_node(job->second, *pool);
+    used.cpus += part.cpus;
+    used.gpus += part.gpus;
+    used.memory_bytes += part.memory_bytes;
+  }
+  VIRGA_ASSERT(used == vm.used, "what a node has given is what its jobs took");
+}
+
+}  // namespace
+
+void check_invariants(const State& state) {
+  for (const auto& [id, job] : state.jobs) check_job(state, job);
+  for (const auto& [id, vm] : state.vms) check_vm(state, vm);
+  for (const Pool& pool : state.config.pools) {
+    auto vms =
+        std::count_if(state.vms.begin(), state.vms.end(), [&](const auto& vm) { return vm.second.pool == pool.name; });
+    VIRGA_ASSERT(static_cast<std::uint32_t>(vms) <= pool.max_nodes, "a pool stays within its limit");
+  }
+}
+
+}  // namespace virga

@@ -1,0 +1,295 @@
+#include "brain/requests.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "brain/fleet/fleet.hpp"
+#include "brain/sched/lifecycle.hpp"
+#include "brain/sched/schedule.hpp"
+
+namespace virga {
+
+namespace {
+
+constexpr std::uint32_t k_nodes_max = 100'000;
+constexpr std::uint32_t k_tasks_max = 10'000'000;
+constexpr std::size_t k_steps_kept = 1'000;  ///< per job; the oldest ended ones leave first
+
+std::string idempotency_name(const JobSubmitted& e) { return fmt::format("{}/{}", e.actor.uid, e.idempotency_key); }
+
+const JobId* known_submission(const State& state, const JobSubmitted& e) {
+  if (e.idempotency_key.empty()) return nullptr;
+  auto it = state.idempotency.find(idempotency_name(e));
+  return it != state.idempotency.end() ? &it->second : nullptr;
+}
+
+Error no_such_job(JobId id) { return {Code::not_found, fmt::format("Invalid job id specified: {}", id.value)}; }
+
+/// The job, if it exists and the actor may change it.
+Result<const Job*> job_for(const State& state, JobId id, const Actor& actor) {
+  auto it = state.jobs.find(id);
+  if (it == state.jobs.end()) return unexpected(no_such_job(id));
+  if (!actor.is_operator && it->second.owner.uid != actor.uid) {
+    return fail(Code::denied,
+                fmt::format("Access/permission denied: job {} belongs to {}", id.value, it->second.owner.user));
+  }
+  return &it->second;
+}
+
+struct Refuse {
+  const State& state;
+
+  std::optional<Error> operator()(const JobSubmitted& e) const {
+    if (known_submission(state, e) != nullptr) return std::nullopt;
+    if (state.jobs.size() >= state.config.max_jobs + state.ended.size()) {
+      return Error{Code::exhausted, fmt::format("the queue is full: {} jobs (max_jobs)", state.config.max_jobs), true};
+    }
+    const JobSpec spec = with_defaults(state, e.spec);
+    if (spec.partition.empty()) return Error{Code::invalid, "no partition given, and no partition is the default"};
+    const Partition* partition = state.find_partition(spec.partition);
+    if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
+    if (e.spec.nodes < 1 || e.spec.nodes > k_nodes_max) {
+      return Error{Code::invalid, fmt::format("Invalid node count specified: {}", e.spec.nodes)};
+    }
+    if (e.spec.tasks < 1 || e.spec.tasks > k_tasks_max || e.spec.cpus_per_task < 1) {
+      return Error{Code::invalid, fmt::format("Invalid task count specified: {}", e.spec.tasks)};
+    }
+    if (spec.time_limit > partition->max_time) {
+      return Error{Code::refused,
+                   fmt::format("Requested time limit is invalid (missing or exceeds some limit): partition "
+                               "{} allows {} minutes",
+                               spec.partition, partition->max_time.whole_seconds() / 60)};
+    }
+    if (!spec.work_dir.starts_with('/'))
+      return Error{Code::invalid, "work_dir must be an absolute path: " + spec.work_dir};
+    return never_fits(state, spec);
+  }
+  std::optional<Error> operator()(const JobActed& e) const {
+    Result<const Job*> job = job_for(state, e.job, e.actor);
+    if (!job) return job.error();
+    const JobState s = (*job)->state;
+    if (is_final(s)) return Error{Code::conflict, "Job/step already completing or completed"};
+    switch (e.action) {
+      case JobAction::cancel:
+        return std::nullopt;
+      case JobAction::hold:
+      case JobAction::release:
+        if (s != JobState::pending) return Error{Code::conflict, "Job is no longer pending execution"};
+        if (e.action == JobAction::release && (*job)->reason == Reason::held_admin && !e.actor.is_operator) {
+          return Error{Code::denied, "Access/permission denied: an operator held this job"};
+        }
+        return std::nullopt;
+      case JobAction::requeue:
+        if ((*job)->spec.kind != JobKind::batch || s == JobState::pending || s == JobState::completing) {
+          return Error{Code::conflict,
+                       "Requested operation is presently disabled: only a running batch job is requeued"};
+        }
+        return std::nullopt;
+      case JobAction::signal:
+        if (e.signal < 1 || e.signal > 64) return Error{Code::invalid, fmt::format("no such signal: {}", e.signal)};
+        if (s != JobState::running) return Error{Code::conflict, "Job is not running"};
+        return std::nullopt;
+    }
+    return std::nullopt;
+  }
+  std::optional<Error> operator()(const NodeUpdated& e) const {
+    if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators change nodes"};
+    if (state.find_pool_of_node(e.node) == nullptr)
+      return Error{Code::not_found, "Invalid node name specified: " + e.node};
+    return std::nullopt;
+  }
+  std::optional<Error> running_job(JobId id, const Actor& actor) const {
+    Result<const Job*> job = job_for(state, id, actor);
+    if (!job) return job.error();
+    if ((*job)->state != JobState::running && (*job)->state != JobState::configuring) {
+      return Error{Code::conflict, fmt::format("Job {} is not running", id.value)};
+    }
+    return std::nullopt;
+  }
+  std::optional<Error> operator()(const StepStarted& e) const {
+    if (std::optional<Error> refused = running_job(e.job, e.actor)) return refused;
+    const Job& job = state.jobs.at(e.job);
+    if (e.nodes > job.spec.nodes) {
+      return Error{Code::refused,
+                   fmt::format("More processors requested than permitted: {} nodes asked for, job {} has {}", e.nodes,
+                               e.job.value, job.spec.nodes)};
+    }
+    return std::nullopt;
+  }
+  std::optional<Error> operator()(const StepEnded& e) const {
+    Result<const Job*> job = job_for(state, e.job, e.actor);
+    if (!job) return job.error();
+    return std::nullopt;
+  }
+  std::optional<Error> operator()(const CheckpointDone& e) const { return running_job(e.job, e.actor); }
+  std::optional<Error> operator()(const ShutdownRequested& e) const {
+    if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators take it down"};
+    if (!e.cancel_jobs && !state.living.empty()) {
+      return Error{Code::conflict,
+                   fmt::format("{} jobs hold nodes: wait for them, or cancel them", state.living.size())};
+    }
+    return std::nullopt;
+  }
+  std::optional<Error> operator()(const ConfigChanged& e) const {
+    for (const auto& [id, vm] : state.vms) {
+      const Pool* old_pool = state.find_pool(vm.pool);
+      auto now =
+          std::find_if(e.config.pools.begin(), e.config.pools.end(), [&](const Pool& p) { return p.name == vm.pool; });
+      if (old_pool == nullptr || now == e.config.pools.end()) {
+        return Error{Code::conflict, fmt::format("pool {} still has node {}: it cannot go away now", vm.pool, vm.name)};
+      }
+      if (now->sku.resources != old_pool->sku.resources || now->node_prefix != old_pool->node_prefix ||
+          now->max_nodes < old_pool->max_nodes) {
+        return Error{Code::conflict,
+                     fmt::format("pool {} still has node {}: its SKU, names and size can only change (and its "
+                                 "size shrink) when it is empty",
+                                 vm.pool, vm.name)};
+      }
+    }
+    return std::nullopt;
+  }
+  template <class Fact>
+  std::optional<Error> operator()(const Fact&) const {
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
+std::optional<Error> refusal_of(const State& state, const EventBody& body) { return std::visit(Refuse{state}, body); }
+
+JobSpec with_defaults(const State& state, JobSpec spec) {
+  for (const Partition& partition : state.config.partitions) {
+    if (spec.partition.empty() && partition.is_default) spec.partition = partition.name;
+    if (spec.partition == partition.name && spec.time_limit.is_infinite()) spec.time_limit = partition.default_time;
+  }
+  spec.nodes = std::max<std::uint32_t>(spec.nodes, 1);
+  spec.cpus_per_task = std::max<std::uint32_t>(spec.cpus_per_task, 1);
+  if (spec.tasks_per_node == 0) spec.tasks_per_node = (spec.tasks + spec.nodes - 1) / spec.nodes;
+  if (spec.per_node.cpus == 0) spec.per_node.cpus = spec.tasks_per_node * spec.cpus_per_task;
+  return spec;
+}
+
+std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
+  if (const JobId* known = known_submission(fx.state, e)) return known->value;
+  Job job;
+  job.id = {++fx.state.last_job.value};
+  job.spec = with_defaults(fx.state, e.spec);
+  job.owner = e.actor;
+  job.submitted_at_seq = fx.state.seq;
+  job.submitted = fx.state.now;
+  job.eligible = fx.state.now;
+  job.reason = job.spec.held ? Reason::held_user : Reason::priority;
+  if (!e.idempotency_key.empty()) fx.state.idempotency.emplace(idempotency_name(e), job.id);
+  const JobId id = job.id;
+  index_job(fx.state, fx.state.jobs.emplace(id, std::move(job)).first->second);
+  return id.value;
+}
+
+std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
+  Job& job = fx.state.jobs.at(e.job);
+  const bool own = job.owner.uid == e.actor.uid;
+  switch (e.action) {
+    case JobAction::cancel:
+      if (job.state == JobState::pending) {
+        finish_job(fx, job, JobState::cancelled, Reason::cancelled, "cancelled by " + e.actor.user);
+      } else {
+        begin_ending(fx, job, {.detail = "cancelled by " + e.actor.user});
+      }
+      break;
+    case JobAction::hold:
+      job.reason = own ? Reason::held_user : Reason::held_admin;
+      job.detail = "held by " + e.actor.user;
+      index_job(fx.state, job);
+      break;
+    case JobAction::release:
+      job.reason = Reason::priority;
+      job.detail.clear();
+      index_job(fx.state, job);
+      break;
+    case JobAction::requeue:
+      begin_ending(fx, job,
+                   {.state = JobState::cancelled,
+                    .reason = Reason::requeued,
+                    .detail = "requeued by " + e.actor.user,
+                    .requeue = true});
+      break;
+    case JobAction::signal:
+      fx.emit(SignalJob{job.id, job.incarnation, e.signal, e.batch_shell_only});
+      break;
+  }
+  return 0;
+}
+
+std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
+  if (e.drained) {
+    fx.state.node_marks[e.node] = {true, e.reason, e.actor, fx.state.now};
+  } else {
+    fx.state.node_marks.erase(e.node);
+  }
+  for (auto& [id, vm] : fx.state.vms) {
+    if (vm.name != e.node) continue;
+    vm.drained = e.drained;
+    vm.drain_reason = e.drained ? e.reason : "";
+  }
+  return 0;
+}
+
+std::uint64_t on_step_started(Effects& fx, const StepStarted& e) {
+  Job& job = fx.state.jobs.at(e.job);
+  if (job.steps.size() >= k_steps_kept) {
+    auto oldest = std::find_if(job.steps.begin(), job.steps.end(), [](const Step& s) { return is_final(s.state); });
+    if (oldest != job.steps.end()) job.steps.erase(oldest);
+  }
+  Step step;
+  step.id = job.steps_started++;
+  step.name = e.name;
+  step.nodes = e.nodes;
+  step.tasks = e.tasks;
+  step.started = fx.state.now;
+  job.steps.push_back(std::move(step));
+  return job.steps.back().id;
+}
+
+std::uint64_t on_step_ended(Effects& fx, const StepEnded& e) {
+  Job& job = fx.state.jobs.at(e.job);
+  bool found = false;
+  for (Step& step : job.steps) {
+    // A step whose job ended first was closed as cancelled; its own word about its exit is better.
+    if (step.id != e.step) continue;
+    found = true;
+    step.state = e.exit.ok() ? JobState::completed : JobState::failed;
+    if (!step.ended.is_set()) step.ended = fx.state.now;
+    step.exit = e.exit;
+    step.usage = e.usage;
+  }
+  if (found && is_final(job.state)) fx.emit(ArchiveJob{job});
+  return 0;
+}
+
+std::uint64_t on_checkpoint_done(Effects& fx, const CheckpointDone& e) {
+  Checkpoint& checkpoint = fx.state.jobs.at(e.job).checkpoint;
+  checkpoint = {.at = fx.state.now, .step = e.step, .bytes = e.bytes, .count = checkpoint.count + 1};
+  return checkpoint.count;
+}
+
+std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
+  fx.state.shutting_down = true;
+  const std::set<JobId> living = fx.state.living;  // ending changes it
+  for (JobId id : living) begin_ending(fx, fx.state.jobs.at(id), {.detail = "cancelled by shutdown"});
+  (void)e;
+  return 0;
+}
+
+std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e) {
+  fx.state.config = e.config;
+  return 0;
+}
+
+std::uint64_t on_controller_started(Effects& fx, const ControllerStarted&) {
+  fx.state.shutting_down = false;
+  return 0;
+}
+
+}  // namespace virga

@@ -1,0 +1,27 @@
+// Requests from outside: whether they may be granted, and what granting them does.
+#pragma once
+
+#include <optional>
+
+#include "brain/effects.hpp"
+
+namespace virga {
+
+/// Why the request would be refused now; nothing if it would be granted, or if `body` is a fact.
+std::optional<Error> refusal_of(const State& state, const EventBody& body);
+
+/// The job's spec with the configuration's defaults filled in.
+JobSpec with_defaults(const State& state, JobSpec spec);
+
+// Each expects that refusal_of() found nothing. The returned number is what the asker gets.
+std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e);
+std::uint64_t on_job_acted(Effects& fx, const JobActed& e);
+std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e);
+std::uint64_t on_step_started(Effects& fx, const StepStarted& e);
+std::uint64_t on_step_ended(Effects& fx, const StepEnded& e);
+std::uint64_t on_checkpoint_done(Effects& fx, const CheckpointDone& e);
+std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e);
+std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e);
+std::uint64_t on_controller_started(Effects& fx, const ControllerStarted& e);
+
+}  // namespace virga

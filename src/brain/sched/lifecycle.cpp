@@ -1,0 +1,207 @@
+#include "brain/sched/lifecycle.hpp"
+
+#include <algorithm>
+
+#include "base/assert.hpp"
+#include "brain/fleet/fleet.hpp"
+#include "brain/sched/schedule.hpp"
+
+namespace virga {
+
+namespace {
+
+/// The `count` lowest GPU indices of the VM that nobody has.
+std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
+  std::vector<std::uint32_t> taken;
+  for (std::uint32_t i = 0; i < vm.total.gpus && taken.size() < count; ++i) {
+    if (!std::binary_search(vm.gpus_used.begin(), vm.gpus_used.end(), i)) taken.push_back(i);
+  }
+  VIRGA_ASSERT(taken.size() == count, "the VM was chosen because it has these GPUs free");
+  vm.gpus_used.insert(vm.gpus_used.end(), taken.begin(), taken.end());
+  std::sort(vm.gpus_used.begin(), vm.gpus_used.end());
+  return taken;
+}
+
+void occupy(Effects& fx, Job& job, Vm& vm) {
+  const Pool* pool = fx.state.find_pool(vm.pool);
+  VIRGA_ASSERT(pool != nullptr, "jobs are bound to VMs of configured pools");
+  Resources demand = demand_per_node(job, *pool);
+  vm.used.cpus += demand.cpus;
+  vm.used.gpus += demand.gpus;
+  vm.used.memory_bytes += demand.memory_bytes;
+  vm.exclusive = job.spec.exclusive;
+  vm.idle_since = {};
+  vm.jobs.insert(std::upper_bound(vm.jobs.begin(), vm.jobs.end(), job.id), job.id);
+  job.nodes.push_back({vm.id, vm.name, take_gpus(vm, demand.gpus)});
+}
+
+void vacate(Effects& fx, const Job& job) {
+  for (const JobNode& node : job.nodes) {
+    auto it = fx.state.vms.find(node.vm);
+    if (it == fx.state.vms.end()) continue;  // it died and is gone
+    Vm& vm = it->second;
+    if (std::erase(vm.jobs, job.id) == 0) continue;
+    const Pool* pool = fx.state.find_pool(vm.pool);
+    VIRGA_ASSERT(pool != nullptr, "a pool with VMs stays configured");
+    Resources demand = demand_per_node(job, *pool);
+    vm.used.cpus -= demand.cpus;
+    vm.used.gpus -= demand.gpus;
+    vm.used.memory_bytes -= demand.memory_bytes;
+    std::erase_if(vm.gpus_used, [&](std::uint32_t gpu) {
+      return std::find(node.gpus.begin(), node.gpus.end(), gpu) != node.gpus.end();
+    });
+    if (!vm.jobs.empty()) continue;
+    vm.exclusive = false;
+    if (vm.state == VmState::ready) vm.idle_since = fx.state.now;
+  }
+}
+
+void close_steps(Job& job, Time now) {
+  for (Step& step : job.steps) {
+    if (step.state != JobState::running) continue;
+    step.state = JobState::cancelled;
+    step.ended = now;
+  }
+}
+
+/// The ended incarnation is in the accounts; the job waits for its next one.
+void back_to_queue(Effects& fx, Job& job) {
+  ++job.incarnation;
+  job.state = JobState::pending;
+  job.requeue_after_end = false;
+  job.started = {};
+  job.ended = {};
+  job.end_limit = Time::never();
+  job.kill_at = Time::never();
+  job.warned = false;
+  job.launched = false;
+  job.nodes.clear();
+  job.steps.clear();
+  job.exit = {};
+  job.usage = {};
+  job.eligible = fx.state.now + fx.state.config.requeue_delay;
+  job.reason = Reason::requeued;
+  if (job.incarnation > fx.state.config.max_requeues) {
+    job.reason = Reason::held_admin;
+    job.detail = "requeued " + std::to_string(job.incarnation) + " times; last: " + job.detail;
+  }
+}
+
+}  // namespace
+
+void index_job(State& state, const Job& job) {
+  state.queue.erase(job.id);
+  state.living.erase(job.id);
+  if (is_final(job.state)) {
+    state.ended.emplace(job.ended, job.id);
+  } else if (holds_nodes(job.state)) {
+    state.living.insert(job.id);
+  } else if (job.reason != Reason::held_user && job.reason != Reason::held_admin) {
+    state.queue.insert(job.id);
+  }
+  if (!state.queue.contains(job.id)) {
+    state.front.erase(job.id);
+  } else if (job.reason != Reason::priority) {
+    state.front.insert(job.id);
+  }
+}
+
+void bind_job(Effects& fx, Job& job, const std::vector<VmId>& vms) {
+  VIRGA_ASSERT(job.state == JobState::pending && vms.size() == job.spec.nodes, "a gang is all or nothing");
+  job.nodes.clear();
+  for (VmId id : vms) occupy(fx, job, fx.state.vms.at(id));
+  job.state = JobState::configuring;
+  job.reason = Reason::booting;
+  job.detail.clear();
+  index_job(fx.state, job);
+  launch_if_ready(fx, job);
+}
+
+void launch_if_ready(Effects& fx, Job& job) {
+  if (job.state != JobState::configuring || job.launched) return;
+  for (const JobNode& node : job.nodes) {
+    if (fx.state.vms.at(node.vm).state != VmState::ready) return;
+  }
+  job.launched = true;
+  job.reason = Reason::none;
+  fx.emit(StartJob{job});
+}
+
+void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail) {
+  VIRGA_ASSERT(job.state == JobState::configuring && !job.launched, "a launched job must be ended first");
+  vacate(fx, job);
+  job.nodes.clear();
+  job.state = JobState::pending;
+  job.reason = reason;
+  job.detail = std::move(detail);
+  index_job(fx.state, job);
+}
+
+void begin_ending(Effects& fx, Job& job, const Ending& ending) {
+  VIRGA_ASSERT(holds_nodes(job.state), "only a job that holds nodes can be ended");
+  if (job.state == JobState::completing) {
+    // A second reason to end: a user's cancel beats a requeue, and impatience beats grace.
+    if (job.requeue_after_end && !ending.requeue) {
+      job.ending = ending.state;
+      job.reason = ending.reason;
+      job.detail = ending.detail;
+      job.requeue_after_end = false;
+    }
+    if (ending.signal != 9 || job.kill_at.is_never()) return;
+    job.kill_at = Time::never();
+    fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes});
+    return;
+  }
+  job.ending = ending.state;
+  job.reason = ending.reason;
+  job.detail = ending.detail;
+  job.requeue_after_end = ending.requeue;
+  if (!job.launched) {
+    finish_job(fx, job, ending.state, ending.reason, ending.detail);
+    return;
+  }
+  job.state = JobState::completing;
+  job.kill_at = ending.signal == 9 ? Time::never() : fx.state.now + fx.state.config.kill_wait;
+  index_job(fx.state, job);
+  fx.emit(EndJob{job.id, job.incarnation, ending.signal, job.nodes});
+}
+
+void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::string detail) {
+  vacate(fx, job);
+  job.state = state;
+  job.reason = reason;
+  job.detail = std::move(detail);
+  job.ended = fx.state.now;
+  job.kill_at = Time::never();
+  close_steps(job, fx.state.now);
+  if (job.started.is_set()) job.cost += cost_of(fx.state, job, job.ended - job.started);
+  if (job.launched) fx.emit(ForgetJob{job.id, job.incarnation, job.nodes});
+  fx.emit(ArchiveJob{job});
+  if (job.requeue_after_end) back_to_queue(fx, job);
+  index_job(fx.state, job);
+}
+
+void apply_job_deadlines(Effects& fx, Job& job) {
+  const Time now = fx.state.now;
+  if (job.state == JobState::completing && job.kill_at <= now) {
+    job.kill_at = Time::never();
+    fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes});
+    return;
+  }
+  if (job.state != JobState::running) return;
+  if (job.end_limit <= now) {
+    begin_ending(fx, job, {.state = JobState::timeout, .reason = Reason::time_limit, .detail = "time limit reached"});
+  } else if (job.spec.warning.signal != 0 && !job.warned && job.end_limit - job.spec.warning.before_end <= now) {
+    job.warned = true;
+    fx.emit(SignalJob{job.id, job.incarnation, job.spec.warning.signal, job.spec.warning.batch_shell_only});
+  }
+}
+
+Time next_deadline_of(const Job& job) {
+  if (job.state == JobState::completing) return job.kill_at;
+  if (job.state != JobState::running || job.end_limit.is_never()) return Time::never();
+  if (job.spec.warning.signal != 0 && !job.warned) return job.end_limit - job.spec.warning.before_end;
+  return job.end_limit;
+}
+
+}  // namespace virga

@@ -1,0 +1,315 @@
+#include "control/controller.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "control/crash_point.hpp"
+#include "control/inbox.hpp"
+#include "core/binary.hpp"
+
+namespace virga {
+
+namespace {
+
+/// A snapshot is taken after so many events, or as many as the state has jobs, whichever is more: its cost per event
+/// stays constant however long the queue is.
+constexpr std::uint64_t k_events_per_snapshot = 20'000;
+/// After a failed append, facts wait this long before the next try.
+constexpr Duration k_journal_retry = Duration::milliseconds(500);
+
+void say(const std::string& line) {
+  std::fprintf(stderr, "virgad: %s\n", line.c_str());
+  std::fflush(stderr);
+}
+
+}  // namespace
+
+struct Controller::Inside {
+  Ports ports;
+  Brain brain;
+  Inbox inbox;
+  std::vector<Listener> listeners;
+
+  std::vector<FactItem> waiting_facts;  ///< could not be made durable yet
+  std::vector<Job> jobs_to_archive;     ///< go into the next commit
+  std::vector<VmRecord> vms_to_archive;
+  std::uint64_t events_since_snapshot = 0;
+  bool journal_failing = false;
+
+  struct Pending {
+    JournalEntry entry;
+    Answer answer;  ///< empty for facts
+  };
+
+  Status replay();
+  Status reconcile(const Config& config);
+  bool commit(std::vector<Pending>& batch);
+  bool flush_archive();
+  void apply(Seq seq, Pending& item, RequestId id);
+  void execute(Command& command, const std::vector<Pending>* batch);
+  void dispatch(std::vector<Pending>& batch);
+  void step(std::vector<InboxItem> items);
+  void take_snapshot();
+  bool is_down() const;
+  Duration time_to_wait() const;
+};
+
+Controller::Controller() : inside_(std::make_unique<Inside>()) {}
+Controller::~Controller() = default;
+
+// Bringing brain and world together ----------------------------------------------------------------------------------
+
+Status Controller::Inside::replay() {
+  Seq from{0};
+  Result<std::optional<Snapshot>> snapshot = ports.journal->newest_snapshot();
+  if (!snapshot) return unexpected(snapshot.error());
+  if (*snapshot) {
+    Result<Brain> loaded = Brain::load((*snapshot)->state);
+    if (!loaded) return unexpected(loaded.error());
+    brain = *std::move(loaded);
+    from = (*snapshot)->seq;
+  }
+  Status read = ports.journal->read(from, [&](Seq seq, const Event& event) {
+    brain.apply(seq, event);
+    ++events_since_snapshot;
+    // What the replayed events asked of the world is either done, or asked again by outstanding(). Accounts alone are
+    // written again: the crash may have come between an event and its record.
+    for (Command& command : brain.take_commands()) {
+      if (auto* job = std::get_if<ArchiveJob>(&command)) jobs_to_archive.push_back(std::move(job->job));
+      if (auto* vm = std::get_if<ArchiveVm>(&command)) vms_to_archive.push_back(std::move(vm->vm));
+    }
+    return true;
+  });
+  if (!read) return read;
+  if (!flush_archive()) return fail(Code::exhausted, "the journal cannot be written: see the log");
+  return {};
+}
+
+Status Controller::Inside::reconcile(const Config& config) {
+  Result<std::vector<ListedVm>> listed = ports.cloud->list();
+  if (!listed) return unexpected(listed.error());
+  std::set<VmId> there;
+  for (const ListedVm& vm : *listed) there.insert(vm.vm);
+
+  std::vector<Pending> batch;
+  auto add = [&](EventBody body) { batch.push_back({{{ports.clock->now(), std::move(body)}, std::nullopt}, {}}); };
+  if (encode(config) != encode(brain.state().config)) {
+    if (std::optional<Error> refused = brain.check(ConfigChanged{config})) {
+      say("the configuration cannot be changed as it is: " + refused->message + "; going on with the old one");
+    } else {
+      add(ConfigChanged{config});
+    }
+  }
+  add(ControllerStarted{});
+  for (const auto& [id, vm] : brain.state().vms) {
+    if (vm.state == VmState::requested || vm.state == VmState::releasing) continue;  // asked again below
+    if (!there.contains(id)) add(VmFailed{id, "gone when the controller came back"});
+  }
+  for (VmId id : there) {
+    auto known = brain.state().vms.find(id);
+    if (known == brain.state().vms.end()) {
+      say(fmt::format("VM {} is unknown to the journal: releasing it", id.value));
+      ports.cloud->release(id);
+    } else if (known->second.state == VmState::booting || known->second.state == VmState::ready) {
+      ports.cloud->adopt(id);
+      ports.engine->attach(id);
+    }
+  }
+  for (Command& command : brain.outstanding()) execute(command, nullptr);
+  if (!commit(batch)) return fail(Code::exhausted, "the journal cannot be written: see the log");
+  dispatch(batch);
+  return {};
+}
+
+Status Controller::recover(Ports ports, const Config& config) {
+  inside_->ports = ports;
+  if (Status replayed = inside_->replay(); !replayed) return replayed;
+  return inside_->reconcile(config);
+}
+
+// Journal → brain → commands -----------------------------------------------------------------------------------------
+
+/// Makes the batch durable and applies it. False if the journal cannot be written: nothing was applied.
+bool Controller::Inside::commit(std::vector<Pending>& batch) {
+  std::vector<JournalEntry> entries;
+  entries.reserve(batch.size());
+  for (Pending& item : batch) entries.push_back(std::move(item.entry));
+  crash_point(CrashPoint::append);
+  Result<Seq> first = ports.journal->append(entries, jobs_to_archive, vms_to_archive);
+  for (std::size_t i = 0; i < batch.size(); ++i) batch[i].entry = std::move(entries[i]);
+  if (!first) {
+    if (!journal_failing) say("journal: " + first.error().message + ": requests are refused until it can be written");
+    journal_failing = true;
+    return false;
+  }
+  if (journal_failing) say("journal: can be written again");
+  journal_failing = false;
+  jobs_to_archive.clear();
+  vms_to_archive.clear();
+  crash_point(CrashPoint::appended);
+  for (std::size_t i = 0; i < batch.size(); ++i) apply({first->value + i}, batch[i], i + 1);
+  events_since_snapshot += batch.size();
+  return true;
+}
+
+bool Controller::Inside::flush_archive() {
+  if (jobs_to_archive.empty() && vms_to_archive.empty()) return true;
+  std::vector<Pending> nothing;
+  return commit(nothing);
+}
+
+void Controller::Inside::apply(Seq seq, Pending& item, RequestId id) {
+  brain.apply(seq, item.entry.event, item.answer ? id : 0);
+  for (const Listener& listener : listeners) listener(seq, item.entry.event);
+}
+
+/// Carries out what the batch led to. Replies are matched to the batch by their request's place in it.
+void Controller::Inside::dispatch(std::vector<Pending>& batch) {
+  for (Command& command : brain.take_commands()) execute(command, &batch);
+}
+
+void Controller::Inside::execute(Command& command, const std::vector<Pending>* batch) {
+  struct Carry {
+    Inside& in;
+    const std::vector<Pending>* batch;
+
+    void operator()(ReserveGang& c) const {
+      in.ports.cloud->reserve(c, [this](const WantedVm& vm) { return in.ports.engine->user_data(vm); });
+    }
+    void operator()(ReleaseVm& c) const {
+      in.ports.engine->detach(c.vm);
+      in.ports.cloud->release(c.vm);
+    }
+    void operator()(StartJob& c) const {
+      Result<LaunchPayload> payload = in.ports.journal->payload(c.job.submitted_at_seq);
+      if (payload) {
+        in.ports.engine->start(c, *std::move(payload));
+      } else {
+        in.inbox.put(
+            FactItem{JobLaunchFailed{c.job.id, c.job.incarnation, "its script is lost: " + payload.error().message}});
+      }
+    }
+    void operator()(SignalJob& c) const { in.ports.engine->signal(c); }
+    void operator()(EndJob& c) const { in.ports.engine->end(c); }
+    void operator()(ForgetJob& c) const { in.ports.engine->forget(c); }
+    void operator()(ArchiveJob& c) const { in.jobs_to_archive.push_back(std::move(c.job)); }
+    void operator()(ArchiveVm& c) const { in.vms_to_archive.push_back(std::move(c.vm)); }
+    void operator()(Reply& c) const {
+      if (batch != nullptr && c.request >= 1 && c.request <= batch->size())
+        (*batch)[c.request - 1].answer(std::move(c.result));
+    }
+  };
+  crash_point(CrashPoint::command);
+  // The engine starts to look for the agent of a VM as soon as the cloud has granted it: see step().
+  std::visit(Carry{*this, batch}, command);
+  crash_point(CrashPoint::commanded);
+}
+
+void Controller::Inside::step(std::vector<InboxItem> items) {
+  const Time now = ports.clock->now();
+  std::vector<Pending> batch;
+  std::vector<ReaderItem> readers;
+  for (FactItem& fact : waiting_facts) batch.push_back({{{now, std::move(fact.body)}, std::nullopt}, {}});
+  waiting_facts.clear();
+  for (InboxItem& item : items) {
+    if (auto* fact = std::get_if<FactItem>(&item)) {
+      batch.push_back({{{now, std::move(fact->body)}, std::nullopt}, {}});
+    } else if (auto* request = std::get_if<RequestItem>(&item)) {
+      if (std::optional<Error> refused = brain.check(request->body)) {
+        request->answer(unexpected(*std::move(refused)));
+      } else {
+        batch.push_back({{{now, std::move(request->body)}, std::move(request->payload)}, std::move(request->answer)});
+      }
+    } else {
+      readers.push_back(std::move(std::get<ReaderItem>(item)));
+    }
+  }
+  if (brain.next_deadline() <= now) batch.push_back({{{now, TimerFired{}}, std::nullopt}, {}});
+
+  if (!batch.empty()) {
+    // VMs that this batch grants: the engine looks for their agents once the grant is durable.
+    std::vector<VmId> granted;
+    for (const Pending& item : batch) {
+      const auto* grant = std::get_if<GangGranted>(&item.entry.event.body);
+      if (grant == nullptr) continue;
+      auto gang = brain.state().gangs.find(grant->gang);
+      if (gang != brain.state().gangs.end())
+        granted.insert(granted.end(), gang->second.vms.begin(), gang->second.vms.end());
+    }
+    if (commit(batch)) {
+      for (VmId vm : granted) ports.engine->attach(vm);
+      dispatch(batch);
+    } else {
+      for (Pending& item : batch) {
+        if (item.answer) {
+          item.answer(fail(Code::exhausted, "the journal cannot be written (disk full?): nothing was accepted", true));
+        } else if (!std::holds_alternative<TimerFired>(item.entry.event.body)) {
+          waiting_facts.push_back({std::move(item.entry.event.body)});
+        }
+      }
+    }
+  } else {
+    flush_archive();
+  }
+  for (ReaderItem& reader : readers) reader.read(*ports.journal, brain);
+  if (events_since_snapshot >= std::max<std::uint64_t>(k_events_per_snapshot, brain.state().jobs.size()))
+    take_snapshot();
+}
+
+void Controller::Inside::take_snapshot() {
+  events_since_snapshot = 0;
+  if (!flush_archive()) return;  // compaction must not drop what the accounts do not have yet
+  Snapshot snapshot{.seq = brain.state().seq, .digest = 0, .state = brain.save()};
+  snapshot.digest = brain.digest();
+  Status saved = ports.journal->save_snapshot(snapshot);
+  if (saved) saved = ports.journal->compact();
+  if (!saved) say("snapshot: " + saved.error().message);
+}
+
+bool Controller::Inside::is_down() const {
+  const State& state = brain.state();
+  return state.shutting_down && state.vms.empty() && state.gangs.empty() && state.living.empty();
+}
+
+Duration Controller::Inside::time_to_wait() const {
+  if (journal_failing) return k_journal_retry;
+  if (!jobs_to_archive.empty() || !vms_to_archive.empty()) return {};
+  const Time next = brain.next_deadline();
+  if (next.is_never()) return Duration::infinite();
+  return std::max(Duration{}, next - ports.clock->now());
+}
+
+// The loop and its doors ---------------------------------------------------------------------------------------------
+
+void Controller::run() {
+  Inside& in = *inside_;
+  while (!in.inbox.stopped() && !in.is_down()) in.step(in.inbox.take(in.time_to_wait()));
+  in.flush_archive();
+  in.take_snapshot();
+}
+
+void Controller::stop() { inside_->inbox.stop(); }
+
+void Controller::post(EventBody fact) { inside_->inbox.put(FactItem{std::move(fact)}); }
+
+void Controller::request(EventBody body, std::optional<LaunchPayload> payload, Answer answer) {
+  Answer turned_away = answer;
+  if (!inside_->inbox.put(RequestItem{std::move(body), std::move(payload), std::move(answer)})) {
+    turned_away(fail(Code::exhausted, "too many requests wait already", true));
+  }
+}
+
+void Controller::view(std::function<void(const Brain&)> reader) {
+  inside_->inbox.put(ReaderItem{[reader = std::move(reader)](Journal&, const Brain& brain) { reader(brain); }});
+}
+
+void Controller::with_journal(std::function<void(Journal&, const Brain&)> reader) {
+  inside_->inbox.put(ReaderItem{std::move(reader)});
+}
+
+void Controller::listen(Listener listener) { inside_->listeners.push_back(std::move(listener)); }
+
+}  // namespace virga

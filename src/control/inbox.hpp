@@ -1,0 +1,51 @@
+// What waits for the control thread: facts, requests and readers, in order of arrival.
+//
+//   inbox.put(Fact{...});            // any thread
+//   auto batch = inbox.take(until);  // control thread; empty after a time-out or stop
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "control/controller.hpp"
+
+namespace virga {
+
+struct FactItem {
+  EventBody body;
+};
+struct RequestItem {
+  EventBody body;
+  std::optional<LaunchPayload> payload;
+  Controller::Answer answer;
+};
+struct ReaderItem {
+  std::function<void(Journal&, const Brain&)> read;
+};
+using InboxItem = std::variant<FactItem, RequestItem, ReaderItem>;
+
+class Inbox {
+ public:
+  /// False when the inbox is full: only requests are turned away, facts and readers are always taken.
+  bool put(InboxItem item);
+  void stop();
+  bool stopped() const;
+  /// Waits until something is there, `wait` has passed, or stop(). Takes at most `k_batch_max` items.
+  std::vector<InboxItem> take(Duration wait);
+
+ private:
+  static constexpr std::size_t k_batch_max = 4'096;
+  static constexpr std::size_t k_requests_max = 100'000;
+
+  mutable std::mutex mutex_;
+  std::condition_variable filled_;
+  std::deque<InboxItem> items_;
+  bool stopped_ = false;
+};
+
+}  // namespace virga
