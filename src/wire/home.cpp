@@ -1,0 +1,67 @@
+// See the header.
+#include "wire/home.hpp"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+
+namespace virga {
+namespace {
+
+/// sun_path holds 108 bytes with the closing zero; ids of VMs are given out one by one, so ten digits are plenty.
+constexpr std::size_t k_socket_path_max = 107;
+constexpr VmId k_longest_vm_id{9'999'999'999};
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+/// The user's home folder as the user database knows it, for programs that were started without $HOME.
+std::string user_home() {
+  if (const auto home = environment("HOME"); !home.empty()) return std::string(home);
+  const passwd* user = getpwuid(getuid());
+  return user == nullptr || user->pw_dir == nullptr ? std::string() : user->pw_dir;
+}
+
+}  // namespace
+
+Result<Home> home_from_environment() {
+  std::string path(environment("VIRGA_HOME"));
+  std::string origin = "VIRGA_HOME";
+  if (path.empty() && !environment("XDG_STATE_HOME").empty()) {
+    path = std::string(environment("XDG_STATE_HOME")) + "/virga";
+    origin = "XDG_STATE_HOME";
+  } else if (path.empty()) {
+    const auto home = user_home();
+    if (home.empty())
+      return fail(Code::invalid, "neither VIRGA_HOME nor HOME is set; set VIRGA_HOME=/path/of/a/folder");
+    path = home + "/.local/state/virga";
+    origin = "HOME";
+  }
+  if (path.front() != '/') {
+    return fail(Code::invalid, fmt::format("{} is the relative path \"{}\"; set it to one that starts with /", origin,
+                                           environment(origin.c_str())));
+  }
+  path = std::filesystem::path(path).lexically_normal().string();
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  if (path.find_first_of("\n\r") != std::string::npos || path == "/") {
+    return fail(Code::invalid, fmt::format("{} names no folder of its own; set VIRGA_HOME=/path/of/a/folder", origin));
+  }
+  Home home{path};
+  const auto longest = home.agent_socket(k_longest_vm_id).size();
+  if (longest > k_socket_path_max) {
+    return fail(
+        Code::invalid,
+        fmt::format("the folder {} has a name of {} bytes, too long for the sockets below it; set VIRGA_HOME to "
+                    "a path of at most {} bytes",
+                    path, path.size(), path.size() - (longest - k_socket_path_max)));
+  }
+  return home;
+}
+
+}  // namespace virga

@@ -1,0 +1,268 @@
+// See the header. Every message has the same shape: what stands there; what would be right.
+#include "wire/toml_section.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "wire/config_units.hpp"
+
+namespace virga {
+namespace {
+
+std::string_view type_name(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a text";
+    case toml::node_type::integer:
+      return "a whole number";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return "true or false";
+    default:
+      return "a date or a time of day";
+  }
+}
+
+/// The value as the user wrote it, if it is short enough to be worth repeating.
+std::string value_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return fmt::format("\"{}\"", shown(text->get()));
+  if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  return {};
+}
+
+}  // namespace
+
+void toml_assertion_failed(const char* condition) { throw TomlAssertion(condition); }
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t k_longest = 80;
+  std::string result(text.substr(0, k_longest));
+  for (char& c : result) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  if (text.size() > k_longest) result += "...";
+  return result;
+}
+
+void Mistakes::add(const toml::source_region& where, std::string_view message) {
+  constexpr std::size_t k_most_mistakes = 100;
+  if (lines_.size() >= k_most_mistakes) return;
+  const auto line = std::max<std::uint32_t>(where.begin.line, 1);
+  const auto column = std::max<std::uint32_t>(where.begin.column, 1);
+  lines_.push_back({line, column, fmt::format("{}:{}:{}: {}", file_name_, line, column, message)});
+}
+
+std::string Mistakes::text() const {
+  auto sorted = lines_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Line& a, const Line& b) {
+    return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+  });
+  std::string result;
+  for (const auto& line : sorted) {
+    if (!result.empty()) result += '\n';
+    result += line.text;
+  }
+  return result;
+}
+
+const toml::node* TomlSection::find(std::string_view key) {
+  keys_.push_back(key);
+  return table_.get(key);
+}
+
+void TomlSection::wrong(std::string_view key, std::string_view message) {
+  const auto* node = table_.get(key);
+  mistakes_.add(node != nullptr ? node->source() : table_.source(),
+                path_.empty() ? fmt::format("{}: {}", key, message) : fmt::format("{}.{}: {}", path_, key, message));
+}
+
+void TomlSection::wrong_type(std::string_view key, const toml::node& node, std::string_view right) {
+  const auto value = value_text(node);
+  wrong(key, fmt::format("{}{}is {}; write {}", value, value.empty() ? "" : " ", type_name(node), right));
+}
+
+bool TomlSection::text(std::string_view key, std::string& value) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  const auto* text = node->as_string();
+  if (text == nullptr) {
+    wrong_type(key, *node, "a text in quotes");
+    return false;
+  }
+  if (shown(text->get()) != text->get()) {
+    wrong(key, "too long, or holds control characters; write at most 80 printable ones");
+    return false;
+  }
+  value = text->get();
+  return true;
+}
+
+bool TomlSection::flag(std::string_view key, bool& value) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  if (!node->is_boolean()) {
+    wrong_type(key, *node, "true or false");
+    return false;
+  }
+  value = node->as_boolean()->get();
+  return true;
+}
+
+bool TomlSection::number(std::string_view key, std::uint32_t& value, NumberRange range) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  const auto right = fmt::format("a whole number from {} to {}", range.least, range.most);
+  if (!node->is_integer()) {
+    wrong_type(key, *node, right);
+    return false;
+  }
+  const auto number = node->as_integer()->get();
+  if (number < range.least || number > range.most) {
+    wrong(key, fmt::format("{} is out of range; write {}", number, right));
+    return false;
+  }
+  value = static_cast<std::uint32_t>(number);
+  return true;
+}
+
+bool TomlSection::duration(std::string_view key, Duration& value, const DurationRange& range) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  if (node->is_integer()) {
+    const auto number = node->as_integer()->get();
+    wrong(key, fmt::format("{} has no unit; write \"{}s\" or \"{}m\"", number, std::abs(number), std::abs(number)));
+    return false;
+  }
+  const auto* text = node->as_string();
+  if (text == nullptr) {
+    wrong_type(key, *node, "a time in quotes, such as \"5m\"");
+    return false;
+  }
+  const auto duration = parse_duration(shown(text->get()));
+  if (!duration) {
+    wrong(key, duration.error().message);
+    return false;
+  }
+  const bool in_range =
+      duration->is_infinite() ? range.may_be_infinite : *duration >= range.least && *duration <= range.most;
+  if (!in_range) {
+    const auto seconds = [](Duration d) { return d.whole_seconds(); };
+    wrong(key, fmt::format("\"{}\" is out of range; write a time from \"{}s\" to \"{}s\"{}", shown(text->get()),
+                           seconds(range.least), seconds(range.most), range.may_be_infinite ? " or \"infinite\"" : ""));
+    return false;
+  }
+  value = *duration;
+  return true;
+}
+
+bool TomlSection::bytes(std::string_view key, std::uint64_t& value) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  const auto* text = node->as_string();
+  if (text == nullptr) {
+    wrong_type(key, *node, "a size with its unit in quotes, such as \"4GiB\"");
+    return false;
+  }
+  const auto bytes = parse_bytes(shown(text->get()));
+  if (!bytes) {
+    wrong(key, bytes.error().message);
+    return false;
+  }
+  constexpr std::uint64_t k_least = std::uint64_t{1} << 20;
+  constexpr std::uint64_t k_most = std::uint64_t{1} << 50;
+  if (*bytes < k_least || *bytes > k_most) {
+    wrong(key, fmt::format("\"{}\" is out of range; write a size from \"1MiB\" to \"1024TiB\"", shown(text->get())));
+    return false;
+  }
+  value = *bytes;
+  return true;
+}
+
+bool TomlSection::price(std::string_view key, Money& value) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  constexpr double k_most_usd = 1'000'000;
+  const auto number = node->value<double>();
+  if (!number || node->is_boolean()) {
+    wrong_type(key, *node, "a number of US dollars per hour, such as 98.32");
+    return false;
+  }
+  if (!std::isfinite(*number) || *number < 0 || *number > k_most_usd) {
+    wrong(key, fmt::format("{} is out of range; write US dollars per hour, from 0 to 1000000", *number));
+    return false;
+  }
+  value = Money{static_cast<std::int64_t>(std::llround(*number * 1e6))};
+  return true;
+}
+
+bool TomlSection::texts(std::string_view key, std::vector<std::string>& value) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  const auto* list = node->as_array();
+  if (list == nullptr) {
+    wrong_type(key, *node, fmt::format("a list, such as {} = [\"nd\"]", key));
+    return false;
+  }
+  value.clear();
+  for (const auto& element : *list) {
+    const auto* text = element.as_string();
+    if (text == nullptr) {
+      mistakes_.add(element.source(),
+                    fmt::format("{}.{}: holds {}; write texts in quotes", path_, key, type_name(element)));
+      return false;
+    }
+    value.push_back(text->get());
+  }
+  return true;
+}
+
+const toml::table* TomlSection::table(std::string_view key) {
+  const auto* node = find(key);
+  if (node == nullptr) return nullptr;
+  if (!node->is_table()) wrong_type(key, *node, fmt::format("a table, which starts with a line [{}]", key));
+  return node->as_table();
+}
+
+void TomlSection::finish() {
+  for (const auto& [key, node] : table_) {
+    if (std::find(keys_.begin(), keys_.end(), key.str()) != keys_.end()) continue;
+    std::string known;
+    for (const auto word : keys_) known += (known.empty() ? "" : ", ") + std::string(word);
+    const auto near = closest_word(key.str(), keys_);
+    const auto where = path_.empty() ? std::string("at the top of the file") : fmt::format("in [{}]", path_);
+    mistakes_.add(key.source(),
+                  near.empty()
+                      ? fmt::format("unknown key \"{}\" {}; known are {}", shown(key.str()), where, known)
+                      : fmt::format("unknown key \"{}\" {}; did you mean \"{}\"?", shown(key.str()), where, near));
+  }
+}
+
+std::vector<NamedTable> named_tables(const toml::table& parent, const std::string& path, Mistakes& mistakes) {
+  std::vector<NamedTable> result;
+  for (const auto& [key, node] : parent) {
+    if (const auto* table = node.as_table()) {
+      result.push_back({std::string(key.str()), table});
+    } else {
+      mistakes.add(key.source(), fmt::format("\"{0}\" in [{1}] is {2}; a {1} is a table: [{1}.NAME]", shown(key.str()),
+                                             path, type_name(node)));
+    }
+  }
+  std::stable_sort(result.begin(), result.end(), [](const NamedTable& a, const NamedTable& b) {
+    const auto& left = a.table->source().begin;
+    const auto& right = b.table->source().begin;
+    return std::tie(left.line, left.column) < std::tie(right.line, right.column);
+  });
+  return result;
+}
+
+}  // namespace virga
