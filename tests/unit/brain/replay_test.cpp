@@ -1,0 +1,169 @@
+// Determinism: a seeded storm of requests and facts gives the same state when it is replayed from the start, and when
+// it goes on from a snapshot taken anywhere. Every step checks the invariants (debug builds).
+#include <set>
+
+#include "world.hpp"
+
+namespace virga::test {
+
+namespace {
+
+/// SplitMix64 (Steele, Lea, Flood 2014): enough for choosing test events.
+struct Random {
+  std::uint64_t state;
+  std::uint64_t next() {
+    std::uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+  std::uint64_t below(std::uint64_t n) { return next() % n; }
+};
+
+/// Plays cloud and engine for a brain: answers every open command sooner or later, in random order, with faults.
+struct Storm {
+  explicit Storm(std::uint64_t seed) : random{seed} { feed(ConfigChanged{small_config(6)}); }
+
+  void feed(EventBody body) {
+    now = now + Duration::milliseconds(static_cast<std::int64_t>(random.below(3'000)));
+    log.push_back({now, std::move(body)});
+    brain.apply({log.size()}, log.back());
+    for (Command& c : brain.take_commands()) {
+      if (!std::holds_alternative<Reply>(c)) open.push_back(std::move(c));
+    }
+  }
+
+  void answer_one() {
+    std::size_t i = random.below(open.size());
+    Command c = std::move(open[i]);
+    open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+    if (auto* reserve = std::get_if<ReserveGang>(&c)) {
+      if (random.below(5) == 0) return feed(GangRefused{reserve->gang, Refusal::capacity, "none", {}});
+      feed(GangGranted{reserve->gang, std::vector<std::string>(reserve->vms.size(), "10.0.0.1")});
+      for (const WantedVm& vm : reserve->vms) {
+        if (random.below(10) == 0) {
+          feed(VmFailed{vm.vm, "did not boot"});
+        } else {
+          feed(VmReady{vm.vm});
+        }
+      }
+    } else if (auto* release = std::get_if<ReleaseVm>(&c)) {
+      feed(VmReleased{release->vm});
+    } else if (auto* start = std::get_if<StartJob>(&c)) {
+      if (random.below(10) == 0)
+        return feed(JobLaunchFailed{start->job.id, start->job.incarnation, "no", random.below(2) == 0});
+      CHECK(running.insert({start->job.id, start->job.incarnation}).second);  // never started twice
+      feed(JobStarted{start->job.id, start->job.incarnation});
+    } else if (auto* end = std::get_if<EndJob>(&c)) {
+      running.erase({end->job, end->incarnation});
+      feed(JobEnded{end->job, end->incarnation, {0, end->signal}, {}});
+    }
+  }
+
+  void one_step() {
+    const Actor user{1000, 1000, "u", false};
+    switch (random.below(9)) {
+      case 0:
+      case 1: {
+        JobSpec s = World::spec(1 + static_cast<std::uint32_t>(random.below(6)),
+                                1 + static_cast<std::uint32_t>(random.below(8)));
+        s.exclusive = random.below(4) == 0;
+        s.per_node.gpus = static_cast<std::uint32_t>(random.below(9));
+        if (random.below(3) == 0) s.time_limit = Duration::seconds(30);
+        feed(JobSubmitted{user, s, ""});
+        break;
+      }
+      case 2:
+        if (!running.empty()) {
+          auto it = running.begin();
+          std::advance(it, static_cast<std::ptrdiff_t>(random.below(running.size())));
+          auto [job, incarnation] = *it;
+          running.erase(it);
+          feed(JobEnded{job, incarnation, {static_cast<std::uint32_t>(random.below(2)), 0}, {}});
+        }
+        break;
+      case 3:
+        if (brain.state().last_job) {
+          JobId job{static_cast<std::uint32_t>(1 + random.below(brain.state().last_job.value))};
+          feed(JobActed{user, job, static_cast<JobAction>(random.below(5)), 10, false});
+        }
+        break;
+      case 4:
+        if (random.below(4) == 0 && !brain.state().vms.empty()) {
+          auto it = brain.state().vms.begin();
+          std::advance(it, static_cast<std::ptrdiff_t>(random.below(brain.state().vms.size())));
+          feed(VmFailed{it->first, "killed"});
+        }
+        break;
+      case 5:
+        if (brain.next_deadline() <= now + Duration::minutes(2)) {
+          now = std::max(now, brain.next_deadline());
+          feed(TimerFired{});
+        }
+        break;
+      case 6:
+        feed(NodeUpdated{{0, 0, "root", true}, "nd-" + std::to_string(1 + random.below(6)), random.below(3) == 0, "x"});
+        break;
+      default:
+        if (!open.empty()) answer_one();
+    }
+  }
+
+  /// Answers everything and lets time pass until all is quiet.
+  void settle() {
+    for (int n = 1; n <= 6; ++n) feed(NodeUpdated{{0, 0, "root", true}, "nd-" + std::to_string(n), false, ""});
+    for (int i = 0; i < 20'000; ++i) {
+      if (!open.empty()) {
+        answer_one();
+      } else if (!running.empty()) {
+        auto [job, incarnation] = *running.begin();
+        running.erase(running.begin());
+        feed(JobEnded{job, incarnation, {}, {}});
+      } else if (!brain.next_deadline().is_never()) {
+        now = std::max(now, brain.next_deadline());
+        feed(TimerFired{});
+      } else {
+        return;
+      }
+    }
+    FAIL("it never became quiet");
+  }
+
+  Random random;
+  Brain brain;
+  Time now = Time::from_seconds(1'000'000);
+  std::vector<Event> log;
+  std::vector<Command> open;
+  std::set<std::pair<JobId, std::uint32_t>> running;
+};
+
+}  // namespace
+
+TEST_CASE("a storm ends quietly: every job reached one final state, no VM is left, and replay gives the same bytes") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Storm storm(seed);
+    for (int i = 0; i < 1'500; ++i) storm.one_step();
+    storm.settle();
+    CHECK(storm.brain.state().vms.empty());
+    CHECK(storm.brain.state().gangs.empty());
+    for (const auto& [id, job] : storm.brain.state().jobs) {
+      const bool held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
+      CHECK((is_final(job.state) || held));
+    }
+
+    Brain again;
+    Brain from_snapshot;
+    const std::size_t middle = storm.log.size() / 2;
+    for (std::size_t i = 0; i < storm.log.size(); ++i) {
+      again.apply({i + 1}, storm.log[i]);
+      if (i > middle) from_snapshot.apply({i + 1}, storm.log[i]);
+      if (i == middle) from_snapshot = *Brain::load(again.save());
+    }
+    CHECK(again.save() == storm.brain.save());
+    CHECK(from_snapshot.save() == storm.brain.save());
+    CHECK(again.digest() == storm.brain.digest());
+  }
+}
+
+}  // namespace virga::test
