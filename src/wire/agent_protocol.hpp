@@ -1,0 +1,345 @@
+// What the local engine and srun say to the agent of a node, and the frames that carry it.
+//
+// One Unix stream socket per pair; a frame is a u32 length and the canonical bytes (core/binary.hpp) of an
+// AgentMessage. Both ends are built from the same sources; AgentHello carries the version, and an agent of another
+// version refuses.
+//
+//   engine → agent: AgentHello, BindJob, LaunchJob, SignalBound, EndBound, ForgetBound
+//   agent → engine: AgentWelcome, BindAnswer, LaunchAnswer, BoundEnded
+//   srun   → agent: HoldJob, HoldDone | StartTasks, TaskInput, SignalTasks
+//   agent → srun:   HoldAnswer, HoldRevoked | StartAnswer, TaskOutput, TaskInputTaken, TaskEnded, StepGone
+//
+// Who may say what is decided by the socket's peer credentials: the engine's messages only by root and the agent's own
+// user, srun's also by the user whose job is bound on the node.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/job.hpp"
+
+namespace virga {
+
+inline constexpr std::uint32_t k_agent_protocol_version = 1;
+/// A script of more than 10 MB and an environment of 20,000 variables fit well.
+inline constexpr std::uint32_t k_agent_frame_bytes_max = 64U << 20;
+
+/// One incarnation of one job.
+struct JobKey {
+  JobId job;
+  std::uint32_t incarnation = 0;
+
+  friend constexpr auto operator<=>(const JobKey&, const JobKey&) = default;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("incarnation", s.incarnation);
+  }
+};
+
+/// A job as a node must know it: whose it is, and what its environment is made of.
+struct JobBinding {
+  Job job;
+  std::vector<std::uint32_t> groups;  ///< supplementary groups of the owner
+  std::string home_dir;
+  std::string shell;
+  std::string submit_host;
+
+  JobKey key() const { return {job.id, job.incarnation}; }
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("groups", s.groups);
+    v("home_dir", s.home_dir);
+    v("shell", s.shell);
+    v("submit_host", s.submit_host);
+  }
+};
+
+struct AgentHello {
+  std::uint32_t version = k_agent_protocol_version;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("version", s.version);
+  }
+};
+
+struct AgentWelcome {
+  std::uint32_t version = k_agent_protocol_version;
+  VmId vm;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("version", s.version);
+    v("vm", s.vm);
+  }
+};
+
+/// Make a job known on a node that is not its first. Again for a known one: the same answer.
+struct BindJob {
+  JobBinding binding;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("binding", s.binding);
+  }
+};
+
+struct BindAnswer {
+  JobKey key;
+  bool ok = false;
+  std::string message;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+    v("ok", s.ok);
+    v("message", s.message);
+  }
+};
+
+/// Bind, and start the script, or arm the allocation, on the job's first node.
+struct LaunchJob {
+  JobBinding binding;
+  LaunchPayload payload;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("binding", s.binding);
+    v("payload", s.payload);
+  }
+};
+
+struct LaunchAnswer {
+  JobKey key;
+  bool ok = false;
+  std::string message;  ///< why not
+  bool job_at_fault = true;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+    v("ok", s.ok);
+    v("message", s.message);
+    v("job_at_fault", s.job_at_fault);
+  }
+};
+
+struct SignalBound {
+  JobKey key;
+  std::uint32_t signal = 0;
+  bool batch_shell_only = false;  ///< else the processes of its steps
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+    v("signal", s.signal);
+    v("batch_shell_only", s.batch_shell_only);
+  }
+};
+
+/// Signal every process, let nothing new start; 9 kills until none is left. Answered by BoundEnded once nothing of
+/// the job is left on the node, at once for a job that the node never heard of: that one may never start here.
+struct EndBound {
+  JobKey key;
+  std::uint32_t signal = 15;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+    v("signal", s.signal);
+  }
+};
+
+/// The job is over on this node and no process of it is left.
+struct BoundEnded {
+  JobKey key;
+  ExitStatus exit;  ///< of the script or the allocation
+  Usage usage;      ///< of all its processes on this node
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+    v("exit", s.exit);
+    v("usage", s.usage);
+  }
+};
+
+struct ForgetBound {
+  JobKey key;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+  }
+};
+
+/// An allocation lives as long as the connection that holds it.
+struct HoldJob {
+  JobKey key;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+  }
+};
+
+struct HoldAnswer {
+  bool ok = false;
+  std::string message;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("ok", s.ok);
+    v("message", s.message);
+  }
+};
+
+struct HoldDone {
+  ExitStatus exit;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("exit", s.exit);
+  }
+};
+
+/// The allocation was ended from outside (scancel, time limit, node failure).
+struct HoldRevoked {
+  std::uint32_t signal = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("signal", s.signal);
+  }
+};
+
+/// Start these tasks of a step on this node. From here on the connection belongs to the step.
+struct StartTasks {
+  JobKey key;
+  std::uint32_t step = 0;
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  ///< of all its tasks
+  std::string work_dir;
+  std::vector<std::uint32_t> tasks;  ///< numbers in the step
+  std::uint32_t umask = 022;
+  bool input = true;  ///< false: the tasks read /dev/null
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("key", s.key);
+    v("step", s.step);
+    v("argv", s.argv);
+    v("environment", s.environment);
+    v("work_dir", s.work_dir);
+    v("tasks", s.tasks);
+    v("umask", s.umask);
+    v("input", s.input);
+  }
+};
+
+struct StartAnswer {
+  bool ok = false;
+  std::string message;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("ok", s.ok);
+    v("message", s.message);
+  }
+};
+
+/// For every task of the step; empty data: the end of the input.
+struct TaskInput {
+  std::string data;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("data", s.data);
+  }
+};
+
+/// So many bytes of input have reached all tasks: the client may send as many more.
+struct TaskInputTaken {
+  std::uint32_t bytes = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("bytes", s.bytes);
+  }
+};
+
+struct SignalTasks {
+  std::uint32_t signal = 0;  ///< 9 kills every process of the step for sure
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("signal", s.signal);
+  }
+};
+
+struct TaskOutput {
+  std::uint32_t task = 0;
+  std::uint8_t stream = 1;  ///< 1 or 2
+  std::string data;         ///< empty: closed
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("task", s.task);
+    v("stream", s.stream);
+    v("data", s.data);
+  }
+};
+
+struct TaskEnded {
+  std::uint32_t task = 0;
+  ExitStatus exit;
+  bool core_dumped = false;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("task", s.task);
+    v("exit", s.exit);
+    v("core_dumped", s.core_dumped);
+  }
+};
+
+/// No process of the step is left on this node.
+struct StepGone {
+  Usage usage;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("usage", s.usage);
+  }
+};
+
+using AgentMessage =
+    std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound, EndBound,
+                 BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked, StartTasks, StartAnswer,
+                 TaskInput, TaskInputTaken, SignalTasks, TaskOutput, TaskEnded, StepGone>;
+
+std::string encode_frame(const AgentMessage& message);
+
+/// Cuts a stream of bytes into messages.
+///
+///   reader.feed(bytes);
+///   while (auto message = reader.next()) if (!*message) break; else …
+class FrameReader {
+ public:
+  void feed(std::string_view bytes);
+  /// The next whole message; nothing if more bytes are needed; Code::corrupt if the stream makes no sense.
+  Result<std::optional<AgentMessage>> next();
+
+ private:
+  std::string bytes_;
+  std::size_t start_ = 0;
+};
+
+}  // namespace virga
