@@ -13,7 +13,7 @@ struct Row {
 };
 
 // In the order of Code. Slurm's numbers: 2014 node configuration not available, 2002 access denied, 2021 already done,
-// 1800 cannot contact the controller, 2007 no more jobs, 9003 empty result; -1 is its unspecific error.
+// 1800 cannot contact the controller, 2007 no room for a job record, 9003 empty result; -1 is its unspecific error.
 constexpr Row k_rows[] = {
     {400, 2, -1},    // invalid
     {404, 3, 9003},  // not_found
