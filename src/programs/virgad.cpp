@@ -1,0 +1,199 @@
+// virgad: the controller of one Virga instance. It puts the ports together and runs the loop; all it knows of clouds,
+// engines and journals is said in this file.
+//
+//   virgad [--home DIR] [--ready-fd N]
+//
+// SIGTERM and SIGINT end it; nodes and jobs go on, and the next virgad finds them. SIGHUP reads virga.toml again.
+// It writes one line to the descriptor of --ready-fd: "ready", or what went wrong. Exit code: 0 after a shutdown, 1 if
+// something failed, 2 for bad arguments or a bad virga.toml.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "clouds/host/host_cloud.hpp"
+#include "clouds/host/tier.hpp"
+#include "control/controller.hpp"
+#include "control/system_clock.hpp"
+#include "engines/local/local_engine.hpp"
+#include "http/server.hpp"
+#include "journals/sqlite/sqlite_journal.hpp"
+#include "wire/config_toml.hpp"
+#include "wire/error_codes.hpp"
+#include "wire/home.hpp"
+
+namespace {
+
+using virga::Code;
+using virga::Config;
+using virga::Home;
+using virga::Result;
+using virga::Status;
+
+struct Arguments {
+  int ready_fd = -1;
+};
+
+Result<Arguments> parse_arguments(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    const bool has_value = i + 1 < argc;
+    if (option == "--home" && has_value) {
+      setenv("VIRGA_HOME", argv[++i], 1);
+    } else if (option == "--ready-fd" && has_value) {
+      arguments.ready_fd = std::atoi(argv[++i]);
+    } else {
+      return virga::fail(Code::invalid,
+                         "unknown or incomplete option '" + option + "': usage: virgad [--home DIR] [--ready-fd N]");
+    }
+  }
+  return arguments;
+}
+
+std::string folder_of_this_program() {
+  char path[4096];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  std::string all(path, n > 0 ? static_cast<std::size_t>(n) : 0);
+  return all.substr(0, all.rfind('/'));
+}
+
+/// Other users' jobs must reach their agent, their script and their checkpoints, so where root serves all users the
+/// folders can be entered by all; what lies in them has permissions of its own.
+Status make_folders(const Home& home) {
+  const mode_t mode = geteuid() == 0 ? 0755 : 0700;
+  for (const std::string& path : {home.path, home.run(), home.agents(), home.vms(), home.spool(), home.checkpoints()}) {
+    std::string partial;
+    std::istringstream parts(path);
+    for (std::string part; std::getline(parts, part, '/');) {
+      if (part.empty()) continue;
+      partial += "/" + part;
+      if (mkdir(partial.c_str(), mode) != 0 && errno != EEXIST) {
+        return virga::fail(Code::internal, "cannot make folder " + partial + ": " + std::strerror(errno));
+      }
+    }
+  }
+  return {};
+}
+
+Result<Config> read_config(const Home& home, const virga::TierReport& tier) {
+  std::string text;
+  if (std::ifstream file(home.config()); file) {
+    text.assign(std::istreambuf_iterator<char>(file), {});
+    if (file.bad()) return virga::fail(Code::internal, "cannot read " + home.config());
+  } else if (errno != ENOENT) {
+    return virga::fail(Code::invalid, "cannot read " + home.config() + ": " + std::strerror(errno));
+  }
+  virga::ConfigContext context;
+  if (tier.tier == virga::Tier::plain) {
+    const std::string prefix = virga::plain_node_prefix(home);  // "127.77.0."
+    context.plain_network = prefix.substr(0, prefix.size() - 2);
+  }
+  return virga::parse_config(text, home.config(), context);
+}
+
+void write_pid_file(const Home& home) { std::ofstream(home.pid_file()) << getpid() << "\n"; }
+
+/// Blocked in every thread; the signal thread alone takes them.
+sigset_t signals_we_take() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
+  return set;
+}
+
+Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
+  Result<Config> config = read_config(home, tier);
+  if (!config) return virga::unexpected(config.error());
+  std::promise<Status> changed;
+  controller.request(virga::ConfigChanged{*config}, std::nullopt, [&](Result<std::uint64_t> answer) {
+    changed.set_value(answer ? Status{} : Status{virga::unexpected(answer.error())});
+  });
+  return changed.get_future().get();
+}
+
+void take_signals(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
+  const sigset_t set = signals_we_take();
+  for (int signal = 0; sigwait(&set, &signal) == 0;) {
+    if (signal != SIGHUP) return controller.stop();
+    if (Status changed = change_config(controller, home, tier); !changed) {
+      std::fprintf(stderr, "virgad: configuration kept as it was: %s\n", changed.error().message.c_str());
+    }
+  }
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Status serve(const Home& home, const Arguments& arguments) {
+  const virga::TierReport tier = virga::probe_tier();
+  Result<Config> config = read_config(home, tier);
+  if (!config) return virga::unexpected(config.error());
+  if (Status made = make_folders(home); !made) return made;
+  auto journal = virga::open_sqlite_journal(home.journal(), virga::OpenMode::create_or_open);
+  if (!journal) return virga::unexpected(journal.error());
+  Result<virga::JournalInfo> info = (*journal)->info();
+  if (!info) return virga::unexpected(info.error());
+
+  const std::string bin_dir = folder_of_this_program();
+  const std::string node_program = bin_dir + "/virga-node";
+  auto clock = virga::make_system_clock(info->last_time);
+  virga::Controller controller;
+  auto cloud = virga::make_host_cloud({home, node_program, config->cluster_name}, controller);
+  auto engine = virga::make_local_engine({home, node_program, config->cluster_name, bin_dir}, controller);
+
+  virga::HttpOptions http;
+  http.home = home;
+  http.listen = config->listen;
+  http.token_file = config->token_file;
+  http.daemon_uid = geteuid();
+  http.operator_group = config->operator_group;
+  http.reload = [&] { return change_config(controller, home, tier); };
+  http.version = VIRGA_VERSION;
+  auto server = virga::HttpServer::start(http, controller);
+  if (!server) return virga::unexpected(server.error());
+  Status recovered = controller.recover({journal->get(), cloud.get(), engine.get(), clock.get()}, *config);
+  if (!recovered) return recovered;
+  write_pid_file(home);
+  std::thread(take_signals, std::ref(controller), home, tier).detach();
+  if (arguments.ready_fd >= 0) {
+    if (write(arguments.ready_fd, "ready\n", 6) != 6)
+      return virga::fail(Code::internal, "cannot tell that it is ready");
+    close(arguments.ready_fd);
+  }
+  controller.run();
+  (*server)->stop();
+  unlink(home.pid_file().c_str());
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Result<Arguments> arguments = parse_arguments(argc, argv);
+  Result<Home> home = arguments ? virga::home_from_environment() : virga::unexpected(arguments.error());
+  const sigset_t set = signals_we_take();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  raise_file_limit();
+  Status served = home ? serve(*home, *arguments) : virga::unexpected(home.error());
+  if (served) std::_Exit(0);  // the signal thread may still wait; nothing else is left to do
+  std::fprintf(stderr, "virgad: %s\n", served.error().message.c_str());
+  if (arguments && arguments->ready_fd >= 0) dprintf(arguments->ready_fd, "%s\n", served.error().message.c_str());
+  std::_Exit(virga::exit_code(served.error().code));
+}

@@ -1,0 +1,149 @@
+"""One Virga instance for a test: its folder, its daemon, its commands, and the search for what it may have left behind.
+
+    with Instance(bin_dir, tier="root") as virga:
+        virga.up()
+        virga.sh("sbatch --wrap true")
+        virga.down()
+        assert virga.leftovers() == []
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ORDINARY_USERS = ("games", "news")  # in every Debian; no test needs more than two
+
+
+class Instance:
+    def __init__(self, bin_dir: Path, tier: str = "", user: str = "", config: str = "") -> None:
+        self.bin_dir = bin_dir.resolve()
+        self.user = user
+        self.home = Path(tempfile.mkdtemp(prefix="virga-test-", dir=self._parent()))
+        self.work = self.home / "work"
+        self.work.mkdir()
+        if config:
+            (self.home / "virga.toml").write_text(config)
+        self.env = {
+            "PATH": f"{self.bin_dir}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(self.work),
+            "VIRGA_HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+        }
+        if tier:
+            self.env["VIRGA_TIER"] = tier
+        if user:
+            entry = pwd.getpwnam(user)
+            for path in (self.home, *self.home.rglob("*")):
+                os.chown(path, entry.pw_uid, entry.pw_gid)
+        self.home.chmod(0o755)
+        self.work.chmod(0o777)
+
+    @staticmethod
+    def _parent() -> str:
+        # Nodes have a /tmp of their own; what users share lies elsewhere.
+        return "/var/tmp" if os.access("/var/tmp", os.W_OK) else "/tmp"
+
+    def __enter__(self) -> "Instance":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill_everything()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def as_user(self, user: str) -> dict:
+        """Arguments for subprocess that run a command as this user (root may, others only as themselves)."""
+        if not user or os.geteuid() != 0 or user == "root":
+            return {}
+        entry = pwd.getpwnam(user)
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [entry.pw_gid]}
+
+    def sh(self, command: str, user: str | None = None, timeout: float = 60, **env: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.work,
+            env={**self.env, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            **self.as_user(self.user if user is None else user),
+        )
+
+    def up(self, **env: str) -> subprocess.CompletedProcess:
+        return self.sh("virga up", **env)
+
+    def down(self) -> subprocess.CompletedProcess:
+        return self.sh("virga down --cancel", timeout=90)
+
+    def daemon_pid(self) -> int | None:
+        try:
+            pid = int((self.home / "run" / "virgad.pid").read_text())
+            os.kill(pid, 0)
+            return pid if not self._is_zombie(pid) else None
+        except (OSError, ValueError):
+            return None
+
+    @staticmethod
+    def _is_zombie(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError:
+            return True
+
+    def processes(self) -> list[tuple[int, str]]:
+        """Every living process, but for this test's own, that carries the instance's folder in its words or environment."""
+        found = []
+        mark = str(self.home).encode()
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid() or self._is_zombie(int(entry.name)):
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes()
+                where = words + (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if mark in where:
+                found.append((int(entry.name), words.replace(b"\0", b" ").decode(errors="replace")[:160]))
+        return found
+
+    def leftovers(self, patience_s: float = 3.0) -> list[str]:
+        """Processes, mounts, control groups, sockets and VM folders of the instance that are still there."""
+        end = time.monotonic() + patience_s
+        while True:
+            found = [f"process {pid}: {words}" for pid, words in self.processes()]
+            found += [f"mount {line.split()[4]}" for line in Path("/proc/self/mountinfo").read_text().splitlines()
+                      if str(self.home) in line]
+            found += [f"vm folder {p}" for p in (self.home / "vms").glob("*")] if (self.home / "vms").exists() else []
+            run = self.home / "run"
+            found += [f"socket {p}" for p in run.rglob("*") if p.is_socket()] if run.exists() else []
+            if not found or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
+
+    def kill_everything(self) -> None:
+        for _ in range(50):
+            left = self.processes()
+            if not left:
+                return
+            for pid, _words in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+            time.sleep(0.02)
+
+
+def cgroups() -> set[str]:
+    """Control groups whose name starts with virga-, to be compared before and after."""
+    root = Path("/sys/fs/cgroup")
+    return {str(p) for pattern in ("virga-*", "*/virga-*") for p in root.glob(pattern)}

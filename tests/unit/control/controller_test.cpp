@@ -1,0 +1,307 @@
+// The loop with ports that only record: durability before effects, answers, crash and replay, a journal that fails.
+#include "control/controller.hpp"
+
+#include <doctest/doctest.h>
+
+#include <future>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "brain/brain.hpp"
+#include "control/inbox.hpp"
+
+namespace virga::test {
+
+namespace {
+
+/// Keeps everything in memory, as the disk would; outlives the controllers that use it.
+class MemoryJournal : public Journal {
+ public:
+  Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                     std::span<const VmRecord> vms) override {
+    if (full) return fail(Code::exhausted, "disk full");
+    Seq first{events.size() + 1};
+    for (const JournalEntry& e : entries) {
+      events.push_back(e.event);
+      payloads.push_back(e.payload.value_or(LaunchPayload{}));
+    }
+    for (const Job& job : jobs) archived.push_back(job);
+    for (const VmRecord& vm : vms) archived_vm.push_back(vm);
+    ++commits;
+    return first;
+  }
+  Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) override {
+    for (std::uint64_t i = after.value; i < events.size(); ++i) {
+      if (!each({i + 1}, events[i])) break;
+    }
+    return {};
+  }
+  Result<LaunchPayload> payload(Seq seq) override { return payloads.at(seq.value - 1); }
+  Status save_snapshot(const Snapshot& s) override {
+    snapshot = s;
+    return {};
+  }
+  Result<std::optional<Snapshot>> newest_snapshot() override { return snapshot; }
+  Status compact() override { return {}; }
+  Result<std::vector<Job>> archived_jobs(const AccountQuery&) override { return archived; }
+  Result<std::vector<VmRecord>> archived_vms(const AccountQuery&) override { return archived_vm; }
+  Result<JournalInfo> info() override { return JournalInfo{}; }
+  Status backup(const std::string&) override { return {}; }
+
+  std::vector<Event> events;
+  std::vector<LaunchPayload> payloads;
+  std::vector<Job> archived;
+  std::vector<VmRecord> archived_vm;
+  std::optional<Snapshot> snapshot;
+  std::uint64_t commits = 0;
+  bool full = false;
+};
+
+/// A cloud and an engine where everything succeeds at once. `journal` shows what was durable when they were called.
+struct QuickCloud : Cloud {
+  void reserve(const ReserveGang& c, const std::function<std::string(const WantedVm&)>& user_data) override {
+    for (const WantedVm& vm : c.vms) {
+      there.push_back(vm.vm);
+      CHECK(user_data(vm).starts_with("#!"));
+    }
+    sink->post(GangGranted{c.gang, std::vector<std::string>(c.vms.size(), "10.0.0.1")});
+  }
+  void release(VmId vm) override {
+    std::erase(there, vm);
+    sink->post(VmReleased{vm});
+  }
+  Result<std::vector<ListedVm>> list() override {
+    std::vector<ListedVm> all;
+    for (VmId vm : there) all.push_back({vm, "nd", "10.0.0.1"});
+    return all;
+  }
+  void adopt(VmId vm) override { adopted.push_back(vm); }
+  EventSink* sink = nullptr;
+  std::vector<VmId> there;
+  std::vector<VmId> adopted;
+};
+
+struct QuickEngine : Engine {
+  std::string user_data(const WantedVm&) override { return "#!/bin/sh\n"; }
+  void attach(VmId vm) override { sink->post(VmReady{vm}); }
+  void detach(VmId) override {}
+  void start(const StartJob& c, LaunchPayload payload) override {
+    starts.push_back({c.job.id.value, payload.script});
+    sink->post(JobStarted{c.job.id, c.job.incarnation});
+    if (ends_at_once) sink->post(JobEnded{c.job.id, c.job.incarnation, {}, {}});
+  }
+  void signal(const SignalJob&) override {}
+  void end(const EndJob& c) override { sink->post(JobEnded{c.job, c.incarnation, {0, c.signal}, {}}); }
+  void forget(const ForgetJob&) override { ++forgotten; }
+  EventSink* sink = nullptr;
+  bool ends_at_once = true;
+  std::vector<std::pair<std::uint32_t, std::string>> starts;
+  int forgotten = 0;
+};
+
+struct TickingClock : Clock {
+  Time now() override { return {time += 1'000'000}; }
+  std::int64_t time = Time::from_seconds(1'000'000).ns;
+};
+
+Config config() {
+  Config c;
+  Pool pool;
+  pool.name = "nd";
+  pool.node_prefix = "nd-";
+  pool.max_nodes = 4;
+  pool.sku.resources = {8, 8, 1ULL << 40};
+  c.pools.push_back(pool);
+  Partition partition;
+  partition.name = "main";
+  partition.pools = {"nd"};
+  partition.is_default = true;
+  c.partitions.push_back(partition);
+  return c;
+}
+
+const Actor k_user{1000, 1000, "u", false};
+const Actor k_root{0, 0, "root", true};
+
+/// One life of a controller over a world that outlives it.
+struct Life {
+  explicit Life(MemoryJournal& j, QuickCloud& c, QuickEngine& e, TickingClock& t) {
+    c.sink = &controller;
+    e.sink = &controller;
+    REQUIRE(controller.recover({&j, &c, &e, &t}, config()).has_value());
+    thread = std::thread([this] { controller.run(); });
+  }
+  ~Life() {
+    controller.stop();
+    if (thread.joinable()) thread.join();
+  }
+
+  Result<std::uint64_t> ask(EventBody body, std::optional<LaunchPayload> payload = std::nullopt) {
+    std::promise<Result<std::uint64_t>> answer;
+    controller.request(std::move(body), std::move(payload),
+                       [&](Result<std::uint64_t> r) { answer.set_value(std::move(r)); });
+    return answer.get_future().get();
+  }
+  Result<std::uint64_t> submit(const std::string& script) {
+    JobSpec spec;
+    spec.work_dir = "/";
+    return ask(JobSubmitted{k_user, spec, ""}, LaunchPayload{script, {}, {}, 022});
+  }
+  template <class F>
+  void until(F holds) {
+    for (int i = 0; i < 5'000; ++i) {
+      std::promise<bool> seen;
+      controller.view([&](const Brain& brain) { seen.set_value(holds(brain.state())); });
+      if (seen.get_future().get()) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    FAIL("it never came to that");
+  }
+
+  Controller controller;
+  std::thread thread;
+};
+
+bool all_ended(const State& state) {
+  return std::all_of(state.jobs.begin(), state.jobs.end(), [](const auto& j) { return is_final(j.second.state); });
+}
+
+}  // namespace
+
+TEST_CASE("from a request to the accounts, with the script that was submitted") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  {
+    Life life(journal, cloud, engine, clock);
+    Result<std::uint64_t> id = life.submit("#!/bin/true\n");
+    REQUIRE(id.has_value());
+    life.until(all_ended);
+    CHECK(life.ask(ShutdownRequested{k_root, false}).has_value());
+    life.thread.join();  // run() ends by itself once nothing is left
+  }
+  CHECK(engine.starts == std::vector<std::pair<std::uint32_t, std::string>>{{1, "#!/bin/true\n"}});
+  CHECK(engine.forgotten == 1);
+  CHECK(cloud.there.empty());
+  REQUIRE(journal.archived.size() == 1);
+  CHECK(journal.archived[0].state == JobState::completed);
+  CHECK(journal.archived_vm.size() == 1);
+  CHECK(journal.snapshot.has_value());
+}
+
+TEST_CASE("a refused request is answered and leaves no trace in the journal") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  Life life(journal, cloud, engine, clock);
+  const std::size_t before = journal.events.size();
+  CHECK(life.ask(JobActed{k_user, {99}, JobAction::cancel, 0, false}).error().code == Code::not_found);
+  CHECK(journal.events.size() == before);
+}
+
+TEST_CASE("a full disk: requests are refused, facts wait, and nothing is lost when there is room again") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  engine.ends_at_once = false;
+  Life life(journal, cloud, engine, clock);
+  REQUIRE(life.submit("#!/bin/true\n").has_value());
+  life.until([](const State& s) { return s.jobs.at({1}).state == JobState::running; });
+  std::promise<void> filled;
+  life.controller.view([&](const Brain&) {
+    journal.full = true;
+    filled.set_value();
+  });
+  filled.get_future().get();
+  life.controller.post(JobEnded{{1}, 0, {}, {}});
+  Result<std::uint64_t> refused = life.submit("#!/bin/true\n");
+  CHECK(refused.error().code == Code::exhausted);
+  CHECK(refused.error().retryable);
+  life.until([](const State& s) { return s.jobs.size() == 1 && s.jobs.at({1}).state == JobState::running; });
+  life.controller.view([&](const Brain&) { journal.full = false; });
+  life.until(all_ended);
+  CHECK(life.submit("#!/bin/true\n").has_value());
+}
+
+TEST_CASE(
+    "a controller that comes back goes on where the journal ends: same state, same jobs, no second start of ended "
+    "ones") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  std::uint64_t digest = 0;
+  {
+    Life life(journal, cloud, engine, clock);
+    for (int i = 0; i < 3; ++i) REQUIRE(life.submit("#!/bin/true\n").has_value());
+    life.until(all_ended);
+    engine.ends_at_once = false;
+    REQUIRE(life.submit("#!/bin/true\n").has_value());
+    life.until([](const State& s) { return s.jobs.at({4}).state == JobState::running; });
+    std::promise<std::uint64_t> d;
+    life.controller.view([&](const Brain& brain) { d.set_value(brain.digest()); });
+    digest = d.get_future().get();
+  }
+  Brain replayed;
+  std::uint64_t seq = 0;
+  for (const Event& event : journal.events) replayed.apply({++seq}, event);
+  CHECK(replayed.digest() == digest);
+
+  journal.snapshot.reset();  // as after a kill: only the events are there
+  const std::size_t starts = engine.starts.size();
+  Life life(journal, cloud, engine, clock);
+  life.until([](const State& s) { return s.jobs.at({4}).state == JobState::running; });
+  CHECK(engine.starts.size() == starts + 1);  // the running one is asked for again: engines are idempotent
+  CHECK(engine.starts.back().first == 4);
+  CHECK(cloud.adopted.size() == 1);
+  life.controller.post(JobEnded{{4}, 0, {}, {}});
+  life.until(all_ended);
+}
+
+TEST_CASE("what the journal does not know is released; what is gone is noticed") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  engine.ends_at_once = false;
+  {
+    Life life(journal, cloud, engine, clock);
+    REQUIRE(life.submit("#!/bin/true\n").has_value());
+    life.until([](const State& s) { return s.jobs.at({1}).state == JobState::running; });
+  }
+  cloud.there = {VmId{77}};  // the job's node vanished, and a stranger is there
+  Life life(journal, cloud, engine, clock);
+  life.until([](const State& s) { return s.jobs.at({1}).incarnation == 1; });
+  CHECK(std::find(cloud.there.begin(), cloud.there.end(), VmId{77}) == cloud.there.end());
+}
+
+TEST_CASE("group commit: what queues up during a commit shares the next one") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  engine.ends_at_once = false;
+  Life life(journal, cloud, engine, clock);
+  std::promise<void> hold;
+  std::shared_future<void> released = hold.get_future().share();
+  life.controller.view([released](const Brain&) { released.wait(); });
+  std::vector<std::promise<Result<std::uint64_t>>> answers(100);
+  const std::uint64_t before = journal.commits;
+  for (auto& answer : answers) {
+    JobSpec spec;
+    spec.work_dir = "/";
+    spec.held = true;
+    life.controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{},
+                            [&](Result<std::uint64_t> r) { answer.set_value(r); });
+  }
+  hold.set_value();
+  std::uint64_t id = 0;
+  for (auto& answer : answers) CHECK(*answer.get_future().get() == ++id);
+  CHECK(journal.commits - before <= 3);
+}
+
+}  // namespace virga::test
