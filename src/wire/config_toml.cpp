@@ -373,8 +373,8 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name,
 }
 
 std::string default_config_text() {
-  return R"(# Virga's configuration. What is written here holds also without this file; docs/configuration.md explains each key.
-# After a change: virga reload
+  return R"(# Virga's configuration. What is written here holds also without this file.
+# docs/configuration.md explains each key. After a change: virga reload
 
 [cluster]
 name = "virga"

@@ -53,13 +53,13 @@ TEST_CASE("VIRGA_HOME names the folder, tidied") {
 
 TEST_CASE("without it the state folder of the user counts") {
   const Variable home("VIRGA_HOME", std::nullopt);
-  const Variable user_home("HOME", "/home/ada");
+  const Variable user_home("HOME", "/people/ada");
   {
     const Variable state("XDG_STATE_HOME", "/data/state");
     CHECK(virga::home_from_environment()->path == "/data/state/virga");
   }
   const Variable state("XDG_STATE_HOME", std::nullopt);
-  CHECK(virga::home_from_environment()->path == "/home/ada/.local/state/virga");
+  CHECK(virga::home_from_environment()->path == "/people/ada/.local/state/virga");
   const Variable no_home("HOME", std::nullopt);
   CHECK(virga::home_from_environment()->path.ends_with("/.local/state/virga"));  // from the user database
 }
