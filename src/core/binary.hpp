@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/enum_names.hpp"
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "base/result.hpp"
@@ -109,6 +110,9 @@ class BinaryReader {
       u = static_cast<U>(u | static_cast<U>(static_cast<U>(static_cast<unsigned char>(rest_[i])) << (8 * i)));
     }
     rest_.remove_prefix(sizeof(U));
+    if constexpr (std::is_same_v<T, bool>) {
+      if (u > 1) ok_ = false;  // equal values have equal bytes: there is one true
+    }
     value = static_cast<T>(u);
   }
   template <class T>
@@ -116,6 +120,12 @@ class BinaryReader {
   void get(T& value) {
     std::uint8_t raw = 0;
     get(raw);
+    if constexpr (NamedEnum<T>) {
+      if (raw >= std::size(EnumNames<T>::names)) {  // name_of() would look beyond its table
+        ok_ = false;
+        raw = 0;
+      }
+    }
     value = static_cast<T>(raw);
   }
   void get(std::string& s) {
@@ -148,6 +158,7 @@ class BinaryReader {
     for (std::uint32_t i = 0; i < n && ok_; ++i) {
       K k{};
       get(k);
+      if (!m.empty() && !(m.rbegin()->first < k)) ok_ = false;  // written in order, each key once
       get(m[k]);
     }
   }
@@ -197,7 +208,7 @@ Result<T> decode(std::string_view bytes) {
   BinaryReader r(bytes);
   T value{};
   r.get(value);
-  if (!r.ok()) return fail(Code::corrupt, "record is shorter than its layout");
+  if (!r.ok()) return fail(Code::corrupt, "record does not follow its layout");
   if (!r.at_end()) return fail(Code::corrupt, "record is longer than its layout");
   return value;
 }

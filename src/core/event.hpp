@@ -272,6 +272,12 @@ using EventBody = std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdate
 struct Event {
   Time at;
   EventBody body;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("at", s.at);
+    v("body", s.body);
+  }
 };
 
 inline std::string_view name_of(const EventBody& body) {

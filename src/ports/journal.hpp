@@ -35,13 +35,14 @@ struct Snapshot {
   std::string state;         ///< Brain::save()
 };
 
-/// Which accounts to read; empty members do not restrict.
+/// Which accounts to read; empty members do not restrict. Answers are ordered by id (and incarnation), oldest first.
+/// A job that never started counts as started when it ended. `jobs` and `uid` say nothing about VMs.
 struct AccountQuery {
-  std::vector<JobId> jobs;
-  std::optional<std::uint32_t> uid;
-  std::optional<Time> ended_after;
-  std::optional<Time> started_before;
-  std::uint32_t limit = 100'000;
+  std::vector<JobId> jobs = {};
+  std::optional<std::uint32_t> uid = {};
+  std::optional<Time> ended_after = {};
+  std::optional<Time> started_before = {};
+  std::uint32_t limit = 100'000;  ///< the newest ones, when there are more
 };
 
 struct JournalInfo {
@@ -52,6 +53,15 @@ struct JournalInfo {
   std::uint64_t bytes = 0;
   std::uint64_t archived_jobs = 0;
   std::uint32_t schema_version = 0;
+};
+
+/// What verify() found to be whole.
+struct JournalReport {
+  std::uint64_t events = 0;
+  std::uint64_t payloads = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t archived_jobs = 0;  ///< one for each incarnation
+  std::uint64_t archived_vms = 0;
 };
 
 class Journal {
@@ -76,6 +86,8 @@ class Journal {
   virtual Result<JournalInfo> info() = 0;
   /// A consistent copy while the journal is in use. `path` must not exist.
   virtual Status backup(const std::string& path) = 0;
+  /// Reads and checks everything that is kept; Code::corrupt names the first thing that is damaged.
+  virtual Result<JournalReport> verify() { return fail(Code::internal, "this journal cannot verify itself"); }
 };
 
 }  // namespace virga

@@ -1,0 +1,241 @@
+#include "journals/sqlite/accounts.hpp"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/binary.hpp"
+#include "journals/sqlite/record.hpp"
+#include "journals/sqlite/sqlite_error.hpp"
+
+namespace virga {
+
+namespace {
+
+/// The columns that a job's record is found by.
+struct JobColumns {
+  std::int64_t uid, started, ended, payload_seq;
+
+  explicit JobColumns(const Job& job)
+      : uid(job.owner.uid),
+        started(job.started.is_set() ? job.started.ns : job.ended.ns),
+        ended(job.ended.ns),
+        payload_seq(
+            is_final(job.state) && !job.requeue_after_end ? static_cast<std::int64_t>(job.submitted_at_seq.value) : 0) {
+  }
+};
+
+constexpr const char* k_job_columns = "job_id, incarnation, crc, record, uid, started, ended, payload_seq";
+constexpr const char* k_vm_columns = "vm_id, crc, record, granted, released";
+
+Error damaged_job(const std::string& path, JobId job, std::uint32_t incarnation, std::string_view how) {
+  return damaged(path, fmt::format("the accounting record of job {} (incarnation {}) {}", job.value, incarnation, how));
+}
+
+/// The row must be k_job_columns.
+Result<Job> job_of(SQLite::Statement& row, const std::string& path) {
+  const JobId id{row.getColumn(0).getUInt()};
+  const std::uint32_t incarnation = row.getColumn(1).getUInt();
+  const std::string_view record = blob_of(row.getColumn(3));
+  if (row.getColumn(2).getUInt() != record_crc(job_key(id, incarnation), record)) {
+    return unexpected(damaged_job(path, id, incarnation, "does not match its CRC-32C"));
+  }
+  Result<Job> job = decode<Job>(record);
+  if (!job) return unexpected(damaged_job(path, id, incarnation, "cannot be read: " + job.error().message));
+  if (job->id != id || job->incarnation != incarnation) {
+    return unexpected(damaged_job(path, id, incarnation, "is that of another job"));
+  }
+  return job;
+}
+
+/// The row must be k_vm_columns.
+Result<VmRecord> vm_of(SQLite::Statement& row, const std::string& path) {
+  const VmId id{static_cast<std::uint64_t>(row.getColumn(0).getInt64())};
+  const std::string_view record = blob_of(row.getColumn(2));
+  auto bad = [&](std::string_view how) {
+    return unexpected(damaged(path, fmt::format("the accounting record of VM {} {}", id.value, how)));
+  };
+  if (row.getColumn(1).getUInt() != record_crc(id.value, record)) return bad("does not match its CRC-32C");
+  Result<VmRecord> vm = decode<VmRecord>(record);
+  if (!vm) return bad("cannot be read: " + vm.error().message);
+  if (vm->id != id) return bad("is that of another VM");
+  return vm;
+}
+
+std::string as_json_array(const std::vector<JobId>& ids) {
+  std::string text = "[";
+  for (JobId id : ids) {
+    if (text.size() > 1) text += ',';
+    text += std::to_string(id.value);
+  }
+  return text + "]";
+}
+
+}  // namespace
+
+struct Accounts::Writers {
+  explicit Writers(SQLite::Database& db)
+      : insert_job(db,
+                   "INSERT OR IGNORE INTO jobs(job_id, incarnation, uid, started, ended, payload_seq, crc, record) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
+        update_job(db,
+                   "UPDATE jobs SET uid = ?3, started = ?4, ended = ?5, payload_seq = ?6, crc = ?7, record = ?8 "
+                   "WHERE job_id = ?1 AND incarnation = ?2"),
+        put_vm(db, "INSERT OR REPLACE INTO vms(vm_id, granted, released, crc, record) VALUES (?, ?, ?, ?, ?)") {}
+
+  SQLite::Statement insert_job;
+  SQLite::Statement update_job;
+  SQLite::Statement put_vm;
+};
+
+Accounts::Accounts(SQLite::Database& db, std::string path, bool read_only) : db_(db), path_(std::move(path)) {
+  if (!read_only) writers_ = std::make_unique<Writers>(db);
+}
+Accounts::~Accounts() = default;
+
+bool Accounts::put(const Job& job) {
+  const std::string record = encode(job);
+  const JobColumns columns(job);
+  auto run = [&](SQLite::Statement& s) {
+    Using use(s);
+    s.bind(1, job.id.value);
+    s.bind(2, job.incarnation);
+    s.bind(3, columns.uid);
+    s.bind(4, columns.started);
+    s.bind(5, columns.ended);
+    s.bind(6, columns.payload_seq);
+    s.bind(7, record_crc(job_key(job.id, job.incarnation), record));
+    bind_blob(s, 8, record);
+    return s.exec() > 0;
+  };
+  if (run(writers_->insert_job)) return true;
+  run(writers_->update_job);
+  return false;
+}
+
+void Accounts::put(const VmRecord& vm) {
+  const std::string record = encode(vm);
+  SQLite::Statement& s = writers_->put_vm;
+  Using use(s);
+  s.bind(1, static_cast<std::int64_t>(vm.id.value));
+  s.bind(2, vm.granted.ns);
+  s.bind(3, vm.released.ns);
+  s.bind(4, record_crc(vm.id.value, record));
+  bind_blob(s, 5, record);
+  s.exec();
+}
+
+std::uint64_t Accounts::count_jobs() {
+  SQLite::Statement s(db_, "SELECT count(*) FROM jobs");
+  return s.executeStep() ? static_cast<std::uint64_t>(s.getColumn(0).getInt64()) : 0;
+}
+
+Result<std::vector<Job>> Accounts::jobs(const AccountQuery& query) {
+  std::string sql = fmt::format("SELECT {} FROM jobs WHERE 1", k_job_columns);
+  if (!query.jobs.empty()) sql += " AND job_id IN (SELECT value FROM json_each(:ids))";
+  if (query.uid) sql += " AND uid = :uid";
+  if (query.ended_after) sql += " AND ended > :ended";
+  if (query.started_before) sql += " AND started < :started";
+  sql += " ORDER BY job_id DESC, incarnation DESC LIMIT :limit";
+  try {
+    SQLite::Statement s(db_, sql);
+    if (!query.jobs.empty()) s.bind(":ids", as_json_array(query.jobs));
+    if (query.uid) s.bind(":uid", *query.uid);
+    if (query.ended_after) s.bind(":ended", query.ended_after->ns);
+    if (query.started_before) s.bind(":started", query.started_before->ns);
+    s.bind(":limit", query.limit);
+    std::vector<Job> found;
+    while (s.executeStep()) {
+      Result<Job> job = job_of(s, path_);
+      if (!job) return unexpected(job.error());
+      found.push_back(*std::move(job));
+    }
+    std::reverse(found.begin(), found.end());
+    return found;
+  } catch (const SQLite::Exception& e) {
+    return unexpected(sqlite_error(e, &db_, path_, "cannot read the accounts of"));
+  }
+}
+
+Result<std::vector<VmRecord>> Accounts::vms(const AccountQuery& query) {
+  std::string sql = fmt::format("SELECT {} FROM vms WHERE 1", k_vm_columns);
+  if (query.ended_after) sql += " AND released > :ended";
+  if (query.started_before) sql += " AND granted < :started";
+  sql += " ORDER BY vm_id DESC LIMIT :limit";
+  try {
+    SQLite::Statement s(db_, sql);
+    if (query.ended_after) s.bind(":ended", query.ended_after->ns);
+    if (query.started_before) s.bind(":started", query.started_before->ns);
+    s.bind(":limit", query.limit);
+    std::vector<VmRecord> found;
+    while (s.executeStep()) {
+      Result<VmRecord> vm = vm_of(s, path_);
+      if (!vm) return unexpected(vm.error());
+      found.push_back(*std::move(vm));
+    }
+    std::reverse(found.begin(), found.end());
+    return found;
+  } catch (const SQLite::Exception& e) {
+    return unexpected(sqlite_error(e, &db_, path_, "cannot read the accounts of"));
+  }
+}
+
+bool Accounts::drop_payloads(std::uint32_t count_max) {
+  struct Found {
+    std::int64_t job_id, incarnation, payload_seq;
+  };
+  std::vector<Found> found;
+  SQLite::Statement find(
+      db_,
+      "SELECT job_id, incarnation, payload_seq FROM jobs AS j WHERE payload_seq > 0 AND NOT EXISTS "
+      "(SELECT 1 FROM jobs AS k WHERE k.job_id = j.job_id AND k.incarnation > j.incarnation) LIMIT ?");
+  find.bind(1, count_max);
+  while (find.executeStep()) {
+    found.push_back({find.getColumn(0).getInt64(), find.getColumn(1).getInt64(), find.getColumn(2).getInt64()});
+  }
+  SQLite::Statement drop(db_, "DELETE FROM payloads WHERE seq = ?");
+  SQLite::Statement mark(db_, "UPDATE jobs SET payload_seq = 0 WHERE job_id = ? AND incarnation = ?");
+  for (const Found& f : found) {
+    drop.bind(1, f.payload_seq);
+    drop.exec();
+    drop.reset();
+    mark.bind(1, f.job_id);
+    mark.bind(2, f.incarnation);
+    mark.exec();
+    mark.reset();
+  }
+  return found.size() == count_max;
+}
+
+Status Accounts::verify(JournalReport& report) {
+  SQLite::Statement jobs(db_, fmt::format("SELECT {} FROM jobs", k_job_columns));
+  while (jobs.executeStep()) {
+    Result<Job> job = job_of(jobs, path_);
+    if (!job) return unexpected(job.error());
+    const JobColumns columns(*job);
+    const std::int64_t payload = jobs.getColumn(7).getInt64();
+    if (jobs.getColumn(4).getInt64() != columns.uid || jobs.getColumn(5).getInt64() != columns.started ||
+        jobs.getColumn(6).getInt64() != columns.ended || (payload != 0 && payload != columns.payload_seq)) {
+      return unexpected(damaged_job(path_, job->id, job->incarnation, "does not match the columns it is found by"));
+    }
+    ++report.archived_jobs;
+  }
+  SQLite::Statement vms(db_, fmt::format("SELECT {} FROM vms", k_vm_columns));
+  while (vms.executeStep()) {
+    Result<VmRecord> vm = vm_of(vms, path_);
+    if (!vm) return unexpected(vm.error());
+    if (vms.getColumn(3).getInt64() != vm->granted.ns || vms.getColumn(4).getInt64() != vm->released.ns) {
+      return unexpected(damaged(path_, fmt::format("the accounting record of VM {} does not match the columns it is "
+                                                   "found by",
+                                                   vm->id.value)));
+    }
+    ++report.archived_vms;
+  }
+  return {};
+}
+
+}  // namespace virga

@@ -1,0 +1,437 @@
+// The journal over SQLite. What goes where: schema.cpp has the file and its tables, accounts.cpp the records of what
+// is over, backup.cpp copies and restores, sqlite_error.cpp the words for failures.
+#include "journals/sqlite/sqlite_journal.hpp"
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "core/binary.hpp"
+#include "journals/sqlite/accounts.hpp"
+#include "journals/sqlite/backup.hpp"
+#include "journals/sqlite/lock_file.hpp"
+#include "journals/sqlite/record.hpp"
+#include "journals/sqlite/schema.hpp"
+#include "journals/sqlite/sqlite_error.hpp"
+
+namespace virga {
+
+namespace {
+
+constexpr std::uint64_t k_snapshots_kept = 2;
+// compact() works in transactions of bounded size, so that the WAL stays small and a crash costs little.
+constexpr std::uint64_t k_compact_events = 20'000;
+constexpr std::uint32_t k_compact_payloads = 2'000;
+// What one compact() gives back to the file system at most: 32 MB. The rest is used again, or given back next time.
+constexpr int k_vacuum_pages = 8'192;
+
+/// The one row of table `head`: it tells a journal whose last events are missing from one that never had them.
+struct Head {
+  std::uint64_t last = 0;
+  std::int64_t last_time_ns = 0;
+  std::uint64_t compacted = 0;  ///< events up to this one were dropped
+};
+
+std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::uint64_t as_unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+/// One consistent view for several statements of a reader. A writer needs none: nobody else changes its journal.
+class ReadScope {
+ public:
+  ReadScope(SQLite::Database& db, bool wanted) : db_(wanted ? &db : nullptr) {
+    if (db_ != nullptr) db_->exec("SAVEPOINT reading");
+  }
+  ~ReadScope() {
+    if (db_ != nullptr) db_->tryExec("RELEASE reading");
+  }
+  ReadScope(const ReadScope&) = delete;
+  ReadScope& operator=(const ReadScope&) = delete;
+
+ private:
+  SQLite::Database* db_;
+};
+
+/// Statements that every batch uses.
+struct Writers {
+  explicit Writers(SQLite::Database& db)
+      : event(db, "INSERT INTO events(seq, crc, record) VALUES (?, ?, ?)"),
+        payload(db, "INSERT INTO payloads(seq, crc, record) VALUES (?, ?, ?)"),
+        head(db, "UPDATE head SET last_seq = ?, last_time_ns = ?, compacted_seq = ? WHERE id = 1") {}
+
+  static void put(SQLite::Statement& s, std::uint64_t seq, std::string_view record) {
+    Using use(s);
+    s.bind(1, as_signed(seq));
+    s.bind(2, record_crc(seq, record));
+    bind_blob(s, 3, record);
+    s.exec();
+  }
+  void put(const Head& h) {
+    Using use(head);
+    head.bind(1, as_signed(h.last));
+    head.bind(2, h.last_time_ns);
+    head.bind(3, as_signed(h.compacted));
+    head.exec();
+  }
+
+  SQLite::Statement event;
+  SQLite::Statement payload;
+  SQLite::Statement head;
+};
+
+}  // namespace
+
+class SqliteJournal : public Journal {
+ public:
+  SqliteJournal(std::string path, std::optional<LockFile> lock, OpenDatabase open)
+      : path_(std::move(path)),
+        lock_(std::move(lock)),
+        db_(std::move(open.db)),
+        immutable_(open.immutable),
+        accounts_(*db_, path_, !lock_) {
+    if (!lock_) return;
+    writers_.emplace(*db_);
+    head_ = stored_head();
+    archived_jobs_ = accounts_.count_jobs();
+  }
+
+  Status check_head();
+
+  Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                     std::span<const VmRecord> vms) override;
+  Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) override;
+  Result<LaunchPayload> payload(Seq seq) override;
+  Status save_snapshot(const Snapshot& snapshot) override;
+  Result<std::optional<Snapshot>> newest_snapshot() override;
+  Status compact() override;
+  Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override { return accounts_.jobs(query); }
+  Result<std::vector<VmRecord>> archived_vms(const AccountQuery& query) override { return accounts_.vms(query); }
+  Result<JournalInfo> info() override;
+  Status backup(const std::string& path) override { return backup_sqlite_journal(path_, path); }
+  Result<JournalReport> verify() override;
+
+ private:
+  Head stored_head();
+  Head head() { return lock_ ? head_ : stored_head(); }
+  Status read_events(Seq after, const std::function<bool(Seq, const Event&)>& each, std::uint64_t& last_read);
+  Status verify_payloads(JournalReport& report);
+  Status verify_snapshots(JournalReport& report);
+  void compact_events(std::uint64_t covered);
+
+  tl::unexpected<Error> refuse_to_write() const {
+    return fail(Code::denied, fmt::format("the journal {} is open for reading only", path_));
+  }
+  tl::unexpected<Error> failed(const SQLite::Exception& e, std::string_view doing) {
+    return unexpected(explained(sqlite_error(e, db_.get(), path_, doing)));
+  }
+  tl::unexpected<Error> corrupt(std::string_view what) { return unexpected(explained(damaged(path_, what))); }
+  /// A reader without locks whose file was at rest cannot tell damage from a writer that came meanwhile.
+  Error explained(Error error) const {
+    if (error.code == Code::corrupt && immutable_ && file_exists(path_ + "-wal")) {
+      return {Code::conflict, fmt::format("a writer opened the journal {} while it was read; read it again", path_),
+              true};
+    }
+    return error;
+  }
+
+  std::string path_;
+  std::optional<LockFile> lock_;  ///< a writer's; destroyed last
+  std::unique_ptr<SQLite::Database> db_;
+  bool immutable_ = false;
+  Accounts accounts_;
+  std::optional<Writers> writers_;
+  Head head_;  ///< what is committed, if this is the writer
+  std::uint64_t archived_jobs_ = 0;
+};
+
+// Appending and reading ----------------------------------------------------------------------------------------------
+
+Head SqliteJournal::stored_head() {
+  SQLite::Statement s(*db_, "SELECT last_seq, last_time_ns, compacted_seq FROM head WHERE id = 1");
+  if (!s.executeStep()) throw SQLite::Exception("its head is missing", SQLITE_CORRUPT);
+  return {as_unsigned(s.getColumn(0).getInt64()), s.getColumn(1).getInt64(), as_unsigned(s.getColumn(2).getInt64())};
+}
+
+/// A quick look at opening: the events must end where the head says. verify() and read() look at all of them.
+Status SqliteJournal::check_head() {
+  ReadScope scope(*db_, !lock_);
+  const Head head = this->head();
+  SQLite::Statement s(*db_, "SELECT max(seq) FROM events");
+  const std::uint64_t newest = s.executeStep() ? as_unsigned(s.getColumn(0).getInt64()) : 0;
+  const std::uint64_t expected = head.last > head.compacted ? head.last : 0;
+  if (newest == expected) return {};
+  return corrupt(fmt::format("its last event should be {}, but it is {}", expected, newest));
+}
+
+Result<Seq> SqliteJournal::append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                                  std::span<const VmRecord> vms) {
+  if (!lock_) return refuse_to_write();
+  const Seq first{head_.last + 1};
+  if (entries.empty() && jobs.empty() && vms.empty()) return first;
+  try {
+    SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
+    Head next = head_;
+    for (const JournalEntry& entry : entries) {
+      ++next.last;
+      next.last_time_ns = entry.event.at.ns;
+      Writers::put(writers_->event, next.last, encode(entry.event));
+      if (entry.payload) Writers::put(writers_->payload, next.last, encode(*entry.payload));
+    }
+    std::uint64_t new_jobs = 0;
+    for (const Job& job : jobs) new_jobs += accounts_.put(job) ? 1 : 0;
+    for (const VmRecord& vm : vms) accounts_.put(vm);
+    if (!entries.empty()) writers_->put(next);
+    transaction.commit();
+    head_ = next;
+    archived_jobs_ += new_jobs;
+    return first;
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot append to");
+  }
+}
+
+Status SqliteJournal::read(Seq after, const std::function<bool(Seq, const Event&)>& each) {
+  std::uint64_t last_read = after.value;
+  try {
+    return read_events(after, each, last_read);
+  } catch (const SQLite::Exception& e) {
+    return failed(e, fmt::format("cannot read on after event {} in", last_read));
+  }
+}
+
+Status SqliteJournal::read_events(Seq after, const std::function<bool(Seq, const Event&)>& each,
+                                  std::uint64_t& last_read) {
+  ReadScope scope(*db_, !lock_);
+  const Head head = this->head();
+  last_read = std::max(after.value, head.compacted);
+  SQLite::Statement s(*db_, "SELECT seq, crc, record FROM events WHERE seq > ? AND seq <= ? ORDER BY seq");
+  s.bind(1, as_signed(last_read));
+  s.bind(2, as_signed(head.last));
+  while (s.executeStep()) {
+    const std::uint64_t seq = as_unsigned(s.getColumn(0).getInt64());
+    if (seq != last_read + 1) return corrupt(fmt::format("event {} is missing; event {} follows", last_read + 1, seq));
+    const std::string_view record = blob_of(s.getColumn(2));
+    if (s.getColumn(1).getUInt() != record_crc(seq, record)) {
+      return corrupt(fmt::format("event {} does not match its CRC-32C", seq));
+    }
+    Result<Event> event = decode<Event>(record);
+    if (!event) return corrupt(fmt::format("event {} cannot be read: {}", seq, event.error().message));
+    if (!each(Seq{seq}, *event)) return {};
+    last_read = seq;
+  }
+  if (last_read < head.last) return corrupt(fmt::format("events {} to {} are missing", last_read + 1, head.last));
+  return {};
+}
+
+Result<LaunchPayload> SqliteJournal::payload(Seq seq) {
+  try {
+    SQLite::Statement s(*db_, "SELECT crc, record FROM payloads WHERE seq = ?");
+    s.bind(1, as_signed(seq.value));
+    if (!s.executeStep()) {
+      return fail(Code::not_found,
+                  fmt::format("the journal {} keeps no script for event {} (any more)", path_, seq.value));
+    }
+    const std::string_view record = blob_of(s.getColumn(1));
+    if (s.getColumn(0).getUInt() != record_crc(seq.value, record)) {
+      return corrupt(fmt::format("the script of event {} does not match its CRC-32C", seq.value));
+    }
+    Result<LaunchPayload> payload = decode<LaunchPayload>(record);
+    if (!payload) {
+      return corrupt(fmt::format("the script of event {} cannot be read: {}", seq.value, payload.error().message));
+    }
+    return payload;
+  } catch (const SQLite::Exception& e) {
+    return failed(e, fmt::format("cannot read the script of event {} in", seq.value));
+  }
+}
+
+// Snapshots ----------------------------------------------------------------------------------------------------------
+
+Status SqliteJournal::save_snapshot(const Snapshot& snapshot) {
+  if (!lock_) return refuse_to_write();
+  if (!snapshot.seq || snapshot.seq.value > head_.last || digest_of(snapshot.state) != snapshot.digest) {
+    return fail(Code::invalid, fmt::format("snapshot {} does not follow a kept event, or its digest is not that of its "
+                                           "state; the last event is {}",
+                                           snapshot.seq.value, head_.last));
+  }
+  try {
+    SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
+    SQLite::Statement put(*db_, "INSERT OR REPLACE INTO snapshots(seq, digest, state) VALUES (?, ?, ?)");
+    put.bind(1, as_signed(snapshot.seq.value));
+    put.bind(2, as_signed(snapshot.digest));
+    bind_blob(put, 3, snapshot.state);
+    put.exec();
+    SQLite::Statement drop(
+        *db_, "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)");
+    drop.bind(1, as_signed(k_snapshots_kept));
+    drop.exec();
+    transaction.commit();
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot save a snapshot in");
+  }
+}
+
+Result<std::optional<Snapshot>> SqliteJournal::newest_snapshot() {
+  try {
+    SQLite::Statement s(*db_, "SELECT seq, digest, state FROM snapshots ORDER BY seq DESC LIMIT 1");
+    if (!s.executeStep()) {
+      if (head().compacted == 0) return std::nullopt;
+      return corrupt("its snapshot is missing, and the events it stood for were dropped");
+    }
+    Snapshot snapshot{Seq{as_unsigned(s.getColumn(0).getInt64())}, as_unsigned(s.getColumn(1).getInt64()),
+                      std::string(blob_of(s.getColumn(2)))};
+    if (digest_of(snapshot.state) != snapshot.digest) {
+      return corrupt(fmt::format("the snapshot after event {} does not match its digest", snapshot.seq.value));
+    }
+    return snapshot;
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot read the newest snapshot of");
+  }
+}
+
+Status SqliteJournal::compact() {
+  if (!lock_) return refuse_to_write();
+  // The snapshot is read and checked first: once the events are gone it is all there is.
+  Result<std::optional<Snapshot>> newest = newest_snapshot();
+  if (!newest) return unexpected(newest.error());
+  if (!*newest) return {};
+  const Seq covered = (*newest)->seq;
+  newest->reset();
+  try {
+    compact_events(covered.value);
+    for (bool more = true; more;) {
+      SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
+      more = accounts_.drop_payloads(k_compact_payloads);
+      transaction.commit();
+    }
+    db_->exec(fmt::format("PRAGMA incremental_vacuum({})", k_vacuum_pages));
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot compact");
+  }
+}
+
+void SqliteJournal::compact_events(std::uint64_t covered) {
+  SQLite::Statement drop_snapshots(*db_, "DELETE FROM snapshots WHERE seq < ?");
+  drop_snapshots.bind(1, as_signed(covered));
+  drop_snapshots.exec();
+  SQLite::Statement drop(*db_, "DELETE FROM events WHERE seq <= ?");
+  while (head_.compacted < covered) {
+    SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
+    Head next = head_;
+    next.compacted = std::min(covered, head_.compacted + k_compact_events);
+    drop.bind(1, as_signed(next.compacted));
+    drop.exec();
+    drop.reset();
+    writers_->put(next);
+    transaction.commit();
+    head_ = next;
+  }
+}
+
+// The whole ----------------------------------------------------------------------------------------------------------
+
+Result<JournalInfo> SqliteJournal::info() {
+  try {
+    ReadScope scope(*db_, !lock_);
+    const Head head = this->head();
+    JournalInfo info;
+    if (head.last > head.compacted) info.first = Seq{head.compacted + 1};
+    info.last = Seq{head.last};
+    info.last_time = Time{head.last_time_ns};
+    SQLite::Statement snapshot(*db_, "SELECT max(seq) FROM snapshots");
+    if (snapshot.executeStep()) info.snapshot = Seq{as_unsigned(snapshot.getColumn(0).getInt64())};
+    info.archived_jobs = lock_ ? archived_jobs_ : accounts_.count_jobs();
+    SQLite::Statement version(*db_, "PRAGMA user_version");
+    if (version.executeStep()) info.schema_version = version.getColumn(0).getUInt();
+    for (const char* end : {"", "-wal"}) {
+      std::error_code missing;
+      const std::uintmax_t size = std::filesystem::file_size(path_ + end, missing);
+      if (!missing) info.bytes += size;
+    }
+    return info;
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot read");
+  }
+}
+
+Result<JournalReport> SqliteJournal::verify() {
+  JournalReport report;
+  try {
+    ReadScope scope(*db_, !lock_);
+    // SQLite's own look at its trees and indices comes last: ours names the record.
+    Status events = read(Seq{0}, [&](Seq, const Event&) {
+      ++report.events;
+      return true;
+    });
+    if (!events) return unexpected(events.error());
+    if (Status ok = verify_snapshots(report); !ok) return unexpected(ok.error());
+    if (Status ok = verify_payloads(report); !ok) return unexpected(ok.error());
+    if (Status ok = accounts_.verify(report); !ok) return unexpected(explained(ok.error()));
+    SQLite::Statement check(*db_, "PRAGMA integrity_check(1)");
+    if (check.executeStep() && check.getColumn(0).getString() != "ok") return corrupt(check.getColumn(0).getString());
+    return report;
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot verify");
+  }
+}
+
+Status SqliteJournal::verify_payloads(JournalReport& report) {
+  std::vector<Seq> kept;
+  SQLite::Statement s(*db_, "SELECT seq FROM payloads ORDER BY seq");
+  while (s.executeStep()) kept.push_back(Seq{as_unsigned(s.getColumn(0).getInt64())});
+  for (Seq seq : kept) {
+    if (Result<LaunchPayload> read = payload(seq); !read) return unexpected(read.error());
+    ++report.payloads;
+  }
+  return {};
+}
+
+Status SqliteJournal::verify_snapshots(JournalReport& report) {
+  if (Result<std::optional<Snapshot>> newest = newest_snapshot(); !newest) return unexpected(newest.error());
+  SQLite::Statement s(*db_, "SELECT seq, digest, state FROM snapshots");
+  while (s.executeStep()) {
+    if (digest_of(blob_of(s.getColumn(2))) != as_unsigned(s.getColumn(1).getInt64())) {
+      return corrupt(fmt::format("the snapshot after event {} does not match its digest", s.getColumn(0).getInt64()));
+    }
+    ++report.snapshots;
+  }
+  return {};
+}
+
+// Opening ------------------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& path, OpenMode mode) {
+  std::optional<LockFile> lock;
+  if (mode != OpenMode::read_only) {
+    if (mode == OpenMode::open_existing && !file_exists(path)) {
+      return fail(Code::not_found, fmt::format("there is no journal {}", path));
+    }
+    Result<LockFile> taken = LockFile::take(path);
+    if (!taken) return unexpected(taken.error());
+    lock.emplace(*std::move(taken));
+    if (!file_exists(path)) {
+      if (Status created = create_journal_file(path); !created) return unexpected(created.error());
+    }
+  }
+  Result<OpenDatabase> open = lock ? open_for_writing(path) : open_for_reading(path);
+  if (!open) return unexpected(open.error());
+  try {
+    auto journal = std::make_unique<SqliteJournal>(path, std::move(lock), *std::move(open));
+    if (Status whole = journal->check_head(); !whole) return unexpected(whole.error());
+    return journal;
+  } catch (const SQLite::Exception& e) {
+    return unexpected(sqlite_error(e, nullptr, path, "cannot open"));
+  }
+}
+
+}  // namespace virga
