@@ -47,8 +47,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     training = parser.add_argument_group("training")
     training.add_argument("--steps", type=int, default=300)
     training.add_argument("--batch", type=int, default=32, help="windows of text for each step")
-    training.add_argument("--lr", type=float, default=3e-3)
-    training.add_argument("--warmup", type=int, default=40, help="steps")
+    training.add_argument("--lr", type=float, default=4e-3)
+    training.add_argument("--warmup", type=int, default=60, help="steps")
     training.add_argument("--seed", type=int, default=1)
     training.add_argument("--text", help="file or folder of plain text")
     training.add_argument("--eval-windows", type=int, default=512, help="of held-out text")
@@ -79,7 +79,7 @@ def check_arguments(args: argparse.Namespace, task: cluster.Task) -> None:
     require(args.width % args.heads == 0, "--width must be a multiple of --heads")
     share = args.dp * args.micro_batches
     require(args.batch % share == 0, "--batch must be a multiple of --dp times --micro-batches")
-    require(args.eval_windows % share == 0, "--eval-windows must be, too")
+    require(args.eval_windows % share == 0, "--eval-windows must be a multiple of that, too")
 
 
 def learning_rate(step: int, args: argparse.Namespace) -> float:
@@ -314,7 +314,8 @@ def main() -> int:
             traceback.print_exc()
         message = str(error).strip().split("\n")[0]
         print(
-            f"train.py: rank {task.rank} on {task.node}: {type(error).__name__}: {message}",
+            f"train.py: rank {task.rank} (task {task.local_rank} on {task.node}): "
+            f"{type(error).__name__}: {message}",
             file=sys.stderr,
             flush=True,
         )
