@@ -164,11 +164,21 @@ Head SqliteJournal::stored_head() {
 Status SqliteJournal::check_head() {
   ReadScope scope(*db_, !lock_);
   const Head head = this->head();
-  SQLite::Statement s(*db_, "SELECT max(seq) FROM events");
-  const std::uint64_t newest = s.executeStep() ? as_unsigned(s.getColumn(0).getInt64()) : 0;
-  const std::uint64_t expected = head.last > head.compacted ? head.last : 0;
-  if (newest == expected) return {};
-  return corrupt(fmt::format("its last event should be {}, but it is {}", expected, newest));
+  SQLite::Statement s(*db_, "SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events)");
+  s.executeStep();
+  const std::uint64_t oldest = as_unsigned(s.getColumn(0).getInt64());
+  const std::uint64_t newest = as_unsigned(s.getColumn(1).getInt64());
+  const bool any = head.last > head.compacted;
+  if (newest != (any ? head.last : 0)) {
+    return corrupt(fmt::format("its last event should be {}, but it is {}", any ? head.last : 0, newest));
+  }
+  if (any && oldest > head.compacted + 1) {
+    return corrupt(fmt::format("event {} is missing; event {} follows", head.compacted + 1, oldest));
+  }
+  if (any && oldest <= head.compacted) {
+    return corrupt(fmt::format("it says that events up to {} were dropped, but {} is there", head.compacted, oldest));
+  }
+  return {};
 }
 
 Result<Seq> SqliteJournal::append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
@@ -282,6 +292,7 @@ Status SqliteJournal::save_snapshot(const Snapshot& snapshot) {
 
 Result<std::optional<Snapshot>> SqliteJournal::newest_snapshot() {
   try {
+    ReadScope scope(*db_, !lock_);
     SQLite::Statement s(*db_, "SELECT seq, digest, state FROM snapshots ORDER BY seq DESC LIMIT 1");
     if (!s.executeStep()) {
       if (head().compacted == 0) return std::nullopt;
@@ -291,6 +302,11 @@ Result<std::optional<Snapshot>> SqliteJournal::newest_snapshot() {
                       std::string(blob_of(s.getColumn(2)))};
     if (digest_of(snapshot.state) != snapshot.digest) {
       return corrupt(fmt::format("the snapshot after event {} does not match its digest", snapshot.seq.value));
+    }
+    const Head head = this->head();
+    if (snapshot.seq.value < head.compacted || snapshot.seq.value > head.last) {
+      return corrupt(fmt::format("its newest snapshot is of event {}, but its events are {} to {}", snapshot.seq.value,
+                                 head.compacted + 1, head.last));
     }
     return snapshot;
   } catch (const SQLite::Exception& e) {
@@ -369,11 +385,15 @@ Result<JournalReport> SqliteJournal::verify() {
   try {
     ReadScope scope(*db_, !lock_);
     // SQLite's own look at its trees and indices comes last: ours names the record.
-    Status events = read(Seq{0}, [&](Seq, const Event&) {
+    if (Status ends = check_head(); !ends) return unexpected(ends.error());
+    Time last_time{head().last_time_ns};
+    Status events = read(Seq{0}, [&](Seq, const Event& event) {
       ++report.events;
+      last_time = event.at;
       return true;
     });
     if (!events) return unexpected(events.error());
+    if (last_time.ns != head().last_time_ns) return corrupt("its head does not have the time of its last event");
     if (Status ok = verify_snapshots(report); !ok) return unexpected(ok.error());
     if (Status ok = verify_payloads(report); !ok) return unexpected(ok.error());
     if (Status ok = accounts_.verify(report); !ok) return unexpected(explained(ok.error()));
