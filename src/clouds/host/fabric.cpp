@@ -1,0 +1,108 @@
+#include "clouds/host/fabric.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/digest.hpp"
+#include "clouds/host/namespaces.hpp"
+#include "clouds/host/process.hpp"
+#include "clouds/host/spawn.hpp"
+#include "clouds/host/vm_file.hpp"
+
+namespace virga {
+
+namespace {
+
+constexpr std::int64_t k_start_ms_max = 10'000;
+
+/// The lock file's text, written once the bridge is there.
+constexpr std::string_view k_ready = "ready\n";
+
+Status build_fabric(const Home& home, Tier tier, const UniqueFd& lock) {
+  if (ftruncate(lock.get(), 0) != 0) return fail_errno("truncate " + fabric_lock_path(home));
+  if (tier == Tier::user) {
+    if (auto ok = enter_new_user_namespace(); !ok) return ok;
+  }
+  if (unshare(CLONE_NEWNET) != 0) return fail_errno("new network namespace");
+  if (auto ok = run_ip("link add br0 type bridge\nlink set br0 addrgenmode none\nlink set br0 up\n"); !ok) return ok;
+  if (pwrite(lock.get(), k_ready.data(), k_ready.size(), 0) < 0) return fail_errno("write " + fabric_lock_path(home));
+  return {};
+}
+
+}  // namespace
+
+Result<pid_t> ensure_fabric(const Home& home, const std::string& node_program, Tier tier) {
+  std::string path = fabric_lock_path(home);
+  if (pid_t holder = lock_holder(path)) {
+    auto text = read_file(path);
+    if (text && *text == k_ready) return holder;
+    break_lock(path);  // left half made by an earlier run
+  }
+  auto child = spawn({node_program, "vm", "fabric", home.path, std::string(name_of(tier))});
+  if (!child) return unexpected(child.error());
+  BootReport report = read_report(child->out.get(), monotonic_ms() + k_start_ms_max);
+  if (report.ok) return child->pid;
+  kill(child->pid, SIGKILL);
+  waitpid(child->pid, nullptr, 0);
+  return fail(report.error.code, "the fabric between the nodes: " + report.error.message, report.error.retryable);
+}
+
+void stop_fabric(const Home& home) {
+  std::string path = fabric_lock_path(home);
+  break_lock(path);
+  unlink(path.c_str());
+}
+
+int run_fabric(const Home& home, Tier tier) {
+  auto lock = take_lock(fabric_lock_path(home));
+  Status built = lock ? build_fabric(home, tier, *lock) : Status(unexpected(lock.error()));
+  std::string line = "ok\n";
+  if (!built) {
+    line = fmt::format("failed {} {}\n", built.error().code == Code::exhausted ? "exhausted" : "fault",
+                       built.error().message);
+  }
+  [[maybe_unused]] ssize_t n = write(1, line.data(), line.size());
+  if (!built) return 1;
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  dup2(null, 1);
+  dup2(null, 2);
+  if (chdir("/") != 0) return 1;
+  for (;;) pause();
+}
+
+Status join_fabric_users(pid_t fabric) {
+  UniqueFd process(pidfd_open(fabric, 0));
+  if (!process) return fail_errno("find the fabric's process");
+  if (setns(process.get(), CLONE_NEWUSER) != 0) return fail_errno("join the fabric's user namespace");
+  return keep_capabilities_over_exec();
+}
+
+std::string fabric_address(const Home& home, std::uint32_t index) {
+  return fmt::format("10.{}.{}.{}", 64 + digest_of(home.path) % 128, index / 250, 1 + index % 250);
+}
+
+Status connect_to_fabric(pid_t fabric, const FabricPort& port) {
+  UniqueFd fabric_network(open(fmt::format("/proc/{}/ns/net", fabric).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fabric_network) return fail_errno("find the fabric's network");
+  if (unshare(CLONE_NEWNET) != 0) return fail_errno("new network namespace");
+  // The MAC follows from the address, so that neighbours' tables stay right when a new node gets an old address.
+  unsigned a = 0, b = 0, c = 0;
+  std::sscanf(port.address.c_str(), "10.%u.%u.%u", &a, &b, &c);
+  std::string outside = fmt::format(
+      "link add {0} type veth peer name eth0 address 02:00:0a:{1:02x}:{2:02x}:{3:02x} netns {4}\n"
+      "link set {0} master br0 addrgenmode none up\n",
+      port.port, a, b, c, getpid());
+  if (auto ok = run_ip(outside, fabric_network.get()); !ok) return ok;
+  std::string inside = fmt::format(
+      "link set lo up\nlink set eth0 addrgenmode none\naddr add {}/16 dev eth0\nlink set eth0 up\n", port.address);
+  if (auto ok = run_ip(inside); !ok) return ok;
+  // The machine's default may be one that shares slow links unfairly (BBR does); not every kernel lets us choose.
+  (void)write_into("/proc/sys/net/ipv4/tcp_congestion_control", "reno");
+  return {};
+}
+
+}  // namespace virga

@@ -1,0 +1,45 @@
+// The network between the nodes of an instance: a bridge in a network namespace of its own.
+//
+// A small process holds the namespace (in the user tier also the user namespace that every node joins); nothing is
+// pinned in the file system and nothing is made in the machine's own network namespace, so that when the process dies
+// the kernel removes all of it. The process is known by the lock that it holds on <home>/vms/fabric.lock.
+//
+//   auto pid = ensure_fabric(home, node_program, tier);      // in virgad
+//   connect_to_fabric(*pid, port);                           // in a node's launcher: now in the node's own namespace
+//   stop_fabric(home);                                       // when the last node is gone
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "clouds/host/tier.hpp"
+#include "wire/home.hpp"
+
+namespace virga {
+
+inline std::string fabric_lock_path(const Home& home) { return home.vms() + "/fabric.lock"; }
+
+/// The running fabric, or a new one. In the user tier a fabric is needed for nodes without own network, too.
+Result<pid_t> ensure_fabric(const Home& home, const std::string& node_program, Tier tier);
+void stop_fabric(const Home& home);
+/// The fabric process itself: `virga-node vm fabric HOME TIER`. Writes "ok" or "failed CODE MESSAGE" to standard
+/// output.
+int run_fabric(const Home& home, Tier tier);
+
+/// Moves the caller into the fabric's user namespace, with all capabilities there.
+Status join_fabric_users(pid_t fabric);
+
+struct FabricPort {
+  std::string port;  ///< the bridge's end, unique in the fabric
+  std::string address;
+};
+/// Moves the caller into a new network namespace that has lo and eth0.
+Status connect_to_fabric(pid_t fabric, const FabricPort& port);
+
+/// "10.<instance>.<b>.<c>"; the number starts with 1.
+std::string fabric_address(const Home& home, std::uint32_t index);
+
+}  // namespace virga

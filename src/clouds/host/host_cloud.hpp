@@ -1,0 +1,29 @@
+// The host cloud: virtual nodes on this machine. A VM is a process tree that does not depend on virgad: it lives on
+// when virgad dies, and the next virgad finds it by its record in Home::vm(id).
+//
+//   auto cloud = make_host_cloud({home, "/usr/lib/virga/virga-node", "virga"}, sink);
+//
+// How much a node is apart from the machine depends on the tier (tier.hpp). The work is done by `virga-node vm …`
+// (node_main.hpp); this class starts it, keeps the books, and watches.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ports/cloud.hpp"
+#include "ports/event_sink.hpp"
+#include "wire/home.hpp"
+
+namespace virga {
+
+struct HostCloudOptions {
+  Home home;
+  std::string node_program;  ///< path of virga-node
+  std::string cluster_name;
+};
+
+/// Makes the calling process a child subreaper, so that it hears of the end of nodes whose launcher is gone.
+/// Call it while there is one thread. `sink` must outlive the cloud.
+std::unique_ptr<Cloud> make_host_cloud(HostCloudOptions options, EventSink& sink);
+
+}  // namespace virga

@@ -1,0 +1,27 @@
+#include "clouds/host/node_main.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "clouds/host/boot.hpp"
+#include "clouds/host/fabric.hpp"
+
+namespace virga {
+
+int virga_node_vm_main(int argc, char** argv) {
+  close_range(3, ~0U, 0);
+  std::string verb = argc == 5 ? argv[2] : "";
+  if (verb == "boot") {
+    VmId vm{std::strtoull(argv[4], nullptr, 10)};
+    if (vm) return run_boot(Home{argv[3]}, vm);
+  }
+  if (verb == "fabric") {
+    if (auto tier = enum_from_name<Tier>(argv[4])) return run_fabric(Home{argv[3]}, *tier);
+  }
+  fmt::print(stderr, "usage: virga-node vm boot HOME VM | virga-node vm fabric HOME root|user\n");
+  return 2;
+}
+
+}  // namespace virga

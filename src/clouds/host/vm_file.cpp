@@ -1,0 +1,141 @@
+#include "clouds/host/vm_file.hpp"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <sstream>
+
+#include "base/digest.hpp"
+
+namespace virga {
+
+namespace {
+
+std::uint64_t number(const std::map<std::string, std::string>& values, const char* key) {
+  auto found = values.find(key);
+  std::uint64_t n = 0;
+  if (found != values.end()) {
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), n);
+  }
+  return n;
+}
+
+template <class E>
+E enum_value(const std::map<std::string, std::string>& values, const char* key, E otherwise) {
+  auto found = values.find(key);
+  return found == values.end() ? otherwise : enum_from_name<E>(found->second).value_or(otherwise);
+}
+
+}  // namespace
+
+ProcessId VmFile::living_init() const {
+  if (phase != VmPhase::up || boot != boot_id() || !is_alive(init)) return {};
+  return init;
+}
+
+Status save_vm_file(const Home& home, const VmFile& f) {
+  std::string text = fmt::format(
+      "vm={}\ngang={}\npool={}\nname={}\naddress={}\nindex={}\ntier={}\nnetwork={}\nlimit_cpus={}\n"
+      "limit_memory_bytes={}\nphase={}\ninit_pid={}\ninit_start={}\nboot={}\n",
+      f.vm.value, f.gang.value, f.pool, f.name, f.address, f.index, name_of(f.tier), name_of(f.network), f.limit_cpus,
+      f.limit_memory_bytes, name_of(f.phase), f.init.pid, f.init.start, f.boot);
+  for (const std::string& folder : f.cgroups) text += fmt::format("cgroup={}\n", folder);
+  return replace_file(vm_state_path(home, f.vm), text, 0600);
+}
+
+VmFile load_vm_file(const Home& home, VmId vm) {
+  VmFile f;
+  f.vm = vm;
+  auto text = read_file(vm_state_path(home, vm));
+  if (!text) return f;
+  std::map<std::string, std::string> values;
+  std::istringstream in(*text);
+  for (std::string line; std::getline(in, line);) {
+    std::size_t equals = line.find('=');
+    if (equals == std::string::npos) continue;
+    std::string key = line.substr(0, equals);
+    if (key == "cgroup") f.cgroups.push_back(line.substr(equals + 1));
+    values[key] = line.substr(equals + 1);
+  }
+  f.gang.value = number(values, "gang");
+  f.pool = values["pool"];
+  f.name = values["name"];
+  f.address = values["address"];
+  f.index = static_cast<std::uint32_t>(number(values, "index"));
+  f.tier = enum_value(values, "tier", Tier::plain);
+  f.network = enum_value(values, "network", HostNetwork::fabric);
+  f.limit_cpus = static_cast<std::uint32_t>(number(values, "limit_cpus"));
+  f.limit_memory_bytes = number(values, "limit_memory_bytes");
+  f.phase = enum_value(values, "phase", VmPhase::intent);
+  f.init = {static_cast<pid_t>(number(values, "init_pid")), number(values, "init_start")};
+  f.boot = values["boot"];
+  return f;
+}
+
+Result<std::vector<VmFile>> load_vm_files(const Home& home) {
+  std::vector<VmFile> files;
+  DIR* folder = opendir(home.vms().c_str());
+  if (!folder) {
+    if (errno == ENOENT) return files;
+    return fail_errno("open " + home.vms());
+  }
+  while (dirent* entry = readdir(folder)) {
+    std::string_view name(entry->d_name);
+    VmId vm;
+    auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), vm.value);
+    if (error == std::errc{} && end == name.data() + name.size()) files.push_back(load_vm_file(home, vm));
+  }
+  closedir(folder);
+  std::sort(files.begin(), files.end(), [](const VmFile& a, const VmFile& b) { return a.vm < b.vm; });
+  return files;
+}
+
+Status remove_vm_folder(const Home& home, VmId vm) {
+  for (const char* name : {"/user-data", "/console.log", "/lock", "/ending", "/state.new", "/state"}) {
+    unlink((home.vm(vm) + name).c_str());
+  }
+  rmdir(vm_host_tmp_path(home, vm).c_str());
+  if (rmdir(home.vm(vm).c_str()) != 0 && errno != ENOENT) return fail_errno("rmdir " + home.vm(vm));
+  return {};
+}
+
+std::string vm_marker(const Home& home, VmId vm) {
+  return fmt::format("VIRGA_VM={}:{}", hex_of(digest_of(home.path)), vm.value);
+}
+
+std::string instance_name(const Home& home) { return "virga-" + hex_of(digest_of(home.path)); }
+
+Result<UniqueFd> take_lock(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("open " + path);
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (fcntl(fd.get(), F_SETLK, &whole) != 0) {
+    if (errno == EAGAIN || errno == EACCES) return fail(Code::conflict, path + " is locked by another process");
+    return fail_errno("lock " + path);
+  }
+  return fd;
+}
+
+pid_t lock_holder(const std::string& path) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd) return 0;
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  if (fcntl(fd.get(), F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return 0;
+  return whole.l_pid;
+}
+
+void break_lock(const std::string& path) {
+  while (pid_t holder = lock_holder(path)) {
+    ProcessId process = identify(holder);
+    if (lock_holder(path) == holder) kill_and_wait(process);  // it held the lock before and after it was identified
+  }
+}
+
+}  // namespace virga
