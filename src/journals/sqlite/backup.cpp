@@ -94,7 +94,7 @@ Status copy_pages(const std::string& source_path, const std::string& target_path
     return {};
   } catch (const SQLite::Exception& e) {
     return unexpected(sqlite_error(e, target ? target.get() : source->db.get(), source_path,
-                                   fmt::format("cannot copy to {}", target_path)));
+                                   fmt::format("cannot copy (to {})", target_path)));
   }
 }
 

@@ -12,20 +12,20 @@ namespace virga {
 
 namespace {
 
-bool out_of_space(int system_errno) {
-  return system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG;
-}
-
+/// SQLite keeps the errno of a failed opening, but not that of a failed write: a quota or a limit on file sizes
+/// (EDQUOT, EFBIG) looks like a fault of the disk. All of them may pass, and none has changed the journal.
 Error io_error(const SQLite::Exception& e, int system_errno, const std::string& what) {
-  // The -shm file is grown by writing, and that failure comes without its errno.
-  if (out_of_space(system_errno) || e.getExtendedErrorCode() == SQLITE_IOERR_SHMSIZE) {
-    return {Code::exhausted, what + "; free some space on its file system", true};
+  switch (e.getExtendedErrorCode()) {
+    case SQLITE_IOERR_WRITE:
+    case SQLITE_IOERR_SHMSIZE:
+      return {Code::exhausted, what + ": its file system is full, over a quota or limit, or failing; free some space",
+              true};
+    case SQLITE_IOERR_SHORT_READ:
+      return {Code::corrupt, what + "; the file is cut off: restore a backup: virga journal restore BACKUP", false};
+    default:
+      if (system_errno != 0) return {Code::internal, fmt::format("{} ({})", what, std::strerror(system_errno)), false};
+      return {Code::internal, what, false};
   }
-  if (e.getExtendedErrorCode() == SQLITE_IOERR_SHORT_READ) {
-    return {Code::corrupt, what + "; the file is cut off: restore a backup: virga journal restore BACKUP", false};
-  }
-  if (system_errno != 0) return {Code::internal, fmt::format("{} ({})", what, std::strerror(system_errno)), false};
-  return {Code::internal, what, false};
 }
 
 }  // namespace
