@@ -61,7 +61,7 @@ TEST_CASE("without a file the default text holds") {
   CHECK(pool.cloud == "host");
   CHECK(pool.max_nodes == 8);
   CHECK(pool.node_prefix == "nd");
-  CHECK(pool.idle_time == Duration::seconds(60));
+  CHECK(pool.idle_time == Duration::seconds(20));
   CHECK(pool.sku.name == "Standard_ND96isr_H100_v5");
   CHECK(pool.sku.resources.gpus == 8);
   CHECK(pool.sku.resources.cpus == 96);
