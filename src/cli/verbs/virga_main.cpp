@@ -1,0 +1,129 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/verbs/verb.hpp"
+
+namespace virga {
+
+namespace {
+
+/// "did you mean": the verb with the fewest edits, if they are few (Levenshtein).
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t fewest = 3;
+  for (const std::string& k : known) {
+    std::vector<std::size_t> row(k.size() + 1);
+    for (std::size_t j = 0; j <= k.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= k.size(); ++j) {
+        const std::size_t replaced = diagonal + (word[i - 1] == k[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      }
+    }
+    if (row[k.size()] < fewest) {
+      fewest = row[k.size()];
+      best = k;
+    }
+  }
+  return best;
+}
+
+const std::vector<std::string> k_verbs = {"up",    "down", "status", "doctor",     "explain", "logs",
+                                          "watch", "env",  "reload", "checkpoint", "journal", "version"};
+
+/// Everything the parser fills in; one verb uses some of it.
+struct Parsed {
+  bool json = false;
+  bool cancel = false;
+  bool follow = false;
+  std::uint32_t job = 0;
+  std::uint64_t step = 0;
+  std::uint64_t bytes = 0;
+  WatchOptions watch;
+  std::uint32_t watch_timeout_s = 0;
+};
+
+void describe(CLI::App& app, Parsed& p) {
+  app.name("virga");
+  app.description(
+      "Virga: the supercomputer made of virtual machines.\n"
+      "Jobs are submitted and shown by Slurm's commands: sbatch srun squeue sinfo scancel sacct scontrol.");
+  app.footer("Start here:  virga up && eval \"$(virga env)\" && sbatch --wrap hostname && squeue");
+  app.require_subcommand(1);
+  app.add_subcommand("up", "start the controller of this instance")
+      ->add_flag("--json", p.json, "print the status as JSON");
+  app.add_subcommand("down", "release every node and end the controller")
+      ->add_flag("--cancel", p.cancel, "cancel the jobs that hold nodes");
+  app.add_subcommand("status", "controller, nodes, jobs, cost; without a controller: what the journal says")
+      ->add_flag("--json", p.json, "as JSON");
+  app.add_subcommand("doctor", "what this machine lets virtual nodes be, and why")
+      ->add_flag("--json", p.json, "as JSON");
+  CLI::App* explain = app.add_subcommand("explain", "why a job is where it is");
+  explain->add_option("JOB", p.job, "job id")->required();
+  explain->add_flag("--json", p.json, "as JSON");
+  CLI::App* logs = app.add_subcommand("logs", "a job's output");
+  logs->add_option("JOB", p.job, "job id")->required();
+  logs->add_flag("-f,--follow", p.follow, "go on until the job ends");
+  CLI::App* watch = app.add_subcommand("watch", "a job's life as it happens: nodes, states, output, cost");
+  watch->add_option("JOB", p.watch.job, "job id")->required();
+  watch->add_flag("--until-released", p.watch.until_released, "go on until no node is left");
+  watch->add_option("--timeout", p.watch_timeout_s, "wait at most so many seconds for the nodes to go");
+  app.add_subcommand("env", "shell lines that put the commands on PATH: eval \"$(virga env)\"");
+  app.add_subcommand("reload", "read virga.toml again");
+  CLI::App* checkpoint = app.add_subcommand("checkpoint", "tell about a job's checkpoints");
+  checkpoint->require_subcommand(1);
+  CLI::App* done = checkpoint->add_subcommand("done", "inside a job: a checkpoint is complete");
+  done->add_option("--job", p.job, "job id, outside of a job");
+  done->add_option("--step", p.step, "training step it holds");
+  done->add_option("--bytes", p.bytes, "its size");
+  app.add_subcommand("journal",
+                     "the journal: info, verify, replay, backup, restore, events (see 'virga journal --help')");
+  app.add_subcommand("version", "print the version");
+}
+
+int dispatch(const std::string& verb, Parsed& p, const VerbHooks& hooks) {
+  if (verb == "up") return up_verb(hooks, p.json);
+  if (verb == "down") return down_verb(p.cancel);
+  if (verb == "status") return status_verb(hooks, p.json);
+  if (verb == "doctor") return doctor_verb(hooks, p.json);
+  if (verb == "explain") return explain_verb(p.job, p.json);
+  if (verb == "logs") return logs_verb(p.job, p.follow);
+  if (verb == "env") return env_verb(hooks);
+  if (verb == "reload") return reload_verb();
+  if (verb == "checkpoint") return checkpoint_verb(p.job, p.step, p.bytes);
+  if (verb == "watch") {
+    if (p.watch_timeout_s > 0) p.watch.timeout = Duration::seconds(p.watch_timeout_s);
+    return watch_verb(p.watch);
+  }
+  std::printf("virga %s\n", VIRGA_VERSION);
+  return 0;
+}
+
+}  // namespace
+
+int virga_main(int argc, char** argv, const VerbHooks& hooks) {
+  // The journal's verbs have a parser of their own.
+  if (argc >= 2 && std::string(argv[1]) == "journal") return hooks.journal_main(argc - 1, argv + 1);
+  if (argc >= 2 && std::string(argv[1]) == "help") argv[1] = const_cast<char*>("--help");
+  if (argc >= 2 && argv[1][0] != '-' && std::find(k_verbs.begin(), k_verbs.end(), argv[1]) == k_verbs.end()) {
+    const std::string near = nearest(argv[1], k_verbs);
+    const std::string hint = near.empty() ? "" : "; did you mean '" + near + "'?";
+    return complain({Code::invalid, "no such verb: " + std::string(argv[1]) + hint + " See 'virga help'"});
+  }
+  Parsed parsed;
+  CLI::App app;
+  describe(app, parsed);
+  app.set_version_flag("--version", std::string("virga ") + VIRGA_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    return complain({Code::invalid, std::string(e.what()) + ". See 'virga " +
+                                        (argc > 1 && argv[1][0] != '-' ? argv[1] + std::string(" ") : "") + "--help'"});
+  }
+  return dispatch(app.get_subcommands().front()->get_name(), parsed, hooks);
+}
+
+}  // namespace virga
