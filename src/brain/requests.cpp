@@ -132,7 +132,8 @@ struct Refuse {
     return std::nullopt;
   }
   std::optional<Error> operator()(const ConfigChanged& e) const {
-    for (const auto& [id, vm] : state.vms) {
+    for (const auto& entry : state.vms) {
+      const Vm& vm = entry.second;  // clang 14 cannot capture a structured binding
       const Pool* old_pool = state.find_pool(vm.pool);
       auto now =
           std::find_if(e.config.pools.begin(), e.config.pools.end(), [&](const Pool& p) { return p.name == vm.pool; });
