@@ -8,7 +8,7 @@
 
 #include "clouds/host/fabric.hpp"
 
-namespace virga {
+namespace virga::host {
 
 namespace {
 
@@ -57,4 +57,4 @@ Status write_hosts(const Home& home, const std::string& cluster_name, const std:
   return {};
 }
 
-}  // namespace virga
+}  // namespace virga::host

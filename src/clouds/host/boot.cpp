@@ -11,7 +11,7 @@
 #include "clouds/host/fabric.hpp"
 #include "clouds/host/init.hpp"
 
-namespace virga {
+namespace virga::host {
 
 void BootReporter::say(const std::string& line) {
   if (fd_ < 0) return;
@@ -132,4 +132,4 @@ int run_boot(const Home& home, VmId vm) {
   return 0;
 }
 
-}  // namespace virga
+}  // namespace virga::host

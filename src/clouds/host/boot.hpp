@@ -13,7 +13,7 @@
 #include "base/result.hpp"
 #include "clouds/host/vm_file.hpp"
 
-namespace virga {
+namespace virga::host {
 
 /// Tells the host cloud how far the boot has come.
 class BootReporter {
@@ -34,4 +34,4 @@ class BootReporter {
 
 int run_boot(const Home& home, VmId vm);
 
-}  // namespace virga
+}  // namespace virga::host

@@ -12,7 +12,7 @@
 #include "clouds/host/process.hpp"
 #include "clouds/host/sys.hpp"
 
-namespace virga {
+namespace virga::host {
 
 namespace {
 
@@ -197,4 +197,4 @@ void remove_cgroups(const std::vector<std::string>& folders) {
   }
 }
 
-}  // namespace virga
+}  // namespace virga::host

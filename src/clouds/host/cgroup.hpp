@@ -13,7 +13,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::host {
 
 struct CgroupSupport {
   int version = 0;
@@ -44,4 +44,4 @@ void remove_cgroups(const std::vector<std::string>& folders);
 /// The two texts that decide where groups may be made: /proc/self/mountinfo and /proc/self/cgroup.
 CgroupSupport find_cgroups(const std::string& mountinfo, const std::string& own_groups);
 
-}  // namespace virga
+}  // namespace virga::host

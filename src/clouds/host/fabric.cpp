@@ -3,17 +3,17 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/digest.hpp"
 #include "clouds/host/namespaces.hpp"
+#include "clouds/host/pidfd.hpp"
 #include "clouds/host/process.hpp"
 #include "clouds/host/spawn.hpp"
 #include "clouds/host/vm_file.hpp"
 
-namespace virga {
+namespace virga::host {
 
 namespace {
 
@@ -105,4 +105,4 @@ Status connect_to_fabric(pid_t fabric, const FabricPort& port) {
   return {};
 }
 
-}  // namespace virga
+}  // namespace virga::host

@@ -18,7 +18,7 @@
 #include "clouds/host/tier.hpp"
 #include "wire/home.hpp"
 
-namespace virga {
+namespace virga::host {
 
 inline std::string fabric_lock_path(const Home& home) { return home.vms() + "/fabric.lock"; }
 
@@ -42,4 +42,4 @@ Status connect_to_fabric(pid_t fabric, const FabricPort& port);
 /// "10.<instance>.<b>.<c>"; the number starts with 1.
 std::string fabric_address(const Home& home, std::uint32_t index);
 
-}  // namespace virga
+}  // namespace virga::host

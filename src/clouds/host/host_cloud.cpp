@@ -19,7 +19,7 @@
 #include "clouds/host/watcher.hpp"
 #include "clouds/host/worker_pool.hpp"
 
-namespace virga {
+namespace virga::host {
 
 namespace {
 
@@ -81,6 +81,7 @@ class HostCloud : public Cloud {
   // Deaths.
   void watch(VmId vm);
   void watch_fabric(pid_t fabric);
+  void reap_strangers();
   void on_init_end(VmId vm);
   void on_fabric_end(ProcessId fabric);
   std::string describe_end(const VmFile& file) const;
@@ -98,7 +99,7 @@ class HostCloud : public Cloud {
   ProcessId fabric_;         ///< the one that is watched
 
   WorkerPool workers_{k_workers_max};
-  Watcher watcher_;  // first to go: its calls use all of the above
+  Watcher watcher_{[this] { reap_strangers(); }};  // first to go: its calls use all of the above
 };
 
 HostCloud::HostCloud(HostCloudOptions options, EventSink& sink)
@@ -339,16 +340,11 @@ void HostCloud::remove_vm(VmId vm) {
   break_lock(vm_lock_path(home, vm));
   VmFile file = load_vm_file(home, vm);
   kill_and_wait(file.living_init());
-  if (file.tier == Tier::plain) {
-    end_marked(vm_marker(home, vm), 0);
-    reap_orphans([this](pid_t pid) {
-      Lock lock(mutex_);
-      return launchers_.count(pid) > 0;
-    });
-  }
+  if (file.tier == Tier::plain) end_marked(vm_marker(home, vm), 0);
   remove_cgroups(file.cgroups);
   unlink(home.agent_socket(vm).c_str());  // the agent had no time to do it
   if (auto ok = remove_vm_folder(home, vm); !ok) fmt::print(stderr, "virgad: {}\n", ok.error().message);
+  reap_strangers();
 }
 
 /// Takes a removed VM off the books; with the last one everything that the nodes shared goes.
@@ -435,6 +431,7 @@ void HostCloud::on_init_end(VmId vm) {
   }
   std::string message = describe_end(file);
   if (file.tier == Tier::plain) end_marked(vm_marker(options_.home, vm), 0);
+  reap_strangers();
   sink_.post(VmFailed{vm, message});
 }
 
@@ -443,6 +440,14 @@ std::string HostCloud::describe_end(const VmFile& file) const {
   if (words) return fmt::format("node {}: {}; see {}", file.name, *words, vm_console_path(options_.home, file.vm));
   if (file.phase != VmPhase::up) return fmt::format("node {}: its boot was never finished", file.name);
   return fmt::format("node {}: its init (process {}) was killed", file.name, file.init.pid);
+}
+
+/// Inits whose launcher was killed in the middle, and what an init left behind that had no pid namespace.
+void HostCloud::reap_strangers() {
+  reap_orphans([this](pid_t pid) {
+    Lock lock(mutex_);
+    return launchers_.count(pid) > 0;
+  });
 }
 
 /// Under fabric_mutex_.
@@ -469,9 +474,8 @@ void HostCloud::on_fabric_end(ProcessId fabric) {
 }
 
 }  // namespace
+}  // namespace virga::host
 
-std::unique_ptr<Cloud> make_host_cloud(HostCloudOptions options, EventSink& sink) {
-  return std::make_unique<HostCloud>(std::move(options), sink);
+std::unique_ptr<virga::Cloud> virga::make_host_cloud(HostCloudOptions options, EventSink& sink) {
+  return std::make_unique<host::HostCloud>(std::move(options), sink);
 }
-
-}  // namespace virga

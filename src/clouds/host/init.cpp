@@ -15,7 +15,7 @@
 #include "clouds/host/namespaces.hpp"
 #include "clouds/host/process.hpp"
 
-namespace virga {
+namespace virga::host {
 
 namespace {
 
@@ -152,4 +152,4 @@ void run_init(InitPlan plan) {
   _exit(0);
 }
 
-}  // namespace virga
+}  // namespace virga::host

@@ -8,7 +8,7 @@
 #include "clouds/host/sys.hpp"
 #include "clouds/host/vm_file.hpp"
 
-namespace virga {
+namespace virga::host {
 
 struct InitPlan {
   Home home;
@@ -20,4 +20,4 @@ struct InitPlan {
 
 [[noreturn]] void run_init(InitPlan plan);
 
-}  // namespace virga
+}  // namespace virga::host

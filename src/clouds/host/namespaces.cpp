@@ -11,7 +11,7 @@
 #include "clouds/host/sys.hpp"
 #include "wire/host_tmp.hpp"
 
-namespace virga {
+namespace virga::host {
 
 Status keep_capabilities_over_exec() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -60,4 +60,4 @@ Status make_private_mounts(const PrivateMounts& wanted) {
   return {};
 }
 
-}  // namespace virga
+}  // namespace virga::host

@@ -3,7 +3,7 @@
 
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::host {
 
 /// A new user namespace in which the caller keeps its user id and has every capability (the user tier).
 Status enter_new_user_namespace();
@@ -20,4 +20,4 @@ struct PrivateMounts {
 };
 Status make_private_mounts(const PrivateMounts& wanted);
 
-}  // namespace virga
+}  // namespace virga::host

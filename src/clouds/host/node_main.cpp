@@ -12,13 +12,13 @@ namespace virga {
 
 int virga_node_vm_main(int argc, char** argv) {
   close_range(3, ~0U, 0);
-  std::string verb = argc == 5 ? argv[2] : "";
+  std::string verb = argc == 4 ? argv[1] : "";
   if (verb == "boot") {
-    VmId vm{std::strtoull(argv[4], nullptr, 10)};
-    if (vm) return run_boot(Home{argv[3]}, vm);
+    VmId vm{std::strtoull(argv[3], nullptr, 10)};
+    if (vm) return host::run_boot(Home{argv[2]}, vm);
   }
   if (verb == "fabric") {
-    if (auto tier = enum_from_name<Tier>(argv[4])) return run_fabric(Home{argv[3]}, *tier);
+    if (auto tier = enum_from_name<Tier>(argv[3])) return host::run_fabric(Home{argv[2]}, *tier);
   }
   fmt::print(stderr, "usage: virga-node vm boot HOME VM | virga-node vm fabric HOME root|user\n");
   return 2;

@@ -8,7 +8,7 @@
 
 namespace virga {
 
-/// `argv[1]` is "vm". Returns the exit code.
+/// `argv[0]` is "vm", argv[1] "boot" or "fabric". Returns the exit code.
 int virga_node_vm_main(int argc, char** argv);
 
 }  // namespace virga

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -13,13 +12,16 @@
 #include <map>
 #include <set>
 
-namespace virga {
+#include "clouds/host/pidfd.hpp"
+
+namespace virga::host {
 
 namespace {
 
 struct Stat {
   char state = '?';
   pid_t parent = 0;
+  pid_t session = 0;
   std::uint64_t start = 0;
 };
 
@@ -31,12 +33,14 @@ bool read_stat(pid_t pid, Stat& stat) {
   if (at == std::string::npos) return false;
   unsigned long long start = 0;
   int parent = 0;
+  int session = 0;
   int got = std::sscanf(text->c_str() + at + 1,
-                        " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &stat.state,
-                        &parent, &start);
+                        " %c %d %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &stat.state,
+                        &parent, &session, &start);
   stat.parent = parent;
+  stat.session = session;
   stat.start = start;
-  return got == 3;
+  return got == 4;
 }
 
 bool is_dead(const Stat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
@@ -143,11 +147,13 @@ void end_marked(const std::string& marker, pid_t spare) {
 }
 
 void reap_orphans(const std::function<bool(pid_t)>& is_waited_for) {
-  for (;;) {
-    siginfo_t info{};
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
-    if (is_waited_for(info.si_pid)) return;
-    waitpid(info.si_pid, nullptr, WNOHANG);
+  siginfo_t info{};
+  if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+  const pid_t own_session = getsid(0);
+  for (pid_t pid : all_pids()) {
+    Stat stat;
+    if (!read_stat(pid, stat) || stat.state != 'Z' || stat.parent != getpid() || stat.session == own_session) continue;
+    if (!is_waited_for(pid)) waitpid(pid, nullptr, WNOHANG);
   }
 }
 
@@ -209,4 +215,4 @@ Status run_ip(std::string_view batch, int network_namespace) {
   return run_tool({program, "-batch", "-"}, batch, network_namespace);
 }
 
-}  // namespace virga
+}  // namespace virga::host

@@ -13,7 +13,7 @@
 
 #include "clouds/host/sys.hpp"
 
-namespace virga {
+namespace virga::host {
 
 struct ProcessId {
   pid_t pid = 0;
@@ -38,8 +38,8 @@ std::string boot_id();
 /// Kills what carries `marker` ("NAME=value") in its environment, and all descendants of it, until none is left.
 /// This is how a node without a pid namespace ends. `spare` lives on (the caller).
 void end_marked(const std::string& marker, pid_t spare);
-/// Reaps dead children that nobody waits for. `is_waited_for` names those that somebody does: they end the round,
-/// because the kernel shows the same dead child first each time.
+/// Reaps dead children that came to us, the subreaper, when their own parent died. They are told from children of our
+/// own making by their session; `is_waited_for` names those of another session that somebody waits for.
 void reap_orphans(const std::function<bool(pid_t)>& is_waited_for);
 
 /// Runs a tool with `input` on its standard input; an Error holds what it wrote on standard error.
@@ -50,4 +50,4 @@ Status run_ip(std::string_view batch, int network_namespace = -1);
 /// Where `ip` is, also when PATH has no sbin; empty when the machine lacks it.
 std::string ip_program();
 
-}  // namespace virga
+}  // namespace virga::host

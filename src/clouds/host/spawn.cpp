@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace virga {
+namespace virga::host {
 
 std::int64_t monotonic_ms() {
   timespec now{};
@@ -76,4 +76,4 @@ BootReport read_report(int fd, std::int64_t deadline_ms) {
   }
 }
 
-}  // namespace virga
+}  // namespace virga::host

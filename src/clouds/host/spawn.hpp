@@ -8,7 +8,7 @@
 
 #include "clouds/host/sys.hpp"
 
-namespace virga {
+namespace virga::host {
 
 /// A program whose standard output is `out`, in a session of its own, so that it outlives us and hears no Ctrl-C.
 struct Spawned {
@@ -28,4 +28,4 @@ BootReport read_report(int fd, std::int64_t deadline_ms);
 
 std::int64_t monotonic_ms();
 
-}  // namespace virga
+}  // namespace virga::host

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-namespace virga {
+namespace virga::host {
 
 tl::unexpected<Error> fail_errno(const std::string& what, int number) {
   bool exhausted = number == EAGAIN || number == ENOMEM || number == EMFILE || number == ENFILE || number == ENOSPC ||
@@ -70,4 +70,4 @@ Status make_folder(const std::string& path, mode_t mode) {
 
 std::string hex_of(std::uint64_t value) { return fmt::format("{:016x}", value); }
 
-}  // namespace virga
+}  // namespace virga::host

@@ -14,7 +14,7 @@
 
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::host {
 
 class UniqueFd {
  public:
@@ -54,4 +54,4 @@ Status make_folder(const std::string& path, mode_t mode);
 /// A digest as 16 hex digits.
 std::string hex_of(std::uint64_t value);
 
-}  // namespace virga
+}  // namespace virga::host

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "base/digest.hpp"
 #include "clouds/host/cgroup.hpp"
@@ -16,13 +17,17 @@ namespace virga {
 
 namespace {
 
+using host::fail_errno;
+using host::UniqueFd;
+
 /// What a node's boot does with namespaces, in short.
 Status try_namespaces(bool as_user) {
   if (as_user) {
-    if (auto ok = enter_new_user_namespace(); !ok) return ok;
+    if (auto ok = host::enter_new_user_namespace(); !ok) return ok;
   }
   if (unshare(CLONE_NEWNET) != 0) return fail_errno("new network namespace");
-  if (auto ok = run_ip("link add br0 type bridge\nlink add v0 type veth peer name eth0\nlink set v0 master br0 up\n");
+  if (auto ok =
+          host::run_ip("link add br0 type bridge\nlink add v0 type veth peer name eth0\nlink set v0 master br0 up\n");
       !ok) {
     return ok;
   }
@@ -77,9 +82,7 @@ ProbeLine namespaces_line(const char* what, bool as_user) {
   return {what, reason.empty(), reason};
 }
 
-}  // namespace
-
-TierReport probe_tier() {
+TierReport try_tiers() {
   TierReport report;
   const char* forced_text = std::getenv("VIRGA_TIER");
   auto forced = enum_from_name<Tier>(forced_text ? forced_text : "root");
@@ -109,7 +112,7 @@ TierReport probe_tier() {
         {"processes on 127.x addresses", true, "nodes share /tmp and process ids with this machine"});
   }
 
-  CgroupSupport cgroups = probe_cgroups();
+  host::CgroupSupport cgroups = host::probe_cgroups();
   report.cgroup_cpu = cgroups.cpu;
   report.cgroup_memory = cgroups.memory;
   report.cgroup_pids = cgroups.pids;
@@ -118,6 +121,17 @@ TierReport probe_tier() {
   report.lines.push_back({"limit of memory", cgroups.memory, cgroups.memory ? "" : cgroups.why_not});
   report.lines.push_back({"limit of processes", cgroups.pids, cgroups.pids ? "" : cgroups.why_not});
   return report;
+}
+
+}  // namespace
+
+TierReport probe_tier() {
+  // virgad asks twice at its start; what is asked for is the same question only for the same user and tier.
+  static std::map<std::string, TierReport> known;
+  const char* forced = std::getenv("VIRGA_TIER");
+  auto [found, is_new] = known.try_emplace(fmt::format("{} {}", geteuid(), forced ? forced : ""));
+  if (is_new) found->second = try_tiers();
+  return found->second;
 }
 
 std::string plain_node_prefix(const Home& home) { return fmt::format("127.{}.0.", 64 + digest_of(home.path) % 128); }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -12,9 +13,11 @@
 
 #include "base/digest.hpp"
 
-namespace virga {
+namespace virga::host {
 
 namespace {
+
+constexpr int k_remove_tries_max = 100;
 
 std::uint64_t number(const std::map<std::string, std::string>& values, const char* key) {
   auto found = values.find(key);
@@ -96,12 +99,17 @@ Result<std::vector<VmFile>> load_vm_files(const Home& home) {
 }
 
 Status remove_vm_folder(const Home& home, VmId vm) {
-  for (const char* name : {"/user-data", "/console.log", "/lock", "/ending", "/state.new", "/state"}) {
-    unlink((home.vm(vm) + name).c_str());
+  // A process that was killed in the middle of a boot may still end the system call that it was in.
+  for (int tries = 0; tries < k_remove_tries_max; ++tries) {
+    for (const char* name : {"/user-data", "/console.log", "/lock", "/ending", "/ending.new", "/state.new", "/state"}) {
+      unlink((home.vm(vm) + name).c_str());
+    }
+    rmdir(vm_host_tmp_path(home, vm).c_str());
+    if (rmdir(home.vm(vm).c_str()) == 0 || errno == ENOENT) return {};
+    if (errno != ENOTEMPTY && errno != EEXIST) break;
+    poll(nullptr, 0, 1);
   }
-  rmdir(vm_host_tmp_path(home, vm).c_str());
-  if (rmdir(home.vm(vm).c_str()) != 0 && errno != ENOENT) return fail_errno("rmdir " + home.vm(vm));
-  return {};
+  return fail_errno("rmdir " + home.vm(vm));
 }
 
 std::string vm_marker(const Home& home, VmId vm) {
@@ -138,4 +146,4 @@ void break_lock(const std::string& path) {
   }
 }
 
-}  // namespace virga
+}  // namespace virga::host

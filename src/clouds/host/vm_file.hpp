@@ -18,13 +18,18 @@
 #include "core/config.hpp"
 #include "wire/home.hpp"
 
-namespace virga {
+namespace virga::host {
 
 enum class VmPhase : std::uint8_t { intent, up };
+
+}  // namespace virga::host
+
 template <>
-struct EnumNames<VmPhase> {
+struct virga::EnumNames<virga::host::VmPhase> {
   static constexpr std::string_view names[] = {"intent", "up"};
 };
+
+namespace virga::host {
 
 struct VmFile {
   VmId vm;
@@ -76,4 +81,4 @@ pid_t lock_holder(const std::string& path);
 /// Kills the holder and waits until the lock is free.
 void break_lock(const std::string& path);
 
-}  // namespace virga
+}  // namespace virga::host

@@ -2,13 +2,14 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
 
 #include "base/assert.hpp"
+#include "clouds/host/pidfd.hpp"
 
-namespace virga {
+namespace virga::host {
 
-Watcher::Watcher() : epoll_(epoll_create1(EPOLL_CLOEXEC)), stop_(eventfd(0, EFD_CLOEXEC)) {
+Watcher::Watcher(std::function<void()> every_second)
+    : every_second_(std::move(every_second)), epoll_(epoll_create1(EPOLL_CLOEXEC)), stop_(eventfd(0, EFD_CLOEXEC)) {
   VIRGA_ASSERT(epoll_ && stop_, "no file descriptor left to start with");
   epoll_event event{.events = EPOLLIN, .data = {.fd = stop_.get()}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stop_.get(), &event);
@@ -41,7 +42,9 @@ Status Watcher::watch(ProcessId process, std::function<void()> on_end) {
 void Watcher::run() {
   for (;;) {
     epoll_event event{};
-    if (epoll_wait(epoll_.get(), &event, 1, -1) < 1) continue;
+    int ready = epoll_wait(epoll_.get(), &event, 1, 1000);
+    if (ready == 0) every_second_();
+    if (ready < 1) continue;
     if (event.data.fd == stop_.get()) return;
     Watched ended;
     {
@@ -56,4 +59,4 @@ void Watcher::run() {
   }
 }
 
-}  // namespace virga
+}  // namespace virga::host

@@ -1,6 +1,6 @@
 // Tells the end of processes, whoever their parent is, at once: a thread that polls their pidfds.
 //
-//   Watcher watcher;
+//   Watcher watcher([] {});
 //   watcher.watch(init, [] { … });   // called once, on the watcher's thread; at once if it is dead already
 #pragma once
 
@@ -12,11 +12,12 @@
 #include "base/result.hpp"
 #include "clouds/host/process.hpp"
 
-namespace virga {
+namespace virga::host {
 
 class Watcher {
  public:
-  Watcher();
+  /// `every_second` is called on the watcher's thread.
+  explicit Watcher(std::function<void()> every_second);
   ~Watcher();
 
   /// Code::exhausted when there is no descriptor left for it.
@@ -29,6 +30,7 @@ class Watcher {
   };
   void run();
 
+  std::function<void()> every_second_;
   std::mutex mutex_;
   std::map<int, Watched> watched_;  ///< by descriptor
   UniqueFd epoll_;
@@ -36,4 +38,4 @@ class Watcher {
   std::thread thread_;
 };
 
-}  // namespace virga
+}  // namespace virga::host

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace virga {
+namespace virga::host {
 
 class WorkerPool {
  public:
@@ -73,4 +73,4 @@ class WorkerPool {
   bool finishing_ = false;
 };
 
-}  // namespace virga
+}  // namespace virga::host

@@ -1,0 +1,272 @@
+// What every cloud must do, whoever lends the machines (ports/cloud.hpp). Included by an adapter's own doctest file:
+//
+//   TEST_CASE("host cloud: contract") {
+//     TestHome home;
+//     check_cloud_contract({.open = [&](EventSink& sink) { return make_host_cloud(…, sink); }, …});
+//   }
+//
+// The test case runs anew for every SUBCASE, so what it makes before the call is fresh. Nothing here depends on how
+// fast the machine is: waiting ends with success, or with the failure of the test after a minute.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ports/cloud.hpp"
+#include "ports/event_sink.hpp"
+
+namespace virga {
+
+struct CloudUnderTest {
+  /// A controller's view of one and the same lender; closing and opening again is a controller's restart.
+  std::function<std::unique_ptr<Cloud>(EventSink&)> open;
+  Pool pool;
+  /// A bootstrap that notes that it ran and then stays.
+  std::function<std::string(const WantedVm&)> user_data;
+  /// How often it ran on this VM.
+  std::function<int(VmId)> runs;
+  /// Pulls the plug of a living VM.
+  std::function<void(VmId)> kill;
+  /// From now on the boot of this node fails; "": no boot does.
+  std::function<void(const std::string& node)> break_boot;
+  /// Names what the lender still holds for this instance; "" if nothing.
+  std::function<std::string()> leftovers;
+};
+
+namespace cloud_contract {
+
+constexpr std::chrono::seconds k_patience{60};
+
+template <class Condition>
+bool eventually(Condition condition) {
+  auto end = std::chrono::steady_clock::now() + k_patience;
+  while (std::chrono::steady_clock::now() < end) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return condition();
+}
+
+class RecordingSink : public EventSink {
+ public:
+  void post(EventBody fact) override {
+    std::lock_guard lock(mutex_);
+    facts_.push_back(std::move(fact));
+    changed_.notify_all();
+  }
+
+  template <class T>
+  std::vector<T> all() {
+    std::lock_guard lock(mutex_);
+    return pick<T>();
+  }
+
+  /// Waits until there are `count` facts of the type; an answer that never comes fails the test.
+  template <class T>
+  std::vector<T> wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, k_patience, [&] { return pick<T>().size() >= count || is_refused_instead<T>(); });
+    auto found = pick<T>();
+    REQUIRE_MESSAGE(found.size() == count, "waited for ", T::k_name, ", refused: ", first_refusal());
+    return found;
+  }
+
+ private:
+  template <class T>
+  std::vector<T> pick() const {
+    std::vector<T> found;
+    for (const EventBody& fact : facts_) {
+      if (auto body = std::get_if<T>(&fact)) found.push_back(*body);
+    }
+    return found;
+  }
+  template <class T>
+  bool is_refused_instead() const {
+    return std::is_same_v<T, GangGranted> && !pick<GangRefused>().empty();
+  }
+  std::string first_refusal() const {
+    auto refusals = pick<GangRefused>();
+    return refusals.empty() ? "nothing" : refusals[0].message;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<EventBody> facts_;
+};
+
+inline ReserveGang gang(const CloudUnderTest& t, std::uint64_t id, std::uint32_t first, std::uint32_t count) {
+  ReserveGang command{GangId{id}, t.pool, {}};
+  for (std::uint32_t n = first; n < first + count; ++n) {
+    command.vms.push_back({VmId{n}, t.pool.node_prefix + std::to_string(n)});
+  }
+  return command;
+}
+
+inline std::set<VmId> listed(Cloud& cloud) {
+  std::set<VmId> vms;
+  auto list = cloud.list();
+  REQUIRE(list);
+  for (const ListedVm& vm : *list) vms.insert(vm.vm);
+  return vms;
+}
+
+inline void check_granted(const CloudUnderTest& t, Cloud& cloud, const ReserveGang& command,
+                          const GangGranted& granted) {
+  CHECK(granted.gang == command.gang);
+  REQUIRE(granted.addresses.size() == command.vms.size());
+  CHECK(std::set<std::string>(granted.addresses.begin(), granted.addresses.end()).size() == command.vms.size());
+  auto list = cloud.list();
+  REQUIRE(list);
+  for (std::size_t i = 0; i < command.vms.size(); ++i) {
+    CHECK(eventually([&] { return t.runs(command.vms[i].vm) == 1; }));
+    bool found = false;
+    for (const ListedVm& vm : *list) {
+      if (vm.vm != command.vms[i].vm) continue;
+      found = true;
+      CHECK(vm.pool == command.pool.name);
+      CHECK(vm.address == granted.addresses[i]);
+    }
+    CHECK(found);
+  }
+}
+
+inline void release_all(Cloud& cloud, RecordingSink& sink, const std::vector<std::uint32_t>& vms) {
+  std::size_t before = sink.all<VmReleased>().size();
+  for (std::uint32_t vm : vms) cloud.release(VmId{vm});
+  sink.wait_for<VmReleased>(before + vms.size());
+}
+
+inline void check_nothing_left(const CloudUnderTest& t) {
+  bool gone = eventually([&] { return t.leftovers().empty(); });
+  CHECK_MESSAGE(gone, "left: ", t.leftovers());
+}
+
+}  // namespace cloud_contract
+
+inline void check_cloud_contract(const CloudUnderTest& t) {
+  namespace cc = cloud_contract;
+  cc::RecordingSink sink;
+  auto cloud = t.open(sink);
+
+  SUBCASE("a gang is granted, runs its user data once, and leaves nothing when it is released") {
+    auto command = cc::gang(t, 1, 1, 4);
+    cloud->reserve(command, t.user_data);
+    cc::check_granted(t, *cloud, command, sink.wait_for<GangGranted>(1)[0]);
+    cc::release_all(*cloud, sink, {1, 2, 3, 4});
+    CHECK(cc::listed(*cloud).empty());
+    CHECK(sink.all<VmFailed>().empty());
+    for (std::uint32_t vm = 1; vm <= 4; ++vm) CHECK(t.runs(VmId{vm}) == 1);
+    cc::check_nothing_left(t);
+  }
+
+  SUBCASE("the same gang again has no effect but the answer") {
+    auto command = cc::gang(t, 1, 1, 2);
+    cloud->reserve(command, t.user_data);
+    auto first = sink.wait_for<GangGranted>(1)[0];
+    cc::check_granted(t, *cloud, command, first);
+    cloud->reserve(command, t.user_data);
+    auto second = sink.wait_for<GangGranted>(2)[1];
+    CHECK(second.addresses == first.addresses);
+    cc::check_granted(t, *cloud, command, second);
+    cc::release_all(*cloud, sink, {1, 2});
+  }
+
+  SUBCASE("two gangs at once keep apart") {
+    auto one = cc::gang(t, 1, 1, 2);
+    auto two = cc::gang(t, 2, 3, 2);
+    cloud->reserve(one, t.user_data);
+    cloud->reserve(two, t.user_data);
+    auto granted = sink.wait_for<GangGranted>(2);
+    std::set<std::string> addresses;
+    for (const auto& g : granted) addresses.insert(g.addresses.begin(), g.addresses.end());
+    CHECK(addresses.size() == 4);
+    cc::release_all(*cloud, sink, {1, 2});
+    CHECK(cc::listed(*cloud) == std::set<VmId>{VmId{3}, VmId{4}});
+    cc::release_all(*cloud, sink, {3, 4});
+    cc::check_nothing_left(t);
+  }
+
+  SUBCASE("a gang of which one node does not boot is refused whole") {
+    auto command = cc::gang(t, 1, 1, 4);
+    t.break_boot(command.vms[2].name);
+    cloud->reserve(command, t.user_data);
+    auto refused = sink.wait_for<GangRefused>(1)[0];
+    CHECK(refused.gang == command.gang);
+    CHECK(refused.refusal == Refusal::fault);
+    CHECK(refused.message.find(command.vms[2].name) != std::string::npos);
+    CHECK(sink.all<GangGranted>().empty());
+    CHECK(cc::listed(*cloud).empty());
+    cc::check_nothing_left(t);
+    t.break_boot("");
+    cc::release_all(*cloud, sink, {1, 2, 3, 4});  // of what was never granted
+    CHECK(sink.all<VmFailed>().empty());
+  }
+
+  SUBCASE("a death is told once, and a dead VM can be released") {
+    auto command = cc::gang(t, 1, 1, 3);
+    cloud->reserve(command, t.user_data);
+    sink.wait_for<GangGranted>(1);
+    t.kill(VmId{2});
+    CHECK(sink.wait_for<VmFailed>(1)[0].vm == VmId{2});
+    cc::release_all(*cloud, sink, {1, 2, 3});
+    CHECK(sink.all<VmFailed>().size() == 1);
+    cc::check_nothing_left(t);
+  }
+
+  SUBCASE("an unknown or already released VM is answered as released") {
+    cc::release_all(*cloud, sink, {77});
+    auto command = cc::gang(t, 1, 1, 1);
+    cloud->reserve(command, t.user_data);
+    sink.wait_for<GangGranted>(1);
+    cc::release_all(*cloud, sink, {1});
+    cc::release_all(*cloud, sink, {1});
+    CHECK(sink.all<VmReleased>().size() == 3);
+  }
+
+  SUBCASE("VMs survive their controller; the next one lists, adopts and releases them") {
+    auto command = cc::gang(t, 1, 1, 3);
+    cloud->reserve(command, t.user_data);
+    auto granted = sink.wait_for<GangGranted>(1)[0];
+    cc::check_granted(t, *cloud, command, granted);
+    cloud.reset();
+    cc::RecordingSink next_sink;
+    auto next = t.open(next_sink);
+    CHECK(cc::listed(*next) == std::set<VmId>{VmId{1}, VmId{2}, VmId{3}});
+    for (const WantedVm& vm : command.vms) next->adopt(vm.vm);
+    next->reserve(command, t.user_data);
+    CHECK(next_sink.wait_for<GangGranted>(1)[0].addresses == granted.addresses);
+    t.kill(VmId{3});
+    CHECK(next_sink.wait_for<VmFailed>(1)[0].vm == VmId{3});
+    cc::release_all(*next, next_sink, {1, 2, 3});
+    for (const WantedVm& vm : command.vms) CHECK(t.runs(vm.vm) == 1);
+    CHECK(cc::listed(*next).empty());
+    cc::check_nothing_left(t);
+  }
+
+  SUBCASE("a VM that died while no controller was there is told when it is adopted") {
+    auto command = cc::gang(t, 1, 1, 2);
+    cloud->reserve(command, t.user_data);
+    sink.wait_for<GangGranted>(1);
+    cloud.reset();
+    t.kill(VmId{1});
+    cc::RecordingSink next_sink;
+    auto next = t.open(next_sink);
+    CHECK(cc::listed(*next).count(VmId{2}) == 1);
+    next->adopt(VmId{1});
+    next->adopt(VmId{2});
+    CHECK(next_sink.wait_for<VmFailed>(1)[0].vm == VmId{1});
+    cc::release_all(*next, next_sink, {1, 2});
+    cc::check_nothing_left(t);
+  }
+}
+
+}  // namespace virga
