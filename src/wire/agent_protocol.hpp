@@ -108,11 +108,13 @@ struct BindAnswer {
 struct LaunchJob {
   JobBinding binding;
   LaunchPayload payload;
+  bool again = false;  ///< it was launched before: an agent that does not know it must not launch it
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("binding", s.binding);
     v("payload", s.payload);
+    v("again", s.again);
   }
 };
 

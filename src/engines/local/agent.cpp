@@ -1,0 +1,211 @@
+// The agent's loop: sockets, signals, deadlines.
+#include "engines/local/agent.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "engines/local/process_tree.hpp"
+
+namespace virga {
+namespace {
+
+constexpr int k_backlog = 1024;
+constexpr int k_peers_max = 4096;
+constexpr int k_stray_round_ms = 10;
+
+}  // namespace
+
+Agent::Agent(AgentSettings settings) : settings_(std::move(settings)) {}
+
+Agent::~Agent() {
+  if (listener_ >= 0) close(listener_);
+  if (signals_ >= 0) close(signals_);
+}
+
+Status Agent::listen() {
+  // If a supervisor dies before its processes, they come to us and not to a process that knows nothing of them.
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  const std::string path = settings_.home.agent_socket(settings_.vm);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return fail(Code::invalid, "socket path is too long: " + path);
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  mkdir(settings_.home.run().c_str(), 0755);
+  mkdir(settings_.home.agents().c_str(), 0755);
+  unlink(path.c_str());
+  listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  mode_t before = umask(0);  // every user may connect; who may do what is decided by the peer's credentials
+  bool bound = listener_ >= 0 && bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+               ::listen(listener_, k_backlog) == 0;
+  int error = errno;
+  umask(before);
+  if (signals_ < 0 || !bound) return fail(Code::internal, "cannot listen at " + path + ": " + std::strerror(error));
+  return {};
+}
+
+void Agent::run() {
+  while (!stopping_) serve_once();
+  shut_down();
+}
+
+int Agent::timeout_ms() const {
+  if (strays_) return k_stray_round_ms;
+  std::optional<Clock::time_point> next;
+  for (const auto& [key, job] : jobs_) {
+    if (job.hold_deadline && (!next || *job.hold_deadline < *next)) next = job.hold_deadline;
+  }
+  if (!next) return -1;
+  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*next - Clock::now()).count() + 1;
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
+}
+
+void Agent::serve_once() {
+  struct Source {
+    Peer* peer;
+    std::map<JobKey, BoundJob>::iterator job;
+    Supervisor* supervisor;
+  };
+  std::vector<pollfd> fds = {{signals_, POLLIN, 0}, {listener_, POLLIN, 0}};
+  std::vector<Source> sources(2, {nullptr, jobs_.end(), nullptr});
+  for (Peer& peer : peers_) {
+    fds.push_back({peer.channel.fd(), peer.channel.poll_events(), 0});
+    sources.push_back({&peer, jobs_.end(), nullptr});
+  }
+  for (auto it = jobs_.begin(); it != jobs_.end(); ++it) {
+    for (Supervisor& supervisor : it->second.supervisors) {
+      fds.push_back({supervisor.channel.fd(), supervisor.channel.poll_events(), 0});
+      sources.push_back({nullptr, it, &supervisor});
+    }
+  }
+  if (poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
+  if (fds[0].revents != 0) read_signals();
+  // Supervisors first: an engine's "forget" must not remove a job that still has something to say. Removal of what a
+  // later entry points to happens only at the end of this turn or, for jobs, in read_peer(), after all supervisors.
+  for (std::size_t i = 2; i < fds.size(); ++i) {
+    if (sources[i].supervisor == nullptr || fds[i].revents == 0) continue;
+    if ((fds[i].revents & POLLOUT) != 0) sources[i].supervisor->channel.flush();
+    if ((fds[i].revents & ~POLLOUT) != 0) {
+      read_supervisor(sources[i].job->first, sources[i].job->second, *sources[i].supervisor);
+    }
+  }
+  for (auto& [key, job] : jobs_) job.supervisors.remove_if([](const Supervisor& s) { return s.done; });
+  for (std::size_t i = 2; i < fds.size(); ++i) {
+    if (sources[i].peer == nullptr || fds[i].revents == 0) continue;
+    if ((fds[i].revents & POLLOUT) != 0) sources[i].peer->channel.flush();
+    if ((fds[i].revents & ~POLLOUT) != 0) read_peer(*sources[i].peer);
+  }
+  peers_.remove_if([](const Peer& peer) { return peer.handed_over || peer.channel.broken(); });
+  if (fds[1].revents != 0) accept_peers();
+  check_deadlines();
+  if (strays_) hunt_strays();
+  for (auto& [key, job] : jobs_) check_over(key, job);
+}
+
+void Agent::accept_peers() {
+  for (;;) {
+    int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return;
+    ucred credentials{};
+    socklen_t size = sizeof(credentials);
+    if (peers_.size() >= k_peers_max || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+      close(fd);
+      continue;
+    }
+    bool engine = credentials.uid == 0 || credentials.uid == geteuid();
+    // A user without a job here has nothing to say; his bytes are not even read.
+    bool owner = std::any_of(jobs_.begin(), jobs_.end(),
+                             [&](const auto& entry) { return entry.second.binding.job.owner.uid == credentials.uid; });
+    if (!engine && !owner) {
+      FrameChannel(fd).send(StartAnswer{false, "you have no job on node " + settings_.node_name});
+      continue;
+    }
+    peers_.push_back({FrameChannel(fd), credentials.uid, engine, false, std::nullopt, false});
+  }
+}
+
+void Agent::read_signals() {
+  signalfd_siginfo info{};
+  while (read(signals_, &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
+  }
+  // How supervisors end is told by their sockets; here only their zombies, and those of strays, are collected.
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+}
+
+void Agent::read_peer(Peer& peer) {
+  bool alive = peer.channel.receive();
+  auto message = peer.channel.next();
+  for (; message && *message; message = peer.channel.next()) {
+    handle(peer, std::move(**message));
+    if (peer.handed_over) return;
+  }
+  if (alive && message) return;
+  if (!message)
+    std::fprintf(stderr, "virga-node agent: dropped a peer (uid %u): %s\n", peer.uid, message.error().message.c_str());
+  peer.handed_over = true;  // removed at the end of the turn
+  if (!peer.holds) return;
+  if (auto it = jobs_.find(*peer.holds); it != jobs_.end()) allocation_over(it->first, it->second, {1, 0});
+}
+
+void Agent::read_supervisor(const JobKey& key, BoundJob& job, Supervisor& supervisor) {
+  bool alive = supervisor.channel.receive();
+  for (auto message = supervisor.channel.next(); message && *message; message = supervisor.channel.next()) {
+    supervisor_said(key, job, supervisor, **message);
+  }
+  if (!alive && !supervisor.done) supervisor_lost(key, job, supervisor);
+}
+
+void Agent::check_deadlines() {
+  const auto now = Clock::now();
+  for (auto& [key, job] : jobs_) {
+    if (!job.hold_deadline || *job.hold_deadline > now) continue;
+    std::fprintf(stderr, "virga-node agent: nobody came for allocation %u\n", key.job.value);
+    allocation_over(key, job, {1, 0});
+  }
+}
+
+/// Our children that are no supervisors were left by one that died; none of them may live.
+void Agent::hunt_strays() {
+  std::set<pid_t> supervisors;
+  for (const auto& [key, job] : jobs_) {
+    for (const Supervisor& supervisor : job.supervisors) supervisors.insert(supervisor.pid);
+  }
+  SignalCount count = kill_descendants(getpid(), supervisors);
+  strays_ = count.sent > 0;
+}
+
+/// The node goes down: end every job, and leave when the last supervisor has.
+void Agent::shut_down() {
+  for (auto& [key, job] : jobs_) {
+    job.ending = true;
+    end_supervisors(job, SIGKILL, false);
+  }
+  unlink(settings_.home.agent_socket(settings_.vm).c_str());
+  for (;;) {
+    bool left = strays_;
+    for (const auto& [key, job] : jobs_) left = left || !job.supervisors.empty();
+    if (!left) return;
+    serve_once();
+  }
+}
+
+}  // namespace virga

@@ -1,0 +1,82 @@
+// Arguments of `virga-node agent`.
+#include "engines/local/agent_main.hpp"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+#include "engines/local/agent.hpp"
+
+namespace virga {
+namespace {
+
+int usage_error(const char* what) {
+  std::fprintf(stderr,
+               "virga-node agent: %s\nusage: virga-node agent --home DIR --vm ID --name NODE [--cluster NAME] "
+               "[--bin-dir DIR]\n",
+               what);
+  return 2;
+}
+
+}  // namespace
+
+int virga_node_agent_main(int argc, char** argv) {
+  static const option k_options[] = {
+      {"home", required_argument, nullptr, 'h'},    {"vm", required_argument, nullptr, 'v'},
+      {"name", required_argument, nullptr, 'n'},    {"cluster", required_argument, nullptr, 'c'},
+      {"bin-dir", required_argument, nullptr, 'b'}, {nullptr, 0, nullptr, 0}};
+  AgentSettings settings;
+  settings.cluster_name = "virga";
+  optind = 1;
+  for (int option; (option = getopt_long(argc, argv, "", k_options, nullptr)) != -1;) {
+    switch (option) {
+      case 'h':
+        settings.home.path = optarg;
+        break;
+      case 'v': {
+        const char* end = optarg + std::strlen(optarg);
+        auto [rest, error] = std::from_chars(optarg, end, settings.vm.value);
+        if (error != std::errc() || rest != end) return usage_error("--vm wants a number");
+        break;
+      }
+      case 'n':
+        settings.node_name = optarg;
+        break;
+      case 'c':
+        settings.cluster_name = optarg;
+        break;
+      case 'b':
+        settings.bin_dir = optarg;
+        break;
+      default:
+        return usage_error("unknown option");
+    }
+  }
+  if (!settings.home.path.starts_with("/") || !settings.vm || settings.node_name.empty()) {
+    return usage_error("--home (absolute), --vm and --name are needed");
+  }
+  // Descriptors 0 to 2 must be something, or a socket of ours would become a job's standard output.
+  for (int fd = 0; fd <= 2;) {
+    fd = open("/dev/null", O_RDWR);
+    if (fd < 0 || fd > 2) {
+      close(fd);
+      break;
+    }
+  }
+  umask(022);
+  Agent agent(std::move(settings));
+  if (Status ok = agent.listen(); !ok) {
+    std::fprintf(stderr, "virga-node agent: %s\n", ok.error().message.c_str());
+    return 1;
+  }
+  agent.run();
+  return 0;
+}
+
+}  // namespace virga

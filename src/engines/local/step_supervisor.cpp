@@ -1,0 +1,348 @@
+// Runs the tasks of one step on one node, and carries their input, output and signals to and from srun.
+//
+// Back-pressure all the way: when srun does not read, the tasks' pipes fill up and the tasks wait; input is sent by
+// srun only as far as all tasks took it. Signals and ends pass by, as they do not queue behind input.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+
+#include "engines/local/offspring.hpp"
+#include "engines/local/program.hpp"
+#include "engines/local/supervisor.hpp"
+
+namespace virga {
+namespace {
+
+constexpr std::size_t k_output_chunk_bytes = 32 * 1024;
+constexpr std::size_t k_unsent_bytes_max = 1 << 20;
+constexpr std::size_t k_input_bytes_max = 4 << 20;  // srun's window is smaller
+
+struct Task {
+  std::uint32_t number = 0;
+  pid_t pid = -1;
+  bool ended = false;
+  int in = -1;
+  int out[2] = {-1, -1};           ///< stdout, stderr
+  std::size_t input_position = 0;  ///< in the step's input, counted from its start
+};
+
+struct Pipe {
+  int read = -1;
+  int write = -1;
+};
+
+void close_fd(int& fd) {
+  if (fd >= 0) close(fd);
+  fd = -1;
+}
+
+void make_non_blocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+bool make_pipe(Pipe& made) {
+  int fds[2];
+  if (pipe2(fds, O_CLOEXEC) != 0) return false;
+  made = {fds[0], fds[1]};
+  return true;
+}
+
+class StepSupervisor {
+ public:
+  StepSupervisor(FrameChannel agent, FrameChannel client, const AgentSettings& settings, const JobBinding& binding,
+                 const StartTasks& start)
+      : agent_(std::move(agent)),
+        client_(std::move(client)),
+        settings_(settings),
+        start_(start),
+        environment_(with_node_variables(start.environment)),
+        identity_(identity_of(binding)) {}
+
+  void run();
+
+ private:
+  void start_tasks();
+  void start_task(std::uint32_t number, std::uint32_t local_index, const std::string& program);
+  void task_ended(Task& task, int wait_status);
+  void complain(std::uint32_t task, const std::string& text);
+  void handle_agent(const AgentMessage& message);
+  void handle_client(const AgentMessage& message);
+  void serve_once();
+  void read_output(Task& task, int stream);
+  void write_input(Task& task);
+  void account_input();
+  bool over();
+
+  template <class Handler>
+  void receive(FrameChannel& channel, Handler handler);
+
+  FrameChannel agent_;
+  FrameChannel client_;
+  const AgentSettings& settings_;
+  const StartTasks& start_;
+  std::vector<std::string> environment_;
+  JobIdentity identity_;
+  Offspring offspring_;
+  std::vector<Task> tasks_;
+  std::string input_;            ///< what some task has not taken yet
+  std::size_t input_start_ = 0;  ///< position of input_'s first byte
+  bool input_over_ = false;
+  bool told_agent_ = false;
+  bool told_gone_ = false;
+  bool agent_gone_ = false;
+  bool client_gone_ = false;
+};
+
+void StepSupervisor::complain(std::uint32_t task, const std::string& text) {
+  client_.send(TaskOutput{task, 2, "slurmstepd-" + settings_.node_name + ": error: " + text + "\n"});
+}
+
+void StepSupervisor::start_task(std::uint32_t number, std::uint32_t local_index, const std::string& program) {
+  Task task{.number = number, .pid = -1, .ended = false, .in = -1, .out = {-1, -1}, .input_position = 0};
+  Pipe in;
+  Pipe out;
+  Pipe err;
+  StartedProgram child{.pid = -1, .in_exec = false, .error = EMFILE};
+  bool piped = make_pipe(out) && make_pipe(err);
+  if (start_.input) {
+    piped = piped && make_pipe(in);
+  } else {
+    in.read = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+  if (piped) {
+    ProgramStart request;
+    request.path = program;
+    request.argv = start_.argv;
+    request.environment = environment_;
+    for (std::string& variable : task_variables(number, local_index))
+      request.environment.push_back(std::move(variable));
+    request.in = in.read;
+    request.out = out.write;
+    request.err = err.write;
+    request.identity = identity_;
+    request.umask = static_cast<mode_t>(start_.umask);
+    child = program.empty() ? StartedProgram{-1, true, ENOENT} : start_program(request);
+  }
+  close_fd(in.read);
+  close_fd(out.write);
+  close_fd(err.write);
+  if (child.pid < 0) {
+    close_fd(in.write);
+    close_fd(out.read);
+    close_fd(err.read);
+    complain(number, "execve(): " + start_.argv.at(0) + ": " + std::strerror(child.error));
+    client_.send(TaskEnded{number, {static_cast<std::uint32_t>(child.error), 0}, false});
+    return;
+  }
+  task.pid = child.pid;
+  task.in = in.write;
+  task.out[0] = out.read;
+  task.out[1] = err.read;
+  for (int fd : {task.in, task.out[0], task.out[1]}) {
+    if (fd >= 0) make_non_blocking(fd);
+  }
+  tasks_.push_back(task);
+}
+
+void StepSupervisor::start_tasks() {
+  std::string note = enter_work_dir(start_.work_dir, identity_);
+  client_.send(StartAnswer{true, ""});
+  if (!note.empty() && !start_.tasks.empty()) complain(start_.tasks[0], note);
+  std::string program;
+  {
+    ActAs user(identity_);
+    program = find_program(start_.argv.at(0), environment_);
+  }
+  for (std::uint32_t i = 0; i < start_.tasks.size(); ++i) start_task(start_.tasks[i], i, program);
+}
+
+void StepSupervisor::task_ended(Task& task, int wait_status) {
+  task.ended = true;
+  client_.send(TaskEnded{task.number, exit_status_of(wait_status), WCOREDUMP(wait_status) != 0});
+}
+
+void StepSupervisor::handle_agent(const AgentMessage& message) {
+  if (const auto* signal = std::get_if<SignalBound>(&message)) {
+    offspring_.signal_all(static_cast<int>(signal->signal));
+  } else if (const auto* end = std::get_if<EndBound>(&message)) {
+    if (end->signal == SIGKILL) {
+      offspring_.kill_all();
+    } else {
+      offspring_.signal_all(static_cast<int>(end->signal));
+    }
+  }
+}
+
+void StepSupervisor::handle_client(const AgentMessage& message) {
+  if (const auto* input = std::get_if<TaskInput>(&message)) {
+    if (input->data.empty()) input_over_ = true;
+    input_ += input->data;
+    if (input_.size() > k_input_bytes_max) client_gone_ = true;
+    for (Task& task : tasks_) write_input(task);
+    account_input();
+  } else if (const auto* signal = std::get_if<SignalTasks>(&message)) {
+    if (signal->signal == SIGKILL) {
+      offspring_.kill_all();
+    } else {
+      offspring_.signal_all(static_cast<int>(signal->signal));
+    }
+  }
+}
+
+void StepSupervisor::read_output(Task& task, int stream) {
+  int& fd = task.out[stream];
+  if (fd < 0) return;
+  char buffer[k_output_chunk_bytes];
+  ssize_t n = read(fd, buffer, sizeof(buffer));
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    // A process that is none of ours may hold the other end (descriptors can be passed on): it is not waited for.
+    if (!offspring_.any() && errno == EAGAIN) close_fd(fd);
+    return;
+  }
+  if (n <= 0) {
+    close_fd(fd);
+    return;
+  }
+  client_.send(TaskOutput{task.number, static_cast<std::uint8_t>(stream + 1), {buffer, static_cast<std::size_t>(n)}});
+}
+
+void StepSupervisor::write_input(Task& task) {
+  while (task.in >= 0) {
+    std::size_t offset = task.input_position - input_start_;
+    if (offset == input_.size()) {
+      if (input_over_) close_fd(task.in);
+      return;
+    }
+    ssize_t n = write(task.in, input_.data() + offset, input_.size() - offset);
+    if (n > 0) {
+      task.input_position += static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno != EINTR) {
+      close_fd(task.in);  // the task has closed its input
+    }
+  }
+}
+
+/// Forgets what every task has taken, and lets srun send as much again.
+void StepSupervisor::account_input() {
+  std::size_t taken = input_start_ + input_.size();
+  for (const Task& task : tasks_) {
+    if (task.in >= 0) taken = std::min(taken, task.input_position);
+  }
+  std::size_t bytes = taken - input_start_;
+  if (bytes == 0) return;
+  input_.erase(0, bytes);
+  input_start_ = taken;
+  client_.send(TaskInputTaken{static_cast<std::uint32_t>(bytes)});
+}
+
+template <class Handler>
+void StepSupervisor::receive(FrameChannel& channel, Handler handler) {
+  bool alive = channel.receive();
+  auto message = channel.next();
+  for (; message && *message; message = channel.next()) handler(**message);
+  if (alive && message) return;
+  (&channel == &agent_ ? agent_gone_ : client_gone_) = true;
+}
+
+void StepSupervisor::serve_once() {
+  std::vector<pollfd> fds = {{offspring_.signal_fd(), POLLIN, 0}};
+  std::vector<std::function<void(short)>> handlers = {[](short) {}};
+  auto watch = [&](int fd, short events, std::function<void(short)> handler) {
+    fds.push_back({fd, events, 0});
+    handlers.push_back(std::move(handler));
+  };
+  auto serve_channel = [this](FrameChannel& channel, auto handle) {
+    return [this, &channel, handle](short events) {
+      if ((events & POLLOUT) != 0) channel.flush();
+      if ((events & ~POLLOUT) != 0) receive(channel, handle);
+    };
+  };
+  if (!agent_gone_) {
+    watch(agent_.fd(), agent_.poll_events(), serve_channel(agent_, [this](const AgentMessage& m) { handle_agent(m); }));
+  }
+  if (!client_gone_) {
+    watch(client_.fd(), client_.poll_events(),
+          serve_channel(client_, [this](const AgentMessage& m) { handle_client(m); }));
+  }
+  const bool room = client_gone_ || client_.unsent() < k_unsent_bytes_max;
+  for (Task& task : tasks_) {
+    for (int stream : {0, 1}) {
+      if (task.out[stream] >= 0 && room) {
+        watch(task.out[stream], POLLIN, [this, &task, stream](short) { read_output(task, stream); });
+      }
+    }
+    if (task.in >= 0 && task.input_position < input_start_ + input_.size()) {
+      watch(task.in, POLLOUT, [this, &task](short) {
+        write_input(task);
+        account_input();
+      });
+    }
+  }
+  if (poll(fds.data(), fds.size(), offspring_.timeout_ms()) <= 0) return;
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    if (fds[i].revents != 0) handlers[i](fds[i].revents);
+  }
+}
+
+/// True once no process is left, everything they wrote is on its way, and srun has it or is gone.
+bool StepSupervisor::over() {
+  if (offspring_.any()) return false;
+  if (!told_gone_) {
+    for (bool more = true; more && (client_gone_ || client_.unsent() < k_unsent_bytes_max);) {
+      more = false;
+      for (Task& task : tasks_) {
+        for (int stream : {0, 1}) {
+          read_output(task, stream);
+          more = more || task.out[stream] >= 0;
+        }
+      }
+    }
+    if (!told_agent_) agent_.send(BoundEnded{start_.key, {}, offspring_.usage()});
+    told_agent_ = true;
+    for (const Task& task : tasks_) {
+      if (task.out[0] >= 0 || task.out[1] >= 0) return false;
+    }
+    told_gone_ = true;
+    client_.send(StepGone{offspring_.usage()});
+  }
+  return client_gone_ || client_.broken() || client_.unsent() == 0;
+}
+
+void StepSupervisor::run() {
+  start_tasks();
+  for (auto message = client_.next(); message && *message; message = client_.next()) handle_client(**message);
+  for (;;) {
+    offspring_.reap([this](pid_t pid, int status) {
+      for (Task& task : tasks_) {
+        if (task.pid == pid && !task.ended) task_ended(task, status);
+      }
+    });
+    if (over()) return;
+    bool all_ended = std::all_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.ended; });
+    if (offspring_.any() && (all_ended || client_gone_ || client_.broken() || agent_gone_)) offspring_.kill_all();
+    serve_once();
+  }
+}
+
+}  // namespace
+
+[[noreturn]] void run_step_supervisor(FrameChannel agent, FrameChannel client, const AgentSettings& settings,
+                                      const JobBinding& binding, const StartTasks& start) {
+  close_descriptors_except({std::min(agent.fd(), client.fd()), std::max(agent.fd(), client.fd())});
+  prctl(PR_SET_NAME, "virga-step", 0, 0, 0);
+  {
+    StepSupervisor supervisor(std::move(agent), std::move(client), settings, binding, start);
+    supervisor.run();
+  }
+  _exit(0);
+}
+
+}  // namespace virga

@@ -1,0 +1,48 @@
+// A supervisor: one small process between the agent and the processes of one batch script, or of one step on one node.
+//
+// The agent forks it (no exec). It is a child subreaper, so everything its job starts stays below it; it opens files
+// and starts programs as the job's user, and may block in that without holding up the agent; it tells the agent how the
+// launch went (LaunchAnswer, batch only) and, as its last word, BoundEnded: by then no process of it is left. When the
+// agent dies, it ends its processes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engines/local/identity.hpp"
+#include "wire/agent_protocol.hpp"
+#include "wire/frame_channel.hpp"
+#include "wire/slurm_env.hpp"
+
+namespace virga {
+
+/// What the agent knows of itself.
+struct AgentSettings {
+  Home home;
+  VmId vm;
+  std::string node_name;
+  std::string cluster_name;
+  std::string bin_dir;
+};
+
+EnvironmentSite site_of(const AgentSettings& settings, const JobBinding& binding);
+
+/// These run in the forked child, and end it. They close every descriptor that is not theirs.
+[[noreturn]] void run_batch_supervisor(FrameChannel agent, const AgentSettings& settings, const LaunchJob& launch);
+[[noreturn]] void run_step_supervisor(FrameChannel agent, FrameChannel client, const AgentSettings& settings,
+                                      const JobBinding& binding, const StartTasks& start);
+
+/// Makes the job's checkpoint folder, if it is the one below Virga's home.
+Status prepare_checkpoint_dir(const AgentSettings& settings, const JobBinding& binding,
+                              const std::vector<std::string>& environment);
+/// The script's folder in the spool, and its removal.
+std::string spool_of(const AgentSettings& settings, JobId job);
+void remove_spool(const AgentSettings& settings, JobId job);
+/// What the host cloud wants every process of this node to carry (VIRGA_VM …), from our own environment.
+std::vector<std::string> with_node_variables(std::vector<std::string> environment);
+/// Enters the job's working directory as its user, or else /tmp. Returns what to tell the user about that, or "".
+std::string enter_work_dir(const std::string& path, const JobIdentity& identity);
+/// Closes all but 0, 1, 2 and `kept` (ascending).
+void close_descriptors_except(const std::vector<int>& kept);
+
+}  // namespace virga
