@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The demo as a user runs it: twice in one home, and as two users at the same moment (where the tests run as root).
+#
+#   demo_test.sh again        the second run starts its job within five seconds of asking for it
+#   demo_test.sh two_users
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+
+folder=$(mktemp -d /var/tmp/virga-demo-XXXXXX)
+trap 'rm -rf "$folder"' EXIT
+chmod 755 "$folder"
+
+# Seconds from submission to RUNNING, as `virga watch` tells them.
+seconds_to_run() { sed -n 's/.*RUNNING on 4 nodes, \([0-9.]*\) s after it was submitted.*/\1/p' "$1"; }
+
+run_demo() { # name of the run; the rest of the command that comes before the script
+  local name=$1
+  shift
+  if ! "$@" env VIRGA_HOME="$folder/$name" script/demo > "$folder/$name.log" 2>&1 < /dev/null; then
+    tail -n 40 "$folder/$name.log" >&2
+    return 1
+  fi
+  grep -q 'nothing is left' "$folder/$name.log" || { cat "$folder/$name.log" >&2; return 1; }
+}
+
+case ${1:-} in
+  again)
+    run_demo home || fail "the first demo"
+    mv "$folder/home.log" "$folder/first.log"
+    run_demo home || fail "the second demo"
+    cat "$folder/home.log"
+    took=$(seconds_to_run "$folder/home.log")
+    awk -v took="$took" 'BEGIN {exit !(took != "" && took < 5)}' || fail "the job ran ${took:-?} s after its submission"
+    ;;
+  two_users)
+    [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+    readable=$PWD
+    while [ "$readable" != / ]; do # the other user must be able to reach the programs
+      [ -n "$(find "$readable" -maxdepth 0 -perm -o=x)" ] || { echo "skipped: $readable is private"; exit 77; }
+      readable=$(dirname "$readable")
+    done
+    install -d -o games "$folder/games"
+    run_demo root & root_demo=$!
+    run_demo games setpriv --reuid games --regid games --clear-groups & games_demo=$!
+    status=0
+    wait "$root_demo" || status=1
+    wait "$games_demo" || status=1
+    [ "$status" = 0 ] || fail "one of the two demos"
+    ;;
+  *) fail "usage: demo_test.sh again|two_users" ;;
+esac
