@@ -74,7 +74,7 @@ class BinaryWriter {
   template <class... T>
   void put(const std::variant<T...>& v) {
     put(static_cast<std::uint16_t>(v.index()));
-    std::visit([this](const auto& x) { put(x); }, v);
+    std::visit([this](const auto& x) { this->put(x); }, v);  // clang 14 misses a `this` that is not said
   }
   template <class T>
   requires std::is_class_v<T> && requires(const T& t, BinaryWriter& w) { T::visit(t, w); }

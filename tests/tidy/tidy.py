@@ -51,7 +51,7 @@ BANNED_CALLS = [
 ]
 HEAVY_HEADERS = ("boost/asio", "boost/beast", "boost/json", "CLI/", "spdlog/", "SQLiteCpp/")
 # Names of machines' folders; put together so that this file does not find itself.
-MACHINE_PATHS = re.compile(r"(?<![\w./$}*-])/(?:ho" r"me/\w|ro" r"ot/|wo" r"rk(?![\w-])|tmp/bu" r"ild)"
+MACHINE_PATHS = re.compile(r"(?<![\w./$}*-])/(?:ho" r"me/\w|ro" r"ot/|wo" r"rk/\w|tmp/bu" r"ild)"
                            r"|\.\./sha" r"red\b")
 OPEN_ENDS = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b(?!\(#\d+\))")
 
