@@ -1,0 +1,77 @@
+// virga: every command of a user in one program. Called sbatch, srun, squeue … (by a link of that name, or as
+// `virga sbatch …`) it is that Slurm command; else it has verbs of its own. All adapters it needs are named here.
+#include <unistd.h>
+
+#include <string>
+
+#include "cli/journal_verbs.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/verbs/verbs.hpp"
+#include "clouds/host/gpus.hpp"
+#include "clouds/host/tier.hpp"
+#include "journals/sqlite/sqlite_journal.hpp"
+
+namespace {
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string folder_of_this_program() {
+  char path[4096];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  const std::string all(path, n > 0 ? static_cast<std::size_t>(n) : 0);
+  return all.substr(0, all.rfind('/'));
+}
+
+std::string tier_text(virga::Tier tier) {
+  switch (tier) {
+    case virga::Tier::root:
+      return "namespaces and control groups, as root";
+    case virga::Tier::user:
+      return "namespaces inside a user namespace, without rights";
+    case virga::Tier::plain:
+      return "process trees on 127.x addresses: namespaces are forbidden here";
+  }
+  return "";
+}
+
+virga::DoctorReport examine_machine() {
+  const virga::TierReport tier = virga::probe_tier();
+  virga::DoctorReport report{std::string(virga::name_of(tier.tier)), tier_text(tier.tier), {}};
+  for (const virga::ProbeLine& line : tier.lines) report.lines.push_back({line.what, line.works, line.why_not});
+  const std::string version =
+      tier.cgroup_version == 0 ? "none can be used" : "cgroup v" + std::to_string(tier.cgroup_version);
+  report.lines.push_back({"CPU limits", tier.cgroup_cpu, version});
+  report.lines.push_back({"memory limits", tier.cgroup_memory, version});
+  report.lines.push_back({"process limits", tier.cgroup_pids, version});
+  const virga::RealGpus gpus = virga::find_real_gpus();
+  report.lines.push_back({"real GPUs", !gpus.names.empty(),
+                          gpus.names.empty() ? "nodes' GPUs are simulated: " + gpus.why_none
+                                             : std::to_string(gpus.names.size()) + " x " + gpus.names.front()});
+  return report;
+}
+
+int journal_main(int argc, char** argv) {
+  virga::JournalAccess access;
+  access.open = [](const std::string& path, bool read_only) {
+    return virga::open_sqlite_journal(path, read_only ? virga::OpenMode::read_only : virga::OpenMode::open_existing);
+  };
+  access.restore = virga::restore_sqlite_journal;
+  return virga::journal_main(argc, argv, access);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string bin_dir = folder_of_this_program();
+  int exit_code = 0;
+  if (virga::run_slurm_command(base_name(argv[0]), argc, argv, bin_dir, exit_code)) return exit_code;
+  if (argc >= 2 && virga::run_slurm_command(argv[1], argc - 1, argv + 1, bin_dir, exit_code)) return exit_code;
+  virga::VerbHooks hooks;
+  hooks.open_journal_to_read = [](const std::string& path) {
+    return virga::open_sqlite_journal(path, virga::OpenMode::read_only);
+  };
+  hooks.examine_machine = examine_machine;
+  hooks.journal_main = journal_main;
+  hooks.bin_dir = bin_dir;
+  return virga::virga_main(argc, argv, hooks);
+}
