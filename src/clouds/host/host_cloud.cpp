@@ -339,8 +339,9 @@ void HostCloud::remove_vm(VmId vm) {
   if (access(home.vm(vm).c_str(), F_OK) != 0) return;
   break_lock(vm_lock_path(home, vm));
   VmFile file = load_vm_file(home, vm);
-  kill_and_wait(file.living_init());
-  if (file.tier == Tier::plain) end_marked(vm_marker(home, vm), 0);
+  ProcessId init = file.living_init();
+  if (file.tier == Tier::plain) end_marked(vm_marker(home, vm), init.pid);
+  kill_and_wait(init);
   remove_cgroups(file.cgroups);
   unlink(home.agent_socket(vm).c_str());  // the agent had no time to do it
   if (auto ok = remove_vm_folder(home, vm); !ok) fmt::print(stderr, "virgad: {}\n", ok.error().message);

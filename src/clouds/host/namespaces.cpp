@@ -42,17 +42,28 @@ Status enter_new_user_namespace() {
 Status make_private_mounts(const PrivateMounts& wanted) {
   if (mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail_errno("make mounts private");
 
-  // This descriptor is the only way to the machine's /tmp once the node's own covers it.
-  UniqueFd machine_tmp(open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!machine_tmp) return fail_errno("open /tmp");
+  // A bind made before the node's /tmp covers the machine's, and a descriptor of it: wherever `host_tmp` lies, also
+  // below /tmp itself, it can be reached by that descriptor and put in its place again at the end.
+  if (mount("/tmp", wanted.host_tmp, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+    return fail_errno(fmt::format("bind /tmp to {}", wanted.host_tmp));
+  }
+  UniqueFd machine_tmp(open(wanted.host_tmp, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!machine_tmp) return fail_errno(fmt::format("open {}", wanted.host_tmp));
   std::string source = fmt::format("/proc/self/fd/{}", machine_tmp.get());
   std::string size = fmt::format("mode=1777,size={}", wanted.tmp_bytes_max);
   if (mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str()) != 0) return fail_errno("mount /tmp");
   for (const char* path : wanted.shown) {
     if (auto ok = expose_tmp_component(source, path); !ok) return ok;
   }
-  if (mount(source.c_str(), wanted.host_tmp, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
-    return fail_errno(fmt::format("bind /tmp to {}", wanted.host_tmp));
+  struct stat there {};
+  struct stat wanted_there {};
+  if (stat(wanted.host_tmp, &there) != 0 || fstat(machine_tmp.get(), &wanted_there) != 0) {
+    return fail_errno(fmt::format("find {}", wanted.host_tmp));
+  }
+  if (there.st_ino != wanted_there.st_ino || there.st_dev != wanted_there.st_dev) {
+    if (mount(source.c_str(), wanted.host_tmp, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+      return fail_errno(fmt::format("bind /tmp to {}", wanted.host_tmp));
+    }
   }
 
   if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str()) != 0) return fail_errno("mount /dev/shm");

@@ -71,7 +71,7 @@ bool carries(pid_t pid, const std::string& marker) {
 }
 
 /// The marked ones and all below them, also those that dropped the marker from their environment.
-std::vector<ProcessId> marked_trees(const std::string& marker, pid_t spare) {
+std::vector<ProcessId> marked_trees(const std::string& marker, pid_t init) {
   std::map<pid_t, Stat> stats;
   std::set<pid_t> found;
   for (pid_t pid : all_pids()) {
@@ -80,7 +80,7 @@ std::vector<ProcessId> marked_trees(const std::string& marker, pid_t spare) {
     stats[pid] = stat;
     if (carries(pid, marker)) found.insert(pid);
   }
-  if (stats.count(spare) && spare == getpid()) found.insert(spare);  // the node's init: its orphans come to it
+  if (stats.count(init)) found.insert(init);
   for (bool grown = true; grown;) {
     grown = false;
     for (const auto& [pid, stat] : stats) {
@@ -89,7 +89,7 @@ std::vector<ProcessId> marked_trees(const std::string& marker, pid_t spare) {
   }
   std::vector<ProcessId> trees;
   for (pid_t pid : found) {
-    if (pid != spare) trees.push_back({pid, stats[pid].start});
+    if (pid != init) trees.push_back({pid, stats[pid].start});
   }
   return trees;
 }
@@ -134,9 +134,9 @@ std::string boot_id() {
   return *text;
 }
 
-void end_marked(const std::string& marker, pid_t spare) {
+void end_marked(const std::string& marker, pid_t init) {
   for (;;) {
-    auto trees = marked_trees(marker, spare);
+    auto trees = marked_trees(marker, init);
     if (trees.empty()) return;
     for (ProcessId process : trees) {
       UniqueFd fd = open_process(process);

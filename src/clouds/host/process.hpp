@@ -36,8 +36,9 @@ void reap(int pidfd);
 std::string boot_id();
 
 /// Kills what carries `marker` ("NAME=value") in its environment, and all descendants of it, until none is left.
-/// This is how a node without a pid namespace ends. `spare` lives on (the caller).
-void end_marked(const std::string& marker, pid_t spare);
+/// This is how a node without a pid namespace ends. `init` is spared, but not its descendants: orphans come to it, so
+/// while it lives nothing can get away, not even what cleared its environment. Zero: it is dead.
+void end_marked(const std::string& marker, pid_t init);
 /// Reaps dead children that came to us, the subreaper, when their own parent died. They are told from children of our
 /// own making by their session; `is_waited_for` names those of another session that somebody waits for.
 void reap_orphans(const std::function<bool(pid_t)>& is_waited_for);

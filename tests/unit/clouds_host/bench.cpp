@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include "clouds/host/cgroup.hpp"
 #include "clouds/host/fabric.hpp"
 #include "clouds/host/node_main.hpp"
+#include "wire/host_tmp.hpp"
 
 namespace virga::host_test {
 
@@ -29,9 +31,14 @@ std::string own_program() {
   return std::string(path, n > 0 ? static_cast<std::size_t>(n) : 0);
 }
 
-/// Started as "… vm …", this program is virga-node.
+/// Started as "… vm …", this program is virga-node; as "… expose PATH", what an engine's agent does with that path.
 __attribute__((constructor)) void be_virga_node(int argc, char** argv, char**) {
   if (argc > 1 && std::strcmp(argv[1], "vm") == 0) std::exit(virga_node_vm_main(argc - 1, argv + 1));
+  if (argc == 3 && std::strcmp(argv[1], "expose") == 0) {
+    auto done = expose_from_host_tmp(argv[2]);
+    if (!done) fmt::print("{}\n", done.error().message);
+    std::exit(done ? 0 : 1);
+  }
 }
 
 int run_as_ordinary_user(const std::string& test_case) {
@@ -45,6 +52,7 @@ int run_as_ordinary_user(const std::string& test_case) {
   pid_t child = fork();
   if (child == 0) {
     std::string filter = "--test-case=" + test_case;
+    std::replace(filter.begin(), filter.end(), ',', '?');  // a comma would begin another filter
     if (setgroups(0, nullptr) != 0 || setgid(k_ordinary_uid) != 0 || setuid(k_ordinary_uid) != 0) _exit(98);
     if (chdir("/") != 0) _exit(98);
     execl(program.c_str(), program.c_str(), filter.c_str(), "--no-intro", nullptr);
@@ -84,14 +92,23 @@ Instance::~Instance() {
   auto files = host::load_vm_files(home_);
   for (const host::VmFile& file : *files) {
     host::break_lock(host::vm_lock_path(home_, file.vm));
-    host::kill_and_wait(file.living_init());
-    if (file.tier == Tier::plain) host::end_marked(host::vm_marker(home_, file.vm), 0);
+    host::ProcessId init = file.living_init();
+    if (file.tier == Tier::plain) host::end_marked(host::vm_marker(home_, file.vm), init.pid);
+    host::kill_and_wait(init);
     host::remove_cgroups(file.cgroups);
     (void)host::remove_vm_folder(home_, file.vm);
   }
   host::stop_fabric(home_);
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
+}
+
+std::string Instance::program() const { return own_program(); }
+
+std::string Instance::note(const std::string& name) const {
+  auto text = host::read_file(folder_ + "/" + name);
+  if (text) text->erase(text->find_last_not_of('\n') + 1);
+  return text.value_or("");
 }
 
 HostCloudOptions Instance::options() const { return {home_, own_program(), "test"}; }

@@ -21,6 +21,9 @@ class Instance {
   const std::string& folder() const { return folder_; }
   const Home& home() const { return home_; }
   HostCloudOptions options() const;
+  std::string program() const;
+  /// The text of a file in folder(), where user data notes what it saw; "" if there is none.
+  std::string note(const std::string& name) const;
   Pool pool(Tier tier) const;
   CloudUnderTest under_test(Tier tier);
   host::VmFile file(VmId vm) const { return host::load_vm_file(home_, vm); }
