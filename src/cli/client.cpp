@@ -18,6 +18,7 @@ namespace {
 /// A daemon that answered before is taken to be restarting; a socket that refuses may be one that just crashed.
 constexpr Duration k_patience_known = Duration::seconds(30);
 constexpr Duration k_patience_unknown = Duration::seconds(3);
+constexpr Duration k_patience_absent = Duration::seconds(5);
 constexpr Duration k_pause_first = Duration::milliseconds(5);
 constexpr Duration k_pause_max = Duration::milliseconds(250);
 
@@ -90,6 +91,8 @@ class Client::Inside {
         return reply;
       }
       if (failure.error.code != Code::unavailable || (failure.absent && !answered)) return reply;
+      // A daemon that went in an orderly way takes its socket with it: it is restarted now, or it stays away.
+      if (failure.absent) limit = std::min(limit, k_patience_absent);
       if (steady_now() - *failing_since >= limit) return reply;
       std::this_thread::sleep_for(std::chrono::nanoseconds(pause.ns));
       pause = std::min(pause * 2, k_pause_max);

@@ -1,0 +1,231 @@
+// Requests that change something (see handlers.hpp).
+#include "http/handlers.hpp"
+
+#include <charconv>
+
+#include "wire/api_bodies.hpp"
+#include "wire/openapi.hpp"
+
+namespace virga {
+namespace {
+
+bool has_zero_byte(const std::string& text) { return text.find('\0') != text.npos; }
+
+/// What the brain does not look at because it is not its business: the texts that reach the kernel and the shell.
+Status check_texts(const JobSpec& spec, const LaunchPayload& payload) {
+  const std::pair<const char*, const std::string*> texts[] = {
+      {"name", &spec.name},       {"partition", &spec.partition}, {"account", &spec.account},
+      {"comment", &spec.comment}, {"work_dir", &spec.work_dir},   {"command", &spec.command},
+      {"std_in", &spec.std_in},   {"std_out", &spec.std_out},     {"std_err", &spec.std_err}};
+  for (const auto& [name, text] : texts) {
+    if (has_zero_byte(*text)) return fail(Code::invalid, std::string("'spec.") + name + "' holds a zero byte");
+  }
+  for (std::size_t i = 0; i < payload.arguments.size(); ++i) {
+    if (has_zero_byte(payload.arguments[i])) {
+      return fail(Code::invalid, "'payload.arguments[" + std::to_string(i) + "]' holds a zero byte");
+    }
+  }
+  for (std::size_t i = 0; i < payload.environment.size(); ++i) {
+    const std::string& variable = payload.environment[i];
+    std::size_t equals = variable.find('=');
+    if (equals == variable.npos || equals == 0 || has_zero_byte(variable)) {
+      return fail(Code::invalid, "'payload.environment[" + std::to_string(i) + "]' is not of the form NAME=value");
+    }
+  }
+  if (spec.kind == JobKind::batch && !payload.script.starts_with("#!")) {
+    return fail(Code::invalid,
+                "This does not look like a batch script. The first line must start with #! followed by the path to an "
+                "interpreter, for instance: #!/bin/sh");
+  }
+  if (payload.umask > 0777) return fail(Code::invalid, "'payload.umask' must be from 0 to 511");
+  return {};
+}
+
+HttpReply empty_reply() { return {200, "application/json", "{}", {}}; }
+
+}  // namespace
+
+Result<JobId> job_parameter(const Request& request) {
+  const std::string& text = request.parameters.at(0);
+  JobId id;
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), id.value);
+  if (error != std::errc() || stop != text.data() + text.size() || !id) {
+    return fail(Code::not_found, "Invalid job id specified: " + text);
+  }
+  return id;
+}
+
+Api::Api(ApiOptions options, Controller& controller)
+    : options_(std::move(options)),
+      controller_(controller),
+      openapi_(openapi_text(options_.version)),
+      board_(std::make_shared<WaitBoard>(controller)),
+      feed_(std::make_shared<EventFeed>(controller)) {
+  controller_.listen([board = board_, feed = feed_](Seq seq, const Event& event) {
+    board->on_event(event);
+    feed->on_event(seq, event);
+  });
+}
+
+void Api::handle(Request request, Responder responder) {
+  switch (request.route->operation) {
+    case Operation::ping:
+      return ping(responder);
+    case Operation::status:
+      return status(responder);
+    case Operation::config:
+      return config(responder);
+    case Operation::vms:
+      return vms(responder);
+    case Operation::jobs:
+      return jobs(request, responder);
+    case Operation::job:
+      return job(request, responder);
+    case Operation::submit:
+      return submit(request, responder);
+    case Operation::cancel:
+      return act(request, responder, JobAction::cancel);
+    case Operation::hold:
+      return act(request, responder, JobAction::hold);
+    case Operation::release:
+      return act(request, responder, JobAction::release);
+    case Operation::requeue:
+      return act(request, responder, JobAction::requeue);
+    case Operation::signal:
+      return signal(request, responder);
+    case Operation::wait:
+      return wait(request, responder);
+    case Operation::explain:
+      return explain(request, responder);
+    case Operation::script:
+      return script(request, responder);
+    case Operation::start_step:
+      return start_step(request, responder);
+    case Operation::end_step:
+      return end_step(request, responder);
+    case Operation::checkpoint:
+      return checkpoint(request, responder);
+    case Operation::update_node:
+      return update_node(request, responder);
+    case Operation::accounted_jobs:
+      return accounted_jobs(request, responder);
+    case Operation::accounted_vms:
+      return accounted_vms(responder);
+    case Operation::reload:
+      return reload(request, responder);
+    case Operation::shutdown:
+      return shutdown(request, responder);
+    case Operation::events:
+      return events(request, responder);
+    case Operation::journal:
+      return journal(responder);
+    case Operation::backup:
+      return backup(request, responder);
+    case Operation::openapi:
+      return responder.send({200, "application/json", openapi_, {}});
+  }
+}
+
+void Api::change(const Request& request, const Responder& responder, EventBody body,
+                 std::optional<LaunchPayload> payload, MakeReply made) {
+  if (made == nullptr) made = [](std::uint64_t) { return empty_reply(); };
+  if (const std::string* dry = request.find_query("dry_run"); dry != nullptr && *dry != "false") {
+    if (*dry != "true") return responder.error({Code::invalid, "dry_run must be true or false, not '" + *dry + "'"});
+    controller_.view([responder, body = std::move(body), made = std::move(made)](const Brain& brain) {
+      std::optional<Error> refused = brain.check(body);
+      responder.send(refused ? error_reply(*refused) : made(0));
+    });
+    return;
+  }
+  controller_.request(std::move(body), std::move(payload),
+                      [responder, made = std::move(made)](Result<std::uint64_t> result) {
+                        responder.send(result ? made(*result) : error_reply(result.error()));
+                      });
+}
+
+void Api::submit(const Request& request, const Responder& responder) {
+  Result<SubmitBody> body = body_of<SubmitBody>(request);
+  if (!body) return responder.error(body.error());
+  if (Status sound = check_texts(body->spec, body->payload); !sound) return responder.error(sound.error());
+  bool dry = request.find_query("dry_run") != nullptr;
+  JobSubmitted event{request.actor, std::move(body->spec), std::move(body->idempotency_key)};
+  change(request, responder, std::move(event), std::move(body->payload), [dry](std::uint64_t id) {
+    SubmittedBody answer{{static_cast<std::uint32_t>(id)}};
+    return HttpReply{dry ? 200 : 201, "application/json", to_json_text(answer), {}};
+  });
+}
+
+void Api::act(const Request& request, const Responder& responder, JobAction action) {
+  Result<JobId> id = job_parameter(request);
+  if (!id) return responder.error(id.error());
+  if (Result<NoBody> body = body_of<NoBody>(request); !body) return responder.error(body.error());
+  change(request, responder, JobActed{request.actor, *id, action});
+}
+
+void Api::signal(const Request& request, const Responder& responder) {
+  Result<JobId> id = job_parameter(request);
+  if (!id) return responder.error(id.error());
+  Result<SignalBody> body = body_of<SignalBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder, JobActed{request.actor, *id, JobAction::signal, body->signal, body->batch_shell_only});
+}
+
+void Api::start_step(const Request& request, const Responder& responder) {
+  Result<JobId> id = job_parameter(request);
+  if (!id) return responder.error(id.error());
+  Result<StartStepBody> body = body_of<StartStepBody>(request);
+  if (!body) return responder.error(body.error());
+  StepStarted event{request.actor, *id, std::move(body->name), body->nodes, body->tasks};
+  change(request, responder, std::move(event), std::nullopt, [](std::uint64_t step) {
+    StepStartedBody answer{static_cast<std::uint32_t>(step)};
+    return HttpReply{201, "application/json", to_json_text(answer), {}};
+  });
+}
+
+void Api::end_step(const Request& request, const Responder& responder) {
+  Result<JobId> id = job_parameter(request);
+  if (!id) return responder.error(id.error());
+  const std::string& text = request.parameters.at(1);
+  std::uint32_t step = 0;
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), step);
+  if (error != std::errc() || stop != text.data() + text.size()) {
+    return responder.error({Code::not_found, "Invalid step id specified: " + text});
+  }
+  Result<EndStepBody> body = body_of<EndStepBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder, StepEnded{request.actor, *id, step, body->exit, body->usage});
+}
+
+void Api::checkpoint(const Request& request, const Responder& responder) {
+  Result<JobId> id = job_parameter(request);
+  if (!id) return responder.error(id.error());
+  Result<CheckpointBody> body = body_of<CheckpointBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder, CheckpointDone{request.actor, *id, body->step, body->bytes});
+}
+
+void Api::update_node(const Request& request, const Responder& responder) {
+  Result<NodeBody> body = body_of<NodeBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder,
+         NodeUpdated{request.actor, request.parameters.at(0), body->drained, std::move(body->reason)});
+}
+
+void Api::shutdown(const Request& request, const Responder& responder) {
+  Result<ShutdownBody> body = body_of<ShutdownBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder, ShutdownRequested{request.actor, body->cancel_jobs});
+}
+
+void Api::reload(const Request& request, const Responder& responder) {
+  if (Result<NoBody> body = body_of<NoBody>(request); !body) return responder.error(body.error());
+  if (!request.actor.is_operator) {
+    return responder.error({Code::denied, "Access/permission denied: only operators reload the configuration"});
+  }
+  if (!options_.reload) return responder.error({Code::internal, "this virgad has no configuration to reload"});
+  Status reloaded = options_.reload();
+  if (!reloaded) return responder.error(reloaded.error());
+  responder.send(empty_reply());
+}
+
+}  // namespace virga

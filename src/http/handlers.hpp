@@ -1,0 +1,83 @@
+// What each route does: requests become events for the controller, reads are made on its thread.
+//
+//   Api api({.home = "/var/lib/virga", …}, controller);
+//   api.handle(request, responder);                 // http thread; never blocks
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control/controller.hpp"
+#include "http/event_feed.hpp"
+#include "http/exchange.hpp"
+#include "http/wait_board.hpp"
+
+namespace virga {
+
+struct ApiOptions {
+  std::string home;
+  std::string version;
+  std::uint32_t daemon_uid = 0;
+  std::function<Status()> reload;  ///< reads the configuration again; called on the http thread
+};
+
+class Api {
+ public:
+  Api(ApiOptions options, Controller& controller);
+
+  void handle(Request request, Responder responder);
+
+ private:
+  using MakeReply = std::function<HttpReply(std::uint64_t)>;
+
+  // handlers.cpp: changes
+  void submit(const Request& request, const Responder& responder);
+  void act(const Request& request, const Responder& responder, JobAction action);
+  void signal(const Request& request, const Responder& responder);
+  void start_step(const Request& request, const Responder& responder);
+  void end_step(const Request& request, const Responder& responder);
+  void checkpoint(const Request& request, const Responder& responder);
+  void update_node(const Request& request, const Responder& responder);
+  void shutdown(const Request& request, const Responder& responder);
+  void reload(const Request& request, const Responder& responder);
+  void change(const Request& request, const Responder& responder, EventBody body,
+              std::optional<LaunchPayload> payload = std::nullopt, MakeReply made = nullptr);
+
+  // handlers_read.cpp
+  void ping(const Responder& responder);
+  void status(const Responder& responder);
+  void config(const Responder& responder);
+  void vms(const Responder& responder);
+  void jobs(const Request& request, const Responder& responder);
+  void job(const Request& request, const Responder& responder);
+  void wait(const Request& request, const Responder& responder);
+  void explain(const Request& request, const Responder& responder);
+  void script(const Request& request, const Responder& responder);
+  void accounted_jobs(const Request& request, const Responder& responder);
+  void accounted_vms(const Responder& responder);
+  void events(const Request& request, const Responder& responder);
+  void journal(const Responder& responder);
+  void backup(const Request& request, const Responder& responder);
+
+  ApiOptions options_;
+  Controller& controller_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::string openapi_;
+  std::shared_ptr<WaitBoard> board_;
+  std::shared_ptr<EventFeed> feed_;
+};
+
+/// A parameter of the path as a number; Code::not_found for what is none, in Slurm's words for a job.
+Result<JobId> job_parameter(const Request& request);
+/// The body as T; an empty one is T's defaults.
+template <class T>
+Result<T> body_of(const Request& request) {
+  if (request.body.empty()) return T{};
+  Result<T> body = from_json_text<T>(request.body);
+  if (!body) return fail(Code::invalid, "the body is wrong: " + body.error().message);
+  return body;
+}
+
+}  // namespace virga
