@@ -41,7 +41,8 @@ rows: list[tuple[str, list[float], str, str]] = []
 
 def record(name: str, values: list[float], unit: str, goal: str = "") -> None:
     rows.append((name, values, unit, goal))
-    print(f"{name:<58} {statistics.median(values):>10.1f} {unit:<6} ({min(values):.1f}–{max(values):.1f}, n={len(values)})"
+    spread = f"({min(values):.1f}–{max(values):.1f}, n={len(values)})"
+    print(f"{name:<58} {statistics.median(values):>10.1f} {unit:<6} {spread}"
           f"{'  goal ' + goal if goal else ''}", flush=True)
 
 
@@ -56,7 +57,8 @@ def timed(virga: Instance, command: str) -> float:
 
 def in_shell(virga: Instance, command: str, times: int) -> float:
     """Seconds for each of `times` runs, timed inside one shell so that its own start does not count."""
-    done = virga.sh(f"TIMEFORMAT=%R; time (for i in $(seq {times}); do {command} >/dev/null || exit 1; done)", timeout=300)
+    loop = f"TIMEFORMAT=%R; time (for i in $(seq {times}); do {command} >/dev/null || exit 1; done)"
+    done = virga.sh(loop, timeout=300)
     if done.returncode != 0:
         raise SystemExit(f"{command}: exit {done.returncode}\n{done.stdout}")
     return float(done.stdout.strip().splitlines()[-1]) / times
@@ -82,7 +84,8 @@ def bench_nodes(virga: Instance, rounds: int) -> None:
         virga.up()
         timed(virga, "sbatch -N 8 --wait -o /dev/null --wrap true")
         vms = json.loads(virga.sh(f"curl -s --unix-socket {virga.home}/run/api.sock http://virga/v1/vms").stdout)["vms"]
-        times.append(max(parse_time(v["ready"]) for v in vms) * 1e3 - min(parse_time(v["requested"]) for v in vms) * 1e3)
+        last_ready = max(parse_time(v["ready"]) for v in vms)
+        times.append((last_ready - min(parse_time(v["requested"]) for v in vms)) * 1e3)
         virga.down()
     record("8 host nodes from reserve to ready", times, "ms", "≤ 1000")
 
@@ -204,8 +207,8 @@ class Slurm:
         self.base = Path(tempfile.mkdtemp(prefix="virga-slurm-", dir="/var/tmp"))
         self.base.chmod(0o755)
         host = os.uname().nodename.split(".")[0]
-        nodes = "\n".join(f"NodeName=n{i} NodeHostname={host} NodeAddr=127.0.0.1 Port={17800 + i} CPUs=96 RealMemory=2000"
-                          for i in range(1, 9))
+        nodes = "\n".join(f"NodeName=n{i} NodeHostname={host} NodeAddr=127.0.0.1 Port={17800 + i} CPUs=96 "
+                          "RealMemory=2000" for i in range(1, 9))
         (self.base / "slurm.conf").write_text(SLURM_CONF.format(
             host=host, base=self.base, user=pwd.getpwuid(os.geteuid()).pw_name, nodes=nodes))
         (self.base / "state").mkdir()
@@ -248,7 +251,8 @@ class Slurm:
 def bench_slurm(rounds: int) -> None:
     missing = [p for p in ("slurmctld", "slurmd", "munged", "sbatch") if not shutil.which(p)]
     if missing:
-        print(f"Slurm is not measured: {', '.join(missing)} not installed (apt-get install slurmctld slurmd slurm-client munge)")
+        print(f"Slurm is not measured: {', '.join(missing)} not installed "
+              "(apt-get install slurmctld slurmd slurm-client munge)")
         return
     with Slurm() as slurm:
         (slurm.base / "true.sh").write_text("#!/bin/sh\ntrue\n")
@@ -256,7 +260,8 @@ def bench_slurm(rounds: int) -> None:
         wait, sbatch, jobs = [], [], []
         for _ in range(rounds):
             wait.append(slurm.timed("sbatch -W -o /dev/null --wrap true") * 1e3)
-            sbatch.append(400 / slurm.timed(f"seq 400 | xargs -P 8 -n 1 sh -c 'exec sbatch -H -o /dev/null {script} >/dev/null'"))
+            submissions = f"seq 400 | xargs -P 8 -n 1 sh -c 'exec sbatch -H -o /dev/null {script} >/dev/null'"
+            sbatch.append(400 / slurm.timed(submissions))
             slurm.run("scancel -u $(id -un)")
             start = time.perf_counter()
             slurm.run(f"for i in $(seq 300); do sbatch -o /dev/null {script} >/dev/null; done; "
@@ -279,7 +284,8 @@ def main() -> int:
     wanted = args.only.split(",")
     with tempfile.TemporaryDirectory(prefix="virga-bench-") as scratch:
         load = Path(scratch) / "submit_load"
-        subprocess.run(["g++", "-std=c++20", "-O2", "-pthread", str(ROOT / "bench" / "submit_load.cpp"), "-o", str(load)], check=True)
+        source = str(ROOT / "bench" / "submit_load.cpp")
+        subprocess.run(["g++", "-std=c++20", "-O2", "-pthread", source, "-o", str(load)], check=True)
         os.chmod(scratch, 0o755)
         runs = {"up": bench_up, "nodes": bench_nodes, "wait": bench_wait, "sbatch": bench_sbatch,
                 "socket": lambda v, r: bench_socket(v, r, load), "jobs": lambda v, r: bench_jobs(v, r, load),

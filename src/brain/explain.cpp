@@ -1,3 +1,4 @@
+// Brain::explain(): from a job and the state around it to ranked reasons in words.
 #include <fmt/format.h>
 
 #include "brain/brain.hpp"

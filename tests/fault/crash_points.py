@@ -88,7 +88,8 @@ def one_run(args: argparse.Namespace, point: str, n: int) -> tuple[bool, list[st
         wrong += [f"left behind: {item}" for item in virga.leftovers()]
         if wrong:
             log = virga.home / "virgad.log"
-            wrong += ["log: " + line for line in log.read_text(errors="replace").splitlines()[-12:]] if log.exists() else []
+            lines = log.read_text(errors="replace").splitlines()[-12:] if log.exists() else []
+            wrong += ["log: " + line for line in lines]
     return crashed, wrong
 
 

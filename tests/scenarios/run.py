@@ -124,8 +124,9 @@ def play(path: Path, args: argparse.Namespace) -> str:
                     wanted = "\n".join("    " + e for e in command.expected) or "    (nothing)"
                     log = virga.home / "virgad.log"
                     tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
-                    return (f"{path.name}:{command.line}: $ {command.text}\n  expected (exit {command.code}):\n{wanted}\n"
-                            f"  got (exit {done.returncode}):\n" + "\n".join("    " + g for g in got) + f"\n  log:\n{tail}")
+                    seen = "\n".join("    " + g for g in got)
+                    return (f"{path.name}:{command.line}: $ {command.text}\n  expected (exit {command.code}):\n"
+                            f"{wanted}\n  got (exit {done.returncode}):\n{seen}\n  log:\n{tail}")
                 time.sleep(0.05)
         down = virga.down()
         if down.returncode != 0:

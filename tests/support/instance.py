@@ -21,9 +21,29 @@ from pathlib import Path
 ORDINARY_USERS = ("games", "news")  # in every Debian; no test needs more than two
 
 
+_reachable: dict = {}
+
+
+def reachable(bin_dir: Path) -> Path:
+    """The programs where every user can reach them: out of a private folder they are copied, while the test lasts."""
+    bin_dir = bin_dir.resolve()
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o1 for folder in (bin_dir, *bin_dir.parents)):
+        return bin_dir
+    if bin_dir not in _reachable:
+        copy = tempfile.TemporaryDirectory(prefix="virga-test-bin-", dir=Instance._parent())
+        os.chmod(copy.name, 0o755)
+        for program in ("virga", "virgad", "virga-node"):
+            shutil.copy(bin_dir / program, copy.name)
+        for link in bin_dir.iterdir():
+            if link.is_symlink():
+                (Path(copy.name) / link.name).symlink_to(os.readlink(link))
+        _reachable[bin_dir] = copy
+    return Path(_reachable[bin_dir].name)
+
+
 class Instance:
     def __init__(self, bin_dir: Path, tier: str = "", user: str = "", config: str = "") -> None:
-        self.bin_dir = bin_dir.resolve()
+        self.bin_dir = reachable(bin_dir)
         self.user = user
         self.home = Path(tempfile.mkdtemp(prefix="virga-test-", dir=self._parent()))
         self.work = self.home / "work"
@@ -101,7 +121,7 @@ class Instance:
             return True
 
     def processes(self) -> list[tuple[int, str]]:
-        """Every living process, but for this test's own, that carries the instance's folder in its words or environment."""
+        """Every living process, but for this one, that carries the instance's folder in its words or environment."""
         found = []
         mark = str(self.home).encode()
         for entry in Path("/proc").iterdir():
