@@ -1,0 +1,312 @@
+// The option tables of sbatch and srun: every option of Slurm 22.05, what Virga does with it, and if nothing, why.
+#include "cli/job_options.hpp"
+#include "cli/setters.hpp"
+
+namespace virga {
+namespace {
+
+using O = JobOptions;
+using Row = Option<JobOptions>;
+constexpr auto done = Support::done;
+constexpr auto quiet = Support::quiet;
+constexpr auto ignored = Support::ignored;
+constexpr auto refused = Support::refused;
+constexpr auto nothing = Takes::nothing;
+constexpr auto value = Takes::value;
+constexpr auto optional = Takes::optional;
+
+constexpr const char* k_nodes_alike = "all nodes of a pool are alike";
+constexpr const char* k_no_affinity = "tasks are not bound to processors";
+constexpr const char* k_no_socket = "a virtual node does not tell sockets and cores apart";
+constexpr const char* k_no_plugin = "no such plugin";
+constexpr const char* k_cloud_boots = "nodes are fresh virtual machines";
+constexpr const char* k_whole_control = "needs Slurm's privileges";
+
+Status set_nodes(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::uint32_t> nodes = parse_node_count(v);
+  if (!nodes) return unexpected(nodes.error());
+  o.nodes = *nodes;
+  return {};
+}
+
+Status set_time(O& o, std::string_view v, const OptionInfo&) {
+  Result<Duration> limit = parse_time_limit(v);
+  if (!limit) return unexpected(limit.error());
+  o.time_limit = *limit;
+  return {};
+}
+
+/// --mem, --mem-per-cpu and --mem-per-gpu exclude each other: the last one given counts.
+template <auto Member>
+Status set_memory(O& o, std::string_view v, const OptionInfo& row) {
+  Result<std::uint64_t> bytes = parse_memory(v);
+  if (!bytes) return fail(Code::invalid, std::string("Invalid --") + row.name + " specification");
+  o.memory_per_node.reset();
+  o.memory_per_cpu.reset();
+  o.memory_per_gpu.reset();
+  o.*Member = *bytes;
+  return {};
+}
+
+template <auto Member>
+Status set_gpus(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::uint32_t> count = parse_gpu_count(v);
+  if (!count) return unexpected(count.error());
+  o.*Member = *count;
+  return {};
+}
+
+Status set_gres(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::uint32_t> count = parse_gres(v);
+  if (!count) return unexpected(count.error());
+  o.gpus_per_node = *count;
+  return {};
+}
+
+Status set_signal(O& o, std::string_view v, const OptionInfo&) {
+  Result<WarningSignal> warning = parse_warning_signal(v);
+  if (!warning) return unexpected(warning.error());
+  o.warning = *warning;
+  return {};
+}
+
+Status set_open_mode(O& o, std::string_view v, const OptionInfo&) {
+  o.open_mode = v == "a" || v == "append" ? "append" : v == "t" || v == "truncate" ? "truncate" : "";
+  if (o.open_mode.empty()) return fail(Code::invalid, "Invalid --open-mode specification");
+  return {};
+}
+
+Status set_exclusive(O& o, std::string_view v, const OptionInfo&) {
+  if (v != "" && v != "user" && v != "mcs") return fail(Code::invalid, "Invalid --exclusive specification");
+  o.exclusive = true;
+  return {};
+}
+
+Status set_kill_on_bad_exit(O& o, std::string_view v, const OptionInfo&) {
+  o.kill_on_bad_exit = v != "0";
+  o.no_kill_on_bad_exit = v == "0";
+  return {};
+}
+
+Status set_relative(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::uint32_t> first = parse_count(v);
+  if (!first) return fail(Code::invalid, "Invalid numeric value \"" + std::string(v) + "\" for --relative.");
+  o.relative = *first;
+  return {};
+}
+
+Status set_wait_seconds(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::uint32_t> seconds = parse_count(v);
+  if (!seconds) return fail(Code::invalid, "Invalid numeric value \"" + std::string(v) + "\" for --wait.");
+  o.wait_seconds = *seconds;
+  return {};
+}
+
+Status set_immediate(O& o, std::string_view v, const OptionInfo&) {
+  o.immediate = true;
+  if (v.empty()) return {};
+  Result<std::uint32_t> seconds = parse_count(v);
+  if (!seconds) return fail(Code::invalid, "Invalid numeric value \"" + std::string(v) + "\" for --immediate.");
+  o.immediate_seconds = *seconds;
+  return {};
+}
+
+Status set_mpi(O&, std::string_view v, const OptionInfo&) {
+  if (v == "none" || v == "list") return {};
+  return fail(Code::invalid, "--mpi=" + std::string(v) +
+                                 " is not supported: processes find each other by SLURM_* variables; use --mpi=none");
+}
+
+/// What sbatch and srun have in common.
+constexpr Row k_common[] = {
+    {{"account", 'A', value, done, "name", "account to charge"}, set_text<&O::account>},
+    {{"acctg-freq", 0, value, ignored, "spec", "usage is counted by the kernel"}},
+    {{"bb", 0, value, refused, "spec", "there is no burst buffer"}},
+    {{"bbf", 0, value, refused, "file", "there is no burst buffer"}},
+    {{"begin", 'b', value, refused, "time", "jobs start as soon as they can"}},
+    {{"chdir", 'D', value, done, "directory", "working directory of the job"}, set_text<&O::work_dir>},
+    {{"cluster", 0, value, ignored, "name", "there is one cluster"}},
+    {{"cluster-constraint", 0, value, ignored, "list", "there is one cluster"}},
+    {{"clusters", 'M', value, ignored, "names", "there is one cluster"}},
+    {{"comment", 0, value, done, "text", "arbitrary comment"}, set_text<&O::comment>},
+    {{"constraint", 'C', value, refused, "list", "nodes have no features; choose a partition"}},
+    {{"container", 0, value, refused, "path", "jobs run without OCI containers"}},
+    {{"context", 0, value, ignored, "label", k_no_plugin}},
+    {{"contiguous", 0, nothing, ignored, "", "placement follows the fabric"}},
+    {{"core-spec", 'S', value, ignored, "cores", k_no_socket}},
+    {{"cores-per-socket", 0, value, ignored, "n", k_no_socket}},
+    {{"cpu-freq", 0, value, ignored, "spec", "frequencies are the machine's own"}},
+    {{"cpus-per-gpu", 0, value, done, "n", "processors for each GPU"}, set_count<&O::cpus_per_gpu>},
+    {{"cpus-per-task", 'c', value, done, "n", "processors for each task"}, set_count<&O::cpus_per_task>},
+    {{"deadline", 0, value, refused, "time", "there are no deadlines"}},
+    {{"delay-boot", 0, value, ignored, "minutes", k_cloud_boots}},
+    {{"dependency", 'd', value, refused, "type:job", "jobs do not depend on each other yet"}},
+    {{"distribution", 'm', value, done, "block|cyclic", "which node gets which task"}, set_text<&O::distribution>},
+    {{"error", 'e', value, done, "file", "standard error"}, set_text<&O::std_err>},
+    {{"exclude", 'x', value, refused, "hosts", "the brain chooses nodes; drain the one that is bad"}},
+    {{"exclusive", 0, optional, done, "user", "nobody else on its nodes"}, set_exclusive},
+    {{"export", 0, value, done, "ALL|NONE|names", "environment that the job gets"}, set_text<&O::exported>},
+    {{"extra-node-info", 'B', value, ignored, "spec", k_no_socket}},
+    {{"gid", 0, value, refused, "group", k_whole_control}},
+    {{"gpu-bind", 0, value, ignored, "spec", "tasks see all GPUs that their job has on the node"}},
+    {{"gpu-freq", 0, value, ignored, "spec", "frequencies are the GPU's own"}},
+    {{"gpus", 'G', value, done, "[type:]n", "GPUs of the whole job"}, set_gpus<&O::gpus>},
+    {{"gpus-per-node", 0, value, done, "[type:]n", "GPUs of each node"}, set_gpus<&O::gpus_per_node>},
+    {{"gpus-per-socket", 0, value, refused, "n", k_no_socket}},
+    {{"gpus-per-task", 0, value, done, "[type:]n", "GPUs for each task"}, set_gpus<&O::gpus_per_task>},
+    {{"gres", 0, value, done, "gpu[:type]:n", "GPUs of each node"}, set_gres},
+    {{"gres-flags", 0, value, ignored, "flags", k_no_affinity}},
+    {{"help", 'h', nothing, done, "", "this text"}, set_flag<&O::help>},
+    {{"hint", 0, value, ignored, "type", k_no_affinity}},
+    {{"hold", 'H', nothing, done, "", "submit it held"}, set_flag<&O::held>},
+    {{"input", 'i', value, done, "file", "standard input"}, set_text<&O::std_in>},
+    {{"job-name", 'J', value, done, "name", "name of the job"}, set_text<&O::name>},
+    {{"licenses", 'L', value, refused, "names", "there are no licences"}},
+    {{"mail-type", 0, value, ignored, "types", "no mail is sent"}},
+    {{"mail-user", 0, value, ignored, "user", "no mail is sent"}},
+    {{"mcs-label", 0, value, ignored, "label", k_no_plugin}},
+    {{"mem", 0, value, done, "size[K|M|G|T]", "memory of each node; 0: all"}, set_memory<&O::memory_per_node>},
+    {{"mem-bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"mem-per-cpu", 0, value, done, "size", "memory for each processor"}, set_memory<&O::memory_per_cpu>},
+    {{"mem-per-gpu", 0, value, done, "size", "memory for each GPU"}, set_memory<&O::memory_per_gpu>},
+    {{"mincpus", 0, value, done, "n", "processors of each node, at least"}, set_count<&O::min_cpus>},
+    {{"network", 0, value, ignored, "type", "the fabric has one network"}},
+    {{"nice", 0, optional, ignored, "n", "jobs are served in their order"}},
+    {{"no-kill", 'k', optional, refused, "off", "a gang that lost a node is no gang"}},
+    {{"nodefile", 'F', value, refused, "file", "the brain chooses nodes"}},
+    {{"nodes", 'N', value, done, "n[-m]", "number of nodes; of a range, the smaller"}, set_nodes},
+    {{"ntasks", 'n', value, done, "n", "number of tasks"}, set_count<&O::tasks>},
+    {{"ntasks-per-core", 0, value, ignored, "n", k_no_socket}},
+    {{"ntasks-per-gpu", 0, value, refused, "n", "give --ntasks-per-node and --gpus-per-node"}},
+    {{"ntasks-per-node", 0, value, done, "n", "tasks on each node"}, set_count<&O::tasks_per_node>},
+    {{"ntasks-per-socket", 0, value, ignored, "n", k_no_socket}},
+    {{"ntasks-per-tres", 0, value, refused, "spec", "give --ntasks-per-node and --gpus-per-node"}},
+    {{"open-mode", 0, value, done, "append|truncate", "how output files are opened"}, set_open_mode},
+    {{"output", 'o', value, done, "file", "standard output; %j is the job's id"}, set_text<&O::std_out>},
+    {{"overcommit", 'O', nothing, done, "", "a step may start more tasks than it has processors"},
+     set_flag<&O::overcommit>},
+    {{"oversubscribe", 's', nothing, ignored, "", "nodes are shared unless --exclusive"}},
+    {{"partition", 'p', value, done, "name", "partition"}, set_text<&O::partition>},
+    {{"power", 0, value, ignored, "flags", k_no_plugin}},
+    {{"prefer", 0, value, ignored, "features", "nodes have no features"}},
+    {{"priority", 0, value, ignored, "n", "jobs are served in their order"}},
+    {{"profile", 0, value, ignored, "what", k_no_plugin}},
+    {{"propagate", 0, optional, ignored, "limits", "limits are the node's own"}},
+    {{"qos", 'q', value, ignored, "name", "there is one quality of service"}},
+    {{"quiet", 'Q', nothing, done, "", "no informational messages"}, set_flag<&O::quiet>},
+    {{"reboot", 0, nothing, ignored, "", k_cloud_boots}},
+    {{"reservation", 0, value, refused, "name", "there are no reservations"}},
+    {{"signal", 0, value, done, "[B:]signal[@s]", "signal before the time limit ends it"}, set_signal},
+    {{"sockets-per-node", 0, value, ignored, "n", k_no_socket}},
+    {{"spread-job", 0, nothing, ignored, "", "placement follows the fabric"}},
+    {{"switches", 0, value, ignored, "n[@time]", "placement follows the fabric"}},
+    {{"tasks-per-node", 0, value, done, "n", "the same as --ntasks-per-node"}, set_count<&O::tasks_per_node>},
+    {{"thread-spec", 0, value, ignored, "n", k_no_socket}},
+    {{"threads-per-core", 0, value, ignored, "n", k_no_socket}},
+    {{"time", 't', value, done, "time", "limit: minutes, h:m:s or d-h:m:s"}, set_time},
+    {{"time-min", 0, value, ignored, "time", "limits are not shortened"}},
+    {{"tmp", 0, value, ignored, "size", k_nodes_alike}},
+    {{"uid", 0, value, refused, "user", k_whole_control}},
+    {{"usage", 0, nothing, done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"use-min-nodes", 0, nothing, quiet, "", "of a range of nodes, the smaller number"}},
+    {{"verbose", 'v', nothing, done, "", "say more"}, set_flag<&O::verbose>},
+    {{"version", 'V', nothing, done, "", "print the version"}, set_flag<&O::version>},
+    {{"wckey", 0, value, ignored, "key", "there are no workload keys"}},
+};
+
+constexpr Row k_sbatch_only[] = {
+    {{"array", 'a', value, refused, "indexes", "submit the jobs one by one: there are no job arrays yet"}},
+    {{"batch", 0, value, refused, "list", "nodes have no features"}},
+    {{"export-file", 0, value, refused, "file", "give --export"}},
+    {{"get-user-env", 0, optional, ignored, "timeout", "the job gets the environment of its submission"}},
+    {{"ignore-pbs", 0, nothing, quiet, "", "#PBS lines are never read"}},
+    {{"kill-on-invalid-dep", 0, value, ignored, "yes|no", "there are no dependencies"}},
+    {{"no-requeue", 0, nothing, done, "", "a lost node ends the job"},
+     [](O& o, std::string_view, const OptionInfo&) -> Status {
+       o.requeue = false;
+       return {};
+     }},
+    {{"parsable", 0, nothing, done, "", "print the job's id alone"}, set_flag<&O::parsable>},
+    {{"requeue", 0, nothing, done, "", "a lost node puts the job back in the queue"},
+     [](O& o, std::string_view, const OptionInfo&) -> Status {
+       o.requeue = true;
+       return {};
+     }},
+    {{"test-only", 0, nothing, done, "", "check the job and submit nothing"}, set_flag<&O::test_only>},
+    {{"wait", 'W', nothing, done, "", "wait for its end; its exit code is ours"}, set_flag<&O::wait>},
+    {{"wait-all-nodes", 0, value, quiet, "1|0", "a job starts when all nodes are ready"}},
+    {{"wrap", 0, value, done, "command", "a shell script of this one command"}, set_text<&O::wrap>},
+};
+
+constexpr Row k_srun_only[] = {
+    {{"accel-bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"bcast", 0, optional, refused, "path", "nodes share this machine's files"}},
+    {{"bcast-exclude", 0, value, ignored, "paths", "nodes share this machine's files"}},
+    {{"compress", 0, optional, ignored, "library", "nodes share this machine's files"}},
+    {{"cpu-bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"cpu_bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"debugger-test", 0, nothing, ignored, "", "there is no debugger interface"}},
+    {{"disable-status", 'X', nothing, done, "", "one ^C ends the tasks"}, set_flag<&O::disable_status>},
+    {{"epilog", 0, value, ignored, "program", "run it in your script"}},
+    {{"exact", 0, nothing, quiet, "", "steps share their job's nodes"}},
+    {{"het-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
+    {{"immediate", 'I', optional, done, "seconds", "give up if it does not start at once"}, set_immediate},
+    {{"interactive", 0, nothing, quiet, "", "a step like any other"}},
+    {{"jobid", 0, value, done, "id", "run a step of this job"}, set_count<&O::job_id>},
+    {{"kill-on-bad-exit", 'K', optional, done, "0|1", "one failed task ends all"}, set_kill_on_bad_exit},
+    {{"label", 'l', nothing, done, "", "task number before each line"}, set_flag<&O::label>},
+    {{"mpi", 0, value, done, "none", "kind of MPI start"}, set_mpi},
+    {{"msg-timeout", 0, value, ignored, "seconds", "waits are as long as they need to be"}},
+    {{"multi-prog", 0, nothing, refused, "", "give one program that looks at SLURM_PROCID"}},
+    {{"no-allocate", 'Z', nothing, refused, "", k_whole_control}},
+    {{"overlap", 0, nothing, quiet, "", "steps share their job's nodes"}},
+    {{"pack-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
+    {{"preserve-env", 'E', nothing, ignored, "", "options win over the environment"}},
+    {{"prolog", 0, value, ignored, "program", "run it in your script"}},
+    {{"pty", 0, nothing, refused, "", "there are no pseudo terminals yet"}},
+    {{"quit-on-interrupt", 0, nothing, done, "", "one ^C ends the tasks"}, set_flag<&O::disable_status>},
+    {{"relative", 'r', value, done, "n", "first node of the step, counted from 0"}, set_relative},
+    {{"resv-ports", 0, optional, ignored, "n", "ports are the program's own choice"}},
+    {{"send-libs", 0, optional, ignored, "yes|no", "nodes share this machine's files"}},
+    {{"slurmd-debug", 0, value, ignored, "level", "there is no slurmd"}},
+    {{"task-epilog", 0, value, ignored, "program", "run it in your script"}},
+    {{"task-prolog", 0, value, ignored, "program", "run it in your script"}},
+    {{"test-only", 0, nothing, done, "", "check the job and submit nothing"}, set_flag<&O::test_only>},
+    {{"threads", 'T', value, quiet, "n", "all nodes are started at once"}},
+    {{"unbuffered", 'u', nothing, done, "", "pass output on as it comes"}, set_flag<&O::unbuffered>},
+    {{"wait", 'W', value, done, "seconds", "time left to others after the first task ended"}, set_wait_seconds},
+    {{"whole", 0, nothing, quiet, "", "a step may use all that its job has on a node"}},
+    {{"x11", 0, optional, refused, "what", "there is no X11 forwarding"}},
+};
+
+// The node list has a different meaning: of a job the brain chooses the nodes, of a step the user may.
+constexpr Row k_sbatch_node_list = {{"nodelist", 'w', value, refused, "hosts", "the brain chooses nodes"}};
+constexpr Row k_srun_node_list = {{"nodelist", 'w', value, done, "hosts", "nodes of the step, out of the job's"},
+                                  set_list<&O::node_list>};
+
+}  // namespace
+
+const CommandInfo k_sbatch = {"sbatch", "[OPTIONS...] script [args...]", 255};
+const CommandInfo k_srun = {"srun", "[OPTIONS...] executable [args...]", 255};
+
+const JobOptionTable& sbatch_table() {
+  static const JobOptionTable table = [] {
+    JobOptionTable rows(std::begin(k_common), std::end(k_common));
+    rows.insert(rows.end(), std::begin(k_sbatch_only), std::end(k_sbatch_only));
+    rows.push_back(k_sbatch_node_list);
+    return rows;
+  }();
+  return table;
+}
+
+const JobOptionTable& srun_table() {
+  static const JobOptionTable table = [] {
+    JobOptionTable rows(std::begin(k_common), std::end(k_common));
+    rows.insert(rows.end(), std::begin(k_srun_only), std::end(k_srun_only));
+    rows.push_back(k_srun_node_list);
+    return rows;
+  }();
+  return table;
+}
+
+}  // namespace virga

@@ -1,0 +1,123 @@
+#include "cli/options.hpp"
+
+#include <fmt/format.h>
+#include <getopt.h>
+
+#include <cstdio>
+
+#include "cli/messages.hpp"
+
+namespace virga {
+namespace {
+
+/// Above every letter, so that a long option without a letter has a value of its own.
+constexpr int k_first_long = 1000;
+
+int argument_kind(Takes takes) {
+  return takes == Takes::nothing ? no_argument : takes == Takes::value ? required_argument : optional_argument;
+}
+
+std::string letters_of(const std::vector<OptionInfo>& rows, bool stop_at_operand) {
+  std::string letters = stop_at_operand ? "+" : "";
+  for (const OptionInfo& row : rows) {
+    if (row.letter == 0) continue;
+    letters += row.letter;
+    if (row.takes != Takes::nothing) letters += row.takes == Takes::value ? ":" : "::";
+  }
+  return letters;
+}
+
+std::string left_column(const OptionInfo& row) {
+  std::string text =
+      row.letter != 0 ? fmt::format("  -{}, --{}", row.letter, row.name) : fmt::format("      --{}", row.name);
+  if (row.takes == Takes::value) text += fmt::format("={}", row.metavar);
+  if (row.takes == Takes::optional) text += fmt::format("[={}]", row.metavar);
+  return text;
+}
+
+}  // namespace
+
+Result<ParsedOptions> parse_rows(const CommandInfo& command, const std::vector<OptionInfo>& rows,
+                                 const std::vector<std::string>& args, const OptionSource& source) {
+  std::vector<option> longs;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    longs.push_back({rows[i].name, argument_kind(rows[i].takes), nullptr, k_first_long + static_cast<int>(i)});
+  }
+  longs.push_back({nullptr, 0, nullptr, 0});
+  const std::string letters = letters_of(rows, source.stop_at_operand);
+
+  std::string name = command.name;
+  std::vector<std::string> texts = args;
+  std::vector<char*> argv{name.data()};
+  for (std::string& text : texts) argv.push_back(text.data());
+  argv.push_back(nullptr);
+
+  ParsedOptions parsed;
+  optind = 0;  // glibc: start anew
+  opterr = 1;
+  const int argc = static_cast<int>(argv.size()) - 1;
+  while (true) {
+    int got = ::getopt_long(argc, argv.data(), letters.c_str(), longs.data(), nullptr);
+    if (got == -1) break;
+    if (got == '?') return fail(Code::invalid, fmt::format("Try \"{} --help\" for more information", command.name));
+    std::size_t row = static_cast<std::size_t>(got) - k_first_long;
+    for (std::size_t i = 0; got < k_first_long && i < rows.size(); ++i) {
+      if (rows[i].letter == got) row = i;
+    }
+    parsed.options.push_back({row, optarg != nullptr ? optarg : ""});
+  }
+  for (int i = optind; i < argc; ++i) parsed.operands.emplace_back(argv[static_cast<std::size_t>(i)]);
+  return parsed;
+}
+
+Status admit(const CommandInfo& command, const OptionInfo& row, bool warn) {
+  if (row.support == Support::refused) {
+    return fail(Code::invalid, fmt::format("--{} is not supported: {}", row.name, row.text));
+  }
+  if (row.support == Support::ignored && warn) {
+    print_error(command.name, fmt::format("warning: --{} has no effect: {}", row.name, row.text), false);
+  }
+  return {};
+}
+
+std::string help_text(const CommandInfo& command, const std::vector<OptionInfo>& rows) {
+  std::string text = fmt::format("Usage: {} {}\n\n", command.name, command.synopsis);
+  const auto section = [&](std::string_view title, auto wanted) {
+    std::string lines;
+    for (const OptionInfo& row : rows) {
+      if (wanted(row.support))
+        lines += fmt::format("{:<32}{}{}\n", left_column(row), left_column(row).size() > 31 ? " " : "", row.text);
+    }
+    if (!lines.empty()) text += fmt::format("{}:\n{}\n", title, lines);
+  };
+  section("Options", [](Support s) { return s == Support::done || s == Support::quiet; });
+  section("Options of Slurm that are accepted without effect, and why",
+          [](Support s) { return s == Support::ignored; });
+  section("Options of Slurm that are refused, and why", [](Support s) { return s == Support::refused; });
+  return text;
+}
+
+std::string usage_text(const CommandInfo& command, const std::vector<OptionInfo>& rows) {
+  std::string text = fmt::format("Usage: {}", command.name);
+  std::size_t column = text.size();
+  const std::size_t indent = column;
+  const auto add = [&](const std::string& word) {
+    if (column + word.size() + 1 > 80) {
+      text += "\n" + std::string(indent, ' ');
+      column = indent;
+    }
+    text += " " + word;
+    column += word.size() + 1;
+  };
+  for (const OptionInfo& row : rows) {
+    if (row.support != Support::done) continue;
+    std::string word = row.letter != 0 ? fmt::format("-{}", row.letter) : fmt::format("--{}", row.name);
+    if (row.takes == Takes::value) word += fmt::format("{}{}", row.letter != 0 ? " " : "=", row.metavar);
+    if (row.takes == Takes::optional && row.letter == 0) word += fmt::format("[={}]", row.metavar);
+    add("[" + word + "]");
+  }
+  add(command.synopsis);
+  return text + "\n";
+}
+
+}  // namespace virga

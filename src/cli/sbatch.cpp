@@ -1,0 +1,145 @@
+// sbatch: a script becomes a job. stdout carries only `Submitted batch job N`.
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "cli/batch_script.hpp"
+#include "cli/messages.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/submission.hpp"
+
+namespace virga {
+namespace {
+
+const char* variable(const char* name) { return std::getenv(name); }
+
+int usage_failure(const Error& error) {
+  // getopt_long has told what is wrong already; Slurm adds the hint without its name in front.
+  if (error.message.starts_with("Try \"")) {
+    std::fprintf(stderr, "%s\n", error.message.c_str());
+  } else {
+    print_error("sbatch", error.message);
+  }
+  return k_sbatch.usage_exit;
+}
+
+struct Request {
+  JobOptions options;
+  std::string script;
+  std::string script_path;  ///< "" from standard input or --wrap
+  std::vector<std::string> arguments;
+};
+
+/// The command line alone: it says where the script is.
+Result<Request> read_command_line(const std::vector<std::string>& args) {
+  Request request;
+  const std::span<const Option<JobOptions>> table(sbatch_table());
+  Result<std::vector<std::string>> operands = parse_options(k_sbatch, table, args, request.options);
+  if (!operands) return unexpected(operands.error());
+  request.arguments = std::move(*operands);
+  return request;
+}
+
+/// #SBATCH lines, then the environment, then the command line once more, on top.
+Status collect_options(Request& request, const std::vector<std::string>& args) {
+  const std::span<const Option<JobOptions>> table(sbatch_table());
+  JobOptions merged;
+  OptionSource lines{.stop_at_operand = false};
+  Result<std::vector<std::string>> stray = parse_options(k_sbatch, table, sbatch_lines(request.script), merged, lines);
+  if (!stray) return unexpected(stray.error());
+  if (!stray->empty()) return fail(Code::invalid, "Invalid directive found in batch script: " + stray->front());
+  if (Status ok = apply_environment(k_sbatch, sbatch_table(), variable, merged); !ok) return ok;
+  Result<std::vector<std::string>> again = parse_options(k_sbatch, table, args, merged, {.warn = false});
+  if (!again) return unexpected(again.error());
+  request.options = std::move(merged);
+  return {};
+}
+
+Status load_script(Request& request) {
+  if (request.options.wrap) {
+    if (!request.arguments.empty()) return fail(Code::invalid, "Script arguments not permitted with --wrap option");
+    request.script = wrapped_script(*request.options.wrap);
+    return {};
+  }
+  if (!request.arguments.empty()) {
+    request.script_path = request.arguments.front();
+    request.arguments.erase(request.arguments.begin());
+  }
+  Result<std::string> script = read_batch_script(request.script_path);
+  if (!script) return unexpected(script.error());
+  request.script = std::move(*script);
+  return check_batch_script(request.script);
+}
+
+JobContext context_of(const Request& request) {
+  JobContext context;
+  context.current_dir = current_directory();
+  if (!request.script_path.empty()) {
+    context.command = absolute_path(request.script_path, context.current_dir);
+    for (const std::string& argument : request.arguments) context.command += " " + argument;
+    context.default_name = request.script_path.substr(request.script_path.rfind('/') + 1);
+  } else {
+    context.default_name = request.options.wrap ? "wrap" : "sbatch";
+  }
+  return context;
+}
+
+int wait_for_end(Client& client, JobId id) {
+  Result<JobBody> ended = wait_for_job(client, id, true);
+  if (!ended) return failed("sbatch", ended.error());
+  const Job& job = ended->job;
+  if (job.exit.signal != 0) return k_exit_failure;
+  if (job.exit.code != 0) return static_cast<int>(job.exit.code);
+  return job.state == JobState::completed ? k_exit_ok : k_exit_failure;
+}
+
+int report_refusal(const Error& error, bool test_only) {
+  if (error.message.starts_with("invalid partition specified")) print_error("sbatch", error.message);
+  if (error.code == Code::unavailable) return failed("sbatch", error);
+  if (test_only) {
+    std::fprintf(stderr, "allocation failure: %s\n", submission_error(error).c_str());
+  } else {
+    print_error("sbatch", "Batch job submission failed: " + submission_error(error));
+  }
+  return k_exit_failure;
+}
+
+int submit_request(Request& request) {
+  const JobContext context = context_of(request);
+  Result<Client> client = Client::from_environment();
+  if (!client) return failed("sbatch", client.error());
+  Result<JobSpec> spec = spec_for(*client, request.options, context);
+  if (!spec) return report_refusal(spec.error(), request.options.test_only);
+  LaunchPayload payload;
+  payload.script = std::move(request.script);
+  payload.arguments = std::move(request.arguments);
+  payload.environment = submission_environment(request.options, context.current_dir);
+  payload.umask = current_umask();
+
+  const bool test_only = request.options.test_only;
+  Result<JobId> id = submit(*client, *spec, std::move(payload), test_only);
+  if (!id) return report_refusal(id.error(), test_only);
+  if (test_only) {
+    std::fprintf(stderr, "sbatch: the job can run: %u nodes of %u processors, %u GPUs each\n", spec->nodes,
+                 spec->per_node.cpus, spec->per_node.gpus);
+    return k_exit_ok;
+  }
+  const std::string line =
+      request.options.parsable ? fmt::format("{}\n", id->value) : fmt::format("Submitted batch job {}\n", id->value);
+  if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
+  return request.options.wait ? wait_for_end(*client, *id) : k_exit_ok;
+}
+
+}  // namespace
+
+int sbatch_main(int argc, char** argv) {
+  const std::vector<std::string> args = arguments_of(argc, argv);
+  Result<Request> request = read_command_line(args);
+  if (!request) return usage_failure(request.error());
+  if (answer_about_itself(k_sbatch, sbatch_table(), request->options)) return k_exit_ok;
+  if (Status ok = load_script(*request); !ok) return failed("sbatch", ok.error());
+  if (Status ok = collect_options(*request, args); !ok) return usage_failure(ok.error());
+  return submit_request(*request);
+}
+
+}  // namespace virga

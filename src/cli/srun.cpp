@@ -1,0 +1,200 @@
+// srun: a step of the job that we are in, or else of an allocation of its own that lives as long as we do.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "cli/cancel_on_signal.hpp"
+#include "cli/messages.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/step_client.hpp"
+#include "cli/step_plan.hpp"
+#include "cli/submission.hpp"
+
+namespace virga {
+namespace {
+
+const char* variable(const char* name) { return std::getenv(name); }
+
+int usage_failure(const Error& error) {
+  if (error.message.starts_with("Try \"")) {
+    std::fprintf(stderr, "%s\n", error.message.c_str());
+  } else {
+    print_error("srun", error.message);
+  }
+  return k_srun.usage_exit;
+}
+
+/// What one run of srun works with.
+struct Srun {
+  JobOptions options;
+  std::vector<std::string> argv;
+  std::string bin_dir;
+  Client client;
+  Home home;
+
+  void say(const std::string& text) const {
+    if (!options.quiet) std::fprintf(stderr, "srun: %s\n", text.c_str());
+  }
+};
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+StepOptions step_options_of(const JobOptions& o) {
+  StepOptions s;
+  s.input = o.std_in;
+  s.output = o.std_out;
+  s.error = o.std_err;
+  s.append_output = o.open_mode == "append";
+  s.label = o.label;
+  s.unbuffered = o.unbuffered;
+  s.kill_on_bad_exit = o.kill_on_bad_exit;
+  s.wait_seconds = o.wait_seconds;
+  s.quiet = o.quiet;
+  s.tasks_per_node = o.tasks_per_node.value_or(0);
+  s.cpus_per_task = o.cpus_per_task.value_or(0);
+  s.distribution = o.distribution.starts_with("cyclic") ? TaskDistribution::cyclic : TaskDistribution::block;
+  s.umask = current_umask();
+  return s;
+}
+
+/// Starts the step and sees it to its end; the outcome of its tasks.
+Result<StepOutcome> run_in(Srun& srun, const Job& job, const std::string& cluster) {
+  Result<StepPlan> plan = plan_step(job, srun.options);
+  if (!plan) return unexpected(plan.error());
+  if (!plan->warning.empty()) srun.say(plan->warning);
+  const std::string steps = fmt::format("/v1/jobs/{}/steps", job.id.value);
+  const StartStepBody start{srun.options.name.value_or(base_name(srun.argv.front())),
+                            static_cast<std::uint32_t>(plan->nodes.size()), plan->tasks};
+  Result<StepStartedBody> started = srun.client.post_as<StepStartedBody>(steps, start, Client::Retry::safe);
+  if (!started) return unexpected(started.error());
+
+  StepRequest request;
+  request.home = srun.home;
+  request.cluster_name = cluster;
+  request.bin_dir = srun.bin_dir;
+  request.job = job;
+  request.step = started->step_id;
+  request.argv = srun.argv;
+  const std::string here = current_directory();
+  request.environment = submission_environment(srun.options, here);
+  request.work_dir = absolute_path(srun.options.work_dir, here);
+  request.nodes = plan->nodes;
+  request.tasks = plan->tasks;
+  request.options = step_options_of(srun.options);
+  Result<StepOutcome> outcome = run_step(request);
+
+  EndStepBody end;
+  end.exit = outcome ? outcome->exit : ExitStatus{1, 0};
+  if (outcome) end.usage = outcome->usage;
+  Result<NoBody> told =
+      srun.client.post_as<NoBody>(fmt::format("{}/{}/end", steps, started->step_id), end, Client::Retry::safe);
+  // The tasks have ended whatever the controller knows of it; only the record misses that.
+  if (!told && told.error().code != Code::conflict && told.error().code != Code::not_found) {
+    srun.say("warning: the end of the step is not recorded: " + told.error().message);
+  }
+  return outcome;
+}
+
+int step_failure(JobId job, const Error& error) {
+  print_error("srun", fmt::format("Unable to create step for job {}: {}", job.value, slurm_error_text(error)));
+  return k_exit_failure;
+}
+
+int run_inside_job(Srun& srun, JobId id) {
+  Result<JobBody> body = srun.client.get_as<JobBody>(fmt::format("/v1/jobs/{}", id.value));
+  if (!body && body.error().code == Code::unavailable) return failed("srun", body.error());
+  if (!body || is_final(body->job.state) || body->job.state == JobState::pending) {
+    const std::string why = !body                                  ? slurm_error_text(body.error())
+                            : body->job.state == JobState::pending ? "Job is pending execution"
+                                                                   : "Job/step already completing or completed";
+    print_error("srun", fmt::format("Unable to confirm allocation for job {}: {}", id.value, why));
+    srun.say(fmt::format("Check SLURM_JOB_ID environment variable. Expired or invalid job {}", id.value));
+    return k_exit_failure;
+  }
+  const char* cluster = std::getenv("SLURM_CLUSTER_NAME");
+  Result<StepOutcome> outcome = run_in(srun, body->job, cluster != nullptr ? cluster : "virga");
+  return outcome ? outcome->exit_code : step_failure(id, outcome.error());
+}
+
+/// Waits for the allocation to start; tells that it waits only if it does not start at once.
+Result<Job> wait_for_allocation(Srun& srun, JobId id) {
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    Result<JobBody> now = srun.client.get_as<JobBody>(fmt::format("/v1/jobs/{}", id.value));
+    if (!now) return unexpected(now.error());
+    if (now->job.state != JobState::pending && now->job.state != JobState::configuring) return now->job;
+    if (srun.options.immediate && attempt == 19 && srun.options.immediate_seconds == 0) {
+      (void)srun.client.post_as<NoBody>(fmt::format("/v1/jobs/{}/cancel", id.value), NoBody{}, Client::Retry::safe);
+      return fail(Code::refused, "Requested nodes are busy");
+    }
+    CancelOnSignal::sleep_ms(attempt < 10 ? 3 : 15);
+  }
+  srun.say(fmt::format("job {} queued and waiting for resources", id.value));
+  Result<JobBody> started = wait_for_job(srun.client, id, false);
+  if (!started) return unexpected(started.error());
+  if (!is_final(started->job.state)) srun.say(fmt::format("job {} has been allocated resources", id.value));
+  return started->job;
+}
+
+int run_with_allocation(Srun& srun) {
+  JobContext context;
+  context.kind = JobKind::allocation;
+  context.current_dir = current_directory();
+  context.command = srun.argv.front();
+  context.default_name = base_name(srun.argv.front());
+  Result<PingBody> ping = srun.client.get_as<PingBody>("/v1/ping");
+  if (!ping) return failed("srun", ping.error());
+  const auto refused = [](const Error& error) {
+    if (error.message.starts_with("invalid partition specified")) print_error("srun", error.message);
+    print_error("srun", "Unable to allocate resources: " + submission_error(error));
+    return k_exit_failure;
+  };
+  Result<JobSpec> spec = spec_for(srun.client, srun.options, context);
+  if (!spec) return refused(spec.error());
+  spec->std_in = spec->std_out = spec->std_err = "";  // these are the step's
+  auto cancel = std::make_unique<CancelOnSignal>();
+  Result<JobId> id = submit(srun.client, *spec, {}, srun.options.test_only);
+  if (!id) return refused(id.error());
+  if (srun.options.test_only) return k_exit_ok;
+  cancel->set_job(*id);
+  Result<Job> job = wait_for_allocation(srun, *id);
+  if (!job) return refused(job.error());
+  if (is_final(job->state) || job->state == JobState::completing) {
+    print_error("srun", fmt::format("Job allocation {} has been revoked{}", id->value,
+                                    job->detail.empty() ? "" : ": " + job->detail));
+    return k_exit_failure;
+  }
+  Result<AllocationHold> hold = AllocationHold::attach(srun.home, *job);
+  if (!hold) return failed("srun", hold.error());
+  cancel.reset();  // from here on signals go to the tasks
+  srun.options.node_list.clear();
+  srun.options.nodes = job->spec.nodes;
+  srun.options.tasks = job->spec.tasks;
+  Result<StepOutcome> outcome = run_in(srun, *job, ping->cluster);
+  hold->done(outcome ? outcome->exit : ExitStatus{1, 0});
+  return outcome ? outcome->exit_code : step_failure(*id, outcome.error());
+}
+
+}  // namespace
+
+int srun_main(int argc, char** argv, const std::string& bin_dir) {
+  JobOptions options;
+  if (Status ok = apply_environment(k_srun, srun_table(), variable, options); !ok) return usage_failure(ok.error());
+  const std::span<const Option<JobOptions>> table(srun_table());
+  Result<std::vector<std::string>> operands = parse_options(k_srun, table, arguments_of(argc, argv), options);
+  if (!operands) return usage_failure(operands.error());
+  if (answer_about_itself(k_srun, srun_table(), options)) return k_exit_ok;
+  if (operands->empty()) {
+    std::fputs("srun: fatal: No command given to execute.\n", stderr);
+    return k_exit_failure;
+  }
+  Result<Home> home = home_from_environment();
+  if (!home) return failed("srun", home.error());
+  Result<Client> client = Client::from_environment();
+  if (!client) return failed("srun", client.error());
+  Srun srun{std::move(options), std::move(*operands), bin_dir, std::move(*client), std::move(*home)};
+  if (srun.options.job_id) return run_inside_job(srun, JobId{*srun.options.job_id});
+  return run_with_allocation(srun);
+}
+
+}  // namespace virga

@@ -1,0 +1,86 @@
+#include "cli/submission.hpp"
+
+#include <fmt/format.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace virga {
+namespace {
+
+std::string random_key() {
+  std::uint64_t words[2] = {};
+  if (::getrandom(words, sizeof words, 0) != static_cast<ssize_t>(sizeof words))
+    words[0] = static_cast<std::uint64_t>(::getpid());
+  return fmt::format("{:016x}{:016x}", words[0], words[1]);
+}
+
+void set_variable(std::vector<std::string>& environment, std::string_view name, const std::string& value) {
+  const std::string start = std::string(name) + "=";
+  std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(start); });
+  environment.push_back(start + value);
+}
+
+}  // namespace
+
+std::vector<std::string> submission_environment(const JobOptions& options, const std::string& current_dir) {
+  std::vector<std::string> ours;
+  for (char** variable = ::environ; *variable != nullptr; ++variable) {
+    if (std::strchr(*variable, '=') != nullptr) ours.emplace_back(*variable);
+  }
+  std::vector<std::string> out = exported_environment(options.exported, ours);
+  char host[HOST_NAME_MAX + 1] = {};
+  ::gethostname(host, sizeof host - 1);
+  set_variable(out, "SLURM_SUBMIT_DIR", current_dir);
+  set_variable(out, "SLURM_SUBMIT_HOST", host);
+  return out;
+}
+
+std::string current_directory() {
+  char* path = ::getcwd(nullptr, 0);
+  std::string out = path != nullptr ? path : "/";
+  ::free(path);
+  return out;
+}
+
+std::uint32_t current_umask() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return mask;
+}
+
+std::vector<std::string> arguments_of(int argc, char** argv) { return {argv + std::min(argc, 1), argv + argc}; }
+
+Result<JobSpec> spec_for(Client& client, const JobOptions& options, const JobContext& context) {
+  if (!needs_config(options)) return job_spec_from(options, context, nullptr);
+  Result<Config> config = client.get_as<Config>("/v1/config");
+  if (!config) return unexpected(config.error());
+  return job_spec_from(options, context, &*config);
+}
+
+Result<JobId> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run) {
+  SubmitBody body;
+  body.spec = spec;
+  body.payload = std::move(payload);
+  body.idempotency_key = random_key();
+  Result<SubmittedBody> answer =
+      client.post_as<SubmittedBody>(dry_run ? "/v1/jobs?dry_run=true" : "/v1/jobs", body, Client::Retry::safe);
+  if (!answer) return unexpected(answer.error());
+  return answer->job_id;
+}
+
+Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended) {
+  return client.get_as<JobBody>(fmt::format("/v1/jobs/{}/wait?for={}", job.value, until_ended ? "ended" : "started"));
+}
+
+std::string submission_error(const Error& error) {
+  if (error.message.starts_with("invalid partition specified")) return "Invalid partition name specified";
+  return error.message;
+}
+
+}  // namespace virga

@@ -1,0 +1,31 @@
+// Sending a job to the controller, for sbatch and for srun outside of a job.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/client.hpp"
+#include "cli/job_options.hpp"
+#include "cli/job_spec.hpp"
+#include "wire/api_bodies.hpp"
+
+namespace virga {
+
+/// Our environment, as the job gets it, with what Slurm adds at submission.
+std::vector<std::string> submission_environment(const JobOptions& options, const std::string& current_dir);
+/// The current folder; "/" where it is gone.
+std::string current_directory();
+std::uint32_t current_umask();
+std::vector<std::string> arguments_of(int argc, char** argv);
+
+/// Asks for the configuration first where the job's shape depends on it.
+Result<JobSpec> spec_for(Client& client, const JobOptions& options, const JobContext& context);
+/// Posts it with an idempotency key, so that a lost answer never makes two jobs. A dry run answers 0.
+Result<JobId> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run = false);
+/// Waits until the job has started (or ended) or has ended. Outlives restarts of the controller.
+Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended);
+
+/// How Slurm's commands put a refused submission.
+std::string submission_error(const Error& error);
+
+}  // namespace virga
