@@ -18,18 +18,18 @@ namespace {
 
 /// The columns that a job's record is found by.
 struct JobColumns {
-  std::int64_t uid, started, ended, payload_seq;
+  std::int64_t uid, started, ended;
 
   explicit JobColumns(const Job& job)
-      : uid(job.owner.uid),
-        started(job.started.is_set() ? job.started.ns : job.ended.ns),
-        ended(job.ended.ns),
-        payload_seq(
-            is_final(job.state) && !job.requeue_after_end ? static_cast<std::int64_t>(job.submitted_at_seq.value) : 0) {
-  }
+      : uid(job.owner.uid), started(job.started.is_set() ? job.started.ns : job.ended.ns), ended(job.ended.ns) {}
 };
 
-constexpr const char* k_job_columns = "job_id, incarnation, crc, record, uid, started, ended, payload_seq";
+/// Nobody will start this incarnation or a later one.
+bool is_over(const Job& job) { return is_final(job.state) && !job.requeue_after_end; }
+
+std::int64_t stored_key(const Job& job) { return static_cast<std::int64_t>(job_key(job.id, job.incarnation)); }
+
+constexpr const char* k_job_columns = "jobs.key, crc, record, uid, started, ended";
 constexpr const char* k_vm_columns = "vm_id, crc, record, granted, released";
 
 Error damaged_job(const std::string& path, JobId job, std::uint32_t incarnation, std::string_view how) {
@@ -38,10 +38,11 @@ Error damaged_job(const std::string& path, JobId job, std::uint32_t incarnation,
 
 /// The row must be k_job_columns.
 Result<Job> job_of(SQLite::Statement& row, const std::string& path) {
-  const JobId id{row.getColumn(0).getUInt()};
-  const std::uint32_t incarnation = row.getColumn(1).getUInt();
-  const std::string_view record = blob_of(row.getColumn(3));
-  if (row.getColumn(2).getUInt() != record_crc(job_key(id, incarnation), record)) {
+  const auto key = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
+  const JobId id{static_cast<std::uint32_t>(key >> 32)};
+  const auto incarnation = static_cast<std::uint32_t>(key);
+  const std::string_view record = blob_of(row.getColumn(2));
+  if (row.getColumn(1).getUInt() != record_crc(key, record)) {
     return unexpected(damaged_job(path, id, incarnation, "does not match its CRC-32C"));
   }
   Result<Job> job = decode<Job>(record);
@@ -80,15 +81,14 @@ std::string as_json_array(const std::vector<JobId>& ids) {
 struct Accounts::Writers {
   explicit Writers(SQLite::Database& db)
       : insert_job(db,
-                   "INSERT OR IGNORE INTO jobs(job_id, incarnation, uid, started, ended, payload_seq, crc, record) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"),
-        update_job(db,
-                   "UPDATE jobs SET uid = ?3, started = ?4, ended = ?5, payload_seq = ?6, crc = ?7, record = ?8 "
-                   "WHERE job_id = ?1 AND incarnation = ?2"),
+                   "INSERT OR IGNORE INTO jobs(key, uid, started, ended, crc, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
+        update_job(db, "UPDATE jobs SET uid = ?2, started = ?3, ended = ?4, crc = ?5, record = ?6 WHERE key = ?1"),
+        put_droppable(db, "INSERT OR REPLACE INTO droppable(payload_seq, job_key) VALUES (?, ?)"),
         put_vm(db, "INSERT OR REPLACE INTO vms(vm_id, granted, released, crc, record) VALUES (?, ?, ?, ?, ?)") {}
 
   SQLite::Statement insert_job;
   SQLite::Statement update_job;
+  SQLite::Statement put_droppable;
   SQLite::Statement put_vm;
 };
 
@@ -102,19 +102,23 @@ bool Accounts::put(const Job& job) {
   const JobColumns columns(job);
   auto run = [&](SQLite::Statement& s) {
     Using use(s);
-    s.bind(1, job.id.value);
-    s.bind(2, job.incarnation);
-    s.bind(3, columns.uid);
-    s.bind(4, columns.started);
-    s.bind(5, columns.ended);
-    s.bind(6, columns.payload_seq);
-    s.bind(7, record_crc(job_key(job.id, job.incarnation), record));
-    bind_blob(s, 8, record);
+    s.bind(1, stored_key(job));
+    s.bind(2, columns.uid);
+    s.bind(3, columns.started);
+    s.bind(4, columns.ended);
+    s.bind(5, record_crc(job_key(job.id, job.incarnation), record));
+    bind_blob(s, 6, record);
     return s.exec() > 0;
   };
-  if (run(writers_->insert_job)) return true;
-  run(writers_->update_job);
-  return false;
+  const bool is_new = run(writers_->insert_job);
+  if (!is_new) run(writers_->update_job);
+  if (is_new && is_over(job) && job.submitted_at_seq) {
+    Using use(writers_->put_droppable);
+    writers_->put_droppable.bind(1, static_cast<std::int64_t>(job.submitted_at_seq.value));
+    writers_->put_droppable.bind(2, stored_key(job));
+    writers_->put_droppable.exec();
+  }
+  return is_new;
 }
 
 void Accounts::put(const VmRecord& vm) {
@@ -135,12 +139,16 @@ std::uint64_t Accounts::count_jobs() {
 }
 
 Result<std::vector<Job>> Accounts::jobs(const AccountQuery& query) {
-  std::string sql = fmt::format("SELECT {} FROM jobs WHERE 1", k_job_columns);
-  if (!query.jobs.empty()) sql += " AND job_id IN (SELECT value FROM json_each(:ids))";
+  std::string sql = fmt::format("SELECT {} FROM jobs", k_job_columns);
+  if (!query.jobs.empty()) {
+    sql +=
+        " JOIN (SELECT DISTINCT value << 32 AS first FROM json_each(:ids)) ON key BETWEEN first AND first + 0xFFFFFFFF";
+  }
+  sql += " WHERE 1";
   if (query.uid) sql += " AND uid = :uid";
   if (query.ended_after) sql += " AND ended > :ended";
   if (query.started_before) sql += " AND started < :started";
-  sql += " ORDER BY job_id DESC, incarnation DESC LIMIT :limit";
+  sql += " ORDER BY key DESC LIMIT :limit";
   try {
     SQLite::Statement s(db_, sql);
     if (!query.jobs.empty()) s.bind(":ids", as_json_array(query.jobs));
@@ -185,28 +193,20 @@ Result<std::vector<VmRecord>> Accounts::vms(const AccountQuery& query) {
 }
 
 bool Accounts::drop_payloads(std::uint32_t count_max) {
-  struct Found {
-    std::int64_t job_id, incarnation, payload_seq;
-  };
-  std::vector<Found> found;
-  SQLite::Statement find(
-      db_,
-      "SELECT job_id, incarnation, payload_seq FROM jobs AS j WHERE payload_seq > 0 AND NOT EXISTS "
-      "(SELECT 1 FROM jobs AS k WHERE k.job_id = j.job_id AND k.incarnation > j.incarnation) LIMIT ?");
+  std::vector<std::int64_t> found;
+  SQLite::Statement find(db_,
+                         "SELECT payload_seq FROM droppable AS d WHERE NOT EXISTS "
+                         "(SELECT 1 FROM jobs WHERE key > d.job_key AND key <= (d.job_key | 0xFFFFFFFF)) LIMIT ?");
   find.bind(1, count_max);
-  while (find.executeStep()) {
-    found.push_back({find.getColumn(0).getInt64(), find.getColumn(1).getInt64(), find.getColumn(2).getInt64()});
-  }
-  SQLite::Statement drop(db_, "DELETE FROM payloads WHERE seq = ?");
-  SQLite::Statement mark(db_, "UPDATE jobs SET payload_seq = 0 WHERE job_id = ? AND incarnation = ?");
-  for (const Found& f : found) {
-    drop.bind(1, f.payload_seq);
-    drop.exec();
-    drop.reset();
-    mark.bind(1, f.job_id);
-    mark.bind(2, f.incarnation);
-    mark.exec();
-    mark.reset();
+  while (find.executeStep()) found.push_back(find.getColumn(0).getInt64());
+  SQLite::Statement drop_payload(db_, "DELETE FROM payloads WHERE seq = ?");
+  SQLite::Statement drop_name(db_, "DELETE FROM droppable WHERE payload_seq = ?");
+  for (std::int64_t seq : found) {
+    for (SQLite::Statement* drop : {&drop_payload, &drop_name}) {
+      Using use(*drop);
+      drop->bind(1, seq);
+      drop->exec();
+    }
   }
   return found.size() == count_max;
 }
@@ -217,9 +217,8 @@ Status Accounts::verify(JournalReport& report) {
     Result<Job> job = job_of(jobs, path_);
     if (!job) return unexpected(job.error());
     const JobColumns columns(*job);
-    const std::int64_t payload = jobs.getColumn(7).getInt64();
-    if (jobs.getColumn(4).getInt64() != columns.uid || jobs.getColumn(5).getInt64() != columns.started ||
-        jobs.getColumn(6).getInt64() != columns.ended || (payload != 0 && payload != columns.payload_seq)) {
+    if (jobs.getColumn(3).getInt64() != columns.uid || jobs.getColumn(4).getInt64() != columns.started ||
+        jobs.getColumn(5).getInt64() != columns.ended) {
       return unexpected(damaged_job(path_, job->id, job->incarnation, "does not match the columns it is found by"));
     }
     ++report.archived_jobs;

@@ -30,8 +30,9 @@ constexpr int k_checkpoint_pages = 2'000;
 constexpr int k_wal_bytes_kept = 64 * 1024 * 1024;
 
 // Integers that are 64 bits without a sign (digests) are stored as SQLite's signed ones, bit for bit.
-// jobs.started and .ended are for searching: a job that never started counts as started when it ended.
-// jobs.payload_seq is the payload that nobody needs once this incarnation is the last one; 0: none, or already dropped.
+// jobs.key is job_id * 2^32 + incarnation, so that records are appended at the table's end. jobs.started and .ended are
+// for searching: a job that never started counts as started when it ended.
+// droppable names the payloads of finished jobs: compact() needs to look at no other.
 constexpr const char* k_schema_1 = R"sql(
 CREATE TABLE schema_versions(version INTEGER PRIMARY KEY, made_by TEXT NOT NULL) STRICT;
 CREATE TABLE head(
@@ -43,20 +44,17 @@ INSERT INTO head VALUES (1, 0, 0, 0);
 CREATE TABLE events(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, record BLOB NOT NULL) STRICT;
 CREATE TABLE payloads(seq INTEGER PRIMARY KEY, crc INTEGER NOT NULL, record BLOB NOT NULL) STRICT;
 CREATE TABLE snapshots(seq INTEGER PRIMARY KEY, digest INTEGER NOT NULL, state BLOB NOT NULL) STRICT;
+CREATE TABLE droppable(payload_seq INTEGER PRIMARY KEY, job_key INTEGER NOT NULL) STRICT;
 CREATE TABLE jobs(
-  job_id INTEGER NOT NULL,
-  incarnation INTEGER NOT NULL,
+  key INTEGER PRIMARY KEY,
   uid INTEGER NOT NULL,
   started INTEGER NOT NULL,
   ended INTEGER NOT NULL,
-  payload_seq INTEGER NOT NULL,
   crc INTEGER NOT NULL,
-  record BLOB NOT NULL,
-  PRIMARY KEY (job_id, incarnation)) STRICT, WITHOUT ROWID;
+  record BLOB NOT NULL) STRICT;
 CREATE INDEX jobs_by_started ON jobs(started);
 CREATE INDEX jobs_by_ended ON jobs(ended);
 CREATE INDEX jobs_by_uid ON jobs(uid, ended);
-CREATE INDEX jobs_by_payload ON jobs(payload_seq) WHERE payload_seq > 0;
 CREATE TABLE vms(
   vm_id INTEGER PRIMARY KEY,
   granted INTEGER NOT NULL,
