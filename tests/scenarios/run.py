@@ -27,13 +27,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from instance import Instance, cgroups  # noqa: E402
+from instance import Instance  # noqa: E402
 
 RETRY_S = 20.0
 
@@ -107,7 +108,6 @@ def play(path: Path, args: argparse.Namespace) -> str:
     needs_root = scenario.needs_root or any(c.user for c in scenario.commands)
     if needs_root and (os.geteuid() != 0 or args.user):
         return "skip: needs root"
-    groups_before = cgroups()
     with Instance(args.bin, args.tier, args.user, scenario.config) as virga:
         if scenario.daemon:
             up = virga.up()
@@ -116,7 +116,10 @@ def play(path: Path, args: argparse.Namespace) -> str:
         for command in scenario.commands:
             end = time.monotonic() + (RETRY_S if command.retry else 0)
             while True:
-                done = virga.sh(command.text, user=command.user)
+                try:
+                    done = virga.sh(command.text, user=command.user)
+                except subprocess.TimeoutExpired as late:
+                    return f"{path.name}:{command.line}: $ {command.text}\n  did not end within {late.timeout} s"
                 got = done.stdout.splitlines()
                 if done.returncode == command.code and fits(command.expected, got):
                     break
@@ -131,7 +134,7 @@ def play(path: Path, args: argparse.Namespace) -> str:
         down = virga.down()
         if down.returncode != 0:
             return f"virga down: exit {down.returncode}\n{down.stdout}"
-        left = virga.leftovers() + [f"cgroup {g}" for g in sorted(cgroups() - groups_before)]
+        left = virga.leftovers()
         if left:
             return "left behind:\n" + "\n".join("    " + item for item in left)
     return ""

@@ -144,11 +144,19 @@ class Instance:
             found += [f"mount {line.split()[4]}" for line in Path("/proc/self/mountinfo").read_text().splitlines()
                       if str(self.home) in line]
             found += [f"vm folder {p}" for p in (self.home / "vms").glob("*")] if (self.home / "vms").exists() else []
+            found += [f"control group {g}" for g in self.control_groups()]
             run = self.home / "run"
             found += [f"socket {p}" for p in run.rglob("*") if p.is_socket()] if run.exists() else []
             if not found or time.monotonic() > end:
                 return found
             time.sleep(0.05)
+
+    def control_groups(self) -> list[Path]:
+        """The host cloud names them after the 64-bit FNV-1a digest of the home's path (src/base/digest.hpp)."""
+        digest = 0xCBF29CE484222325
+        for byte in str(self.home).encode():
+            digest = ((digest ^ byte) * 0x100000001B3) % 2**64
+        return list(Path("/sys/fs/cgroup").glob(f"**/virga-{digest:016x}"))
 
     def kill_everything(self) -> None:
         for _ in range(50):
@@ -161,9 +169,3 @@ class Instance:
                 except OSError:
                     pass
             time.sleep(0.02)
-
-
-def cgroups() -> set[str]:
-    """Control groups whose name starts with virga-, to be compared before and after."""
-    root = Path("/sys/fs/cgroup")
-    return {str(p) for pattern in ("virga-*", "*/virga-*") for p in root.glob(pattern)}

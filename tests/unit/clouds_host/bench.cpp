@@ -91,7 +91,7 @@ Instance::~Instance() {
   // After a failed test something may still run: end it the way that works without a cloud.
   auto files = host::load_vm_files(home_);
   for (const host::VmFile& file : *files) {
-    host::break_lock(host::vm_lock_path(home_, file.vm));
+    host::UniqueFd nobody_else = host::seize_lock(host::vm_lock_path(home_, file.vm));
     host::ProcessId init = file.living_init();
     if (file.tier == Tier::plain) host::end_marked(host::vm_marker(home_, file.vm), init.pid);
     host::kill_and_wait(init);
