@@ -1,8 +1,7 @@
-// The environment variables that stand for options of sbatch and srun, and what both say about themselves.
+// The environment variables that stand for options of sbatch and srun.
 #include <cstring>
 
 #include "cli/job_options.hpp"
-#include "cli/messages.hpp"
 
 namespace virga {
 namespace {
@@ -80,7 +79,7 @@ Status apply_environment(const CommandInfo& command, const JobOptionTable& table
       if (std::strcmp(row.info.name, variable.option) != 0) continue;
       if (row.info.takes == Takes::nothing && says_no(value)) continue;
       if (row.info.takes == Takes::value && *value == '\0') continue;
-      if (Status ok = admit(command, row.info, true); !ok) {
+      if (Status ok = admit(command, row.info, false); !ok) {
         return fail(ok.error().code, std::string(variable.name) + ": " + ok.error().message);
       }
       if (row.apply == nullptr) continue;
@@ -90,17 +89,6 @@ Status apply_environment(const CommandInfo& command, const JobOptionTable& table
     }
   }
   return {};
-}
-
-bool answer_about_itself(const CommandInfo& command, const JobOptionTable& table, const JobOptions& options) {
-  const std::vector<OptionInfo> rows = rows_of(std::span<const Option<JobOptions>>(table));
-  if (options.version)
-    print_out(version_line());
-  else if (options.help)
-    print_out(help_text(command, rows));
-  else if (options.usage)
-    print_out(usage_text(command, rows));
-  return options.version || options.help || options.usage;
 }
 
 }  // namespace virga

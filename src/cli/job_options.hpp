@@ -92,7 +92,4 @@ extern const CommandInfo k_srun;
 Status apply_environment(const CommandInfo& command, const JobOptionTable& table, const char* (*value_of)(const char*),
                          JobOptions& options);
 
-/// Prints what --help, --usage or --version ask for; nothing of them: false.
-bool answer_about_itself(const CommandInfo& command, const JobOptionTable& table, const JobOptions& options);
-
 }  // namespace virga

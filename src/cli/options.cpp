@@ -80,6 +80,28 @@ Status admit(const CommandInfo& command, const OptionInfo& row, bool warn) {
   return {};
 }
 
+int option_failure(const CommandInfo& command, const Error& error) {
+  // getopt_long has told what is wrong already; Slurm adds the hint without its name in front.
+  if (error.message.starts_with("Try \"")) {
+    std::fprintf(stderr, "%s\n", error.message.c_str());
+  } else {
+    print_error(command.name, error.message);
+  }
+  return command.usage_exit;
+}
+
+bool answer_about_itself(const CommandInfo& command, const std::vector<OptionInfo>& rows, bool version, bool help,
+                         bool usage) {
+  if (version) {
+    print_out(version_line());
+  } else if (help) {
+    print_out(help_text(command, rows));
+  } else if (usage) {
+    print_out(usage_text(command, rows));
+  }
+  return version || help || usage;
+}
+
 std::string help_text(const CommandInfo& command, const std::vector<OptionInfo>& rows) {
   std::string text = fmt::format("Usage: {} {}\n\n", command.name, command.synopsis);
   const auto section = [&](std::string_view title, auto wanted) {

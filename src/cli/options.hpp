@@ -75,6 +75,13 @@ Result<ParsedOptions> parse_rows(const CommandInfo& command, const std::vector<O
 /// Warns about an ignored option; an Error for a refused one.
 Status admit(const CommandInfo& command, const OptionInfo& row, bool warn);
 
+/// Tells the error of parse_options(); returns the command's exit code for it.
+int option_failure(const CommandInfo& command, const Error& error);
+
+/// Prints what --version, --help or --usage ask for (the first that is true); false: none was asked for.
+bool answer_about_itself(const CommandInfo& command, const std::vector<OptionInfo>& rows, bool version, bool help,
+                         bool usage);
+
 std::string help_text(const CommandInfo& command, const std::vector<OptionInfo>& rows);
 std::string usage_text(const CommandInfo& command, const std::vector<OptionInfo>& rows);
 

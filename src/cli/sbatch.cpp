@@ -13,16 +13,6 @@ namespace {
 
 const char* variable(const char* name) { return std::getenv(name); }
 
-int usage_failure(const Error& error) {
-  // getopt_long has told what is wrong already; Slurm adds the hint without its name in front.
-  if (error.message.starts_with("Try \"")) {
-    std::fprintf(stderr, "%s\n", error.message.c_str());
-  } else {
-    print_error("sbatch", error.message);
-  }
-  return k_sbatch.usage_exit;
-}
-
 struct Request {
   JobOptions options;
   std::string script;
@@ -135,10 +125,12 @@ int submit_request(Request& request) {
 int sbatch_main(int argc, char** argv) {
   const std::vector<std::string> args = arguments_of(argc, argv);
   Result<Request> request = read_command_line(args);
-  if (!request) return usage_failure(request.error());
-  if (answer_about_itself(k_sbatch, sbatch_table(), request->options)) return k_exit_ok;
+  if (!request) return option_failure(k_sbatch, request.error());
+  if (answer_about_itself(k_sbatch, rows_of(std::span<const Option<JobOptions>>(sbatch_table())),
+                          request->options.version, request->options.help, request->options.usage))
+    return k_exit_ok;
   if (Status ok = load_script(*request); !ok) return failed("sbatch", ok.error());
-  if (Status ok = collect_options(*request, args); !ok) return usage_failure(ok.error());
+  if (Status ok = collect_options(*request, args); !ok) return option_failure(k_sbatch, ok.error());
   return submit_request(*request);
 }
 

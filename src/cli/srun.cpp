@@ -16,15 +16,6 @@ namespace {
 
 const char* variable(const char* name) { return std::getenv(name); }
 
-int usage_failure(const Error& error) {
-  if (error.message.starts_with("Try \"")) {
-    std::fprintf(stderr, "%s\n", error.message.c_str());
-  } else {
-    print_error("srun", error.message);
-  }
-  return k_srun.usage_exit;
-}
-
 /// What one run of srun works with.
 struct Srun {
   JobOptions options;
@@ -179,11 +170,14 @@ int run_with_allocation(Srun& srun) {
 
 int srun_main(int argc, char** argv, const std::string& bin_dir) {
   JobOptions options;
-  if (Status ok = apply_environment(k_srun, srun_table(), variable, options); !ok) return usage_failure(ok.error());
+  if (Status ok = apply_environment(k_srun, srun_table(), variable, options); !ok)
+    return option_failure(k_srun, ok.error());
   const std::span<const Option<JobOptions>> table(srun_table());
   Result<std::vector<std::string>> operands = parse_options(k_srun, table, arguments_of(argc, argv), options);
-  if (!operands) return usage_failure(operands.error());
-  if (answer_about_itself(k_srun, srun_table(), options)) return k_exit_ok;
+  if (!operands) return option_failure(k_srun, operands.error());
+  if (answer_about_itself(k_srun, rows_of(std::span<const Option<JobOptions>>(srun_table())), options.version,
+                          options.help, options.usage))
+    return k_exit_ok;
   if (operands->empty()) {
     std::fputs("srun: fatal: No command given to execute.\n", stderr);
     return k_exit_failure;

@@ -1,0 +1,242 @@
+#include "cli/job_fields.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "wire/slurm_json.hpp"
+#include "wire/slurm_reasons.hpp"
+#include "wire/slurm_text.hpp"
+
+namespace virga {
+namespace {
+
+using R = const JobRow&;
+
+std::string or_null(const std::string& text) { return text.empty() ? "(null)" : text; }
+std::string number(std::uint64_t n) { return std::to_string(n); }
+
+bool is_held(const Job& job) { return job.reason == Reason::held_user || job.reason == Reason::held_admin; }
+std::uint32_t priority(const Job& job) { return is_held(job) ? 0 : 4294901759U - job.id.value; }
+
+std::string reason_or_nodes(R r) {
+  const JobState s = r.job->state;
+  const bool reason = s == JobState::pending || s == JobState::failed || s == JobState::timeout;
+  return reason ? "(" + std::string(slurm_reason(*r.job)) + ")" : job_node_list(*r.job);
+}
+
+std::string start_text(R r) { return local_time_text(r.job->started, "N/A"); }
+
+std::string end_text(R r) {
+  if (is_final(r.job->state)) return local_time_text(r.job->ended, "N/A");
+  if (r.job->state == JobState::pending) return "N/A";
+  return local_time_text(r.job->end_limit, "NONE");
+}
+
+std::string time_left(R r) {
+  if (r.job->spec.time_limit.is_infinite()) return "UNLIMITED";
+  const Duration left = r.job->spec.time_limit - job_run_time(*r.job, r.now);
+  return short_duration_text(left);
+}
+
+std::string batch_host(R r) {
+  if (r.job->nodes.empty()) return "n/a";
+  return r.job->nodes.front().name;
+}
+
+std::string gres(R r) {
+  const std::uint32_t gpus = r.job->spec.per_node.gpus;
+  return gpus == 0 ? "N/A" : "gres:gpu:" + number(gpus);
+}
+
+std::string user(R r) { return r.job->owner.user.empty() ? number(r.job->owner.uid) : r.job->owner.user; }
+std::string id(R r) { return number(r.job->id.value); }
+std::string star(R) { return "*"; }
+std::string null_text(R) { return "(null)"; }
+std::string zero(R) { return "0"; }
+std::string not_available(R) { return "N/A"; }
+std::string run_time(R r) { return short_duration_text(job_run_time(*r.job, r.now)); }
+std::string nodes_of(R r) { return job_node_list(*r.job); }
+std::string exit_text(R r) { return number(wait_status(r.job->exit)); }
+std::string cpus(R r) { return number(std::uint64_t{r.job->spec.per_node.cpus} * r.job->spec.nodes); }
+std::string small_priority(R r) { return is_held(*r.job) ? "0.00000000000000" : "0.99998474121093"; }
+std::string tres(R r) { return or_null(job_tres_text(*r.job)); }
+std::string output(R r) { return r.job->spec.kind == JobKind::allocation ? "N/A" : job_output_path(*r.job, false); }
+std::string errors(R r) { return r.job->spec.kind == JobKind::allocation ? "N/A" : job_output_path(*r.job, true); }
+
+// Letters of -o, names of -O, headers: Slurm 22.05's.
+constexpr TableField<JobRow> k_fields[] = {
+    {'i', "jobarrayid", "JOBID", id},
+    {'A', "jobid", "JOBID", id},
+    {'F', "arrayjobid", "ARRAY_JOB_ID", id},
+    {'K', "arraytaskid", "ARRAY_TASK_ID", not_available},
+    {'P', "partition", "PARTITION", [](R r) { return r.job->spec.partition; }},
+    {'j', "name", "NAME", [](R r) { return r.job->spec.name; }},
+    {'u', "username", "USER", user},
+    {'U', "userid", "UID", [](R r) { return number(r.job->owner.uid); }},
+    {'g', "groupname", "GROUP", [](R r) { return group_name(r.job->owner.gid); }},
+    {'G', "groupid", "GROUP", [](R r) { return number(r.job->owner.gid); }},
+    {'t', "statecompact", "ST", [](R r) { return std::string(slurm_state_code(r.job->state)); }},
+    {'T', "state", "STATE", [](R r) { return std::string(name_of(r.job->state)); }},
+    {'M', "timeused", "TIME", run_time},
+    {'l', "timelimit", "TIME_LIMIT", [](R r) { return time_limit_text(r.job->spec.time_limit, "UNLIMITED"); }},
+    {'L', "timeleft", "TIME_LEFT", time_left},
+    {'D', "numnodes", "NODES", [](R r) { return number(r.job->spec.nodes); }},
+    {'C', "numcpus", "CPUS", cpus},
+    {0, "numtasks", "TASKS", [](R r) { return number(r.job->spec.tasks); }},
+    {0, "tasks", "TASKS", [](R r) { return number(r.job->spec.tasks); }},
+    {'N', "nodelist", "NODELIST", nodes_of},
+    {'R', "reasonlist", "NODELIST(REASON)", reason_or_nodes},
+    {'r', "reason", "REASON", [](R r) { return std::string(slurm_reason(*r.job)); }},
+    {'S', "starttime", "START_TIME", start_text},
+    {'e', "endtime", "END_TIME", end_text},
+    {'V', "submittime", "SUBMIT_TIME", [](R r) { return local_time_text(r.job->submitted, "N/A"); }},
+    {0, "eligibletime", "ELIGIBLE_TIME", [](R r) { return local_time_text(r.job->eligible, "N/A"); }},
+    {'a', "account", "ACCOUNT", [](R r) { return or_null(r.job->spec.account); }},
+    {'k', "comment", "COMMENT", [](R r) { return or_null(r.job->spec.comment); }},
+    {'b', "tres-per-node", "TRES_PER_NODE", gres},
+    {0, "gres", "TRES_PER_NODE", gres},
+    {'c', "mincpus", "MIN_CPUS", [](R r) { return number(r.job->spec.per_node.cpus); }},
+    {'m', "minmemory", "MIN_MEMORY", [](R r) { return memory_text(r.job->spec.per_node.memory_bytes); }},
+    {'d', "mintmpdisk", "MIN_TMP_DISK", zero},
+    {'B', "batchhost", "EXEC_HOST", batch_host},
+    {'E', "dependency", "DEPENDENCY", null_text},
+    {'f', "feature", "FEATURES", null_text},
+    {'h', "oversubscribe", "OVER_SUBSCRIBE", [](R r) { return std::string(r.job->spec.exclusive ? "NO" : "OK"); }},
+    {'H', "sockets", "SOCKETS_PER_NODE", star},
+    {'I', "cores", "CORES_PER_SOCKET", star},
+    {'J', "threads", "THREADS_PER_CORE", star},
+    {'n', "reqnodes", "REQ_NODES", [](R) { return std::string(); }},
+    {'x', "excnodes", "EXC_NODES", [](R) { return std::string(); }},
+    {'o', "command", "COMMAND", [](R r) { return or_null(r.job->spec.command); }},
+    {'O', "contiguous", "CONTIGUOUS", zero},
+    {'p', "priority", "PRIORITY", small_priority},
+    {'Q', "prioritylong", "PRIORITY", [](R r) { return number(priority(*r.job)); }},
+    {'q', "qos", "QOS", null_text},
+    {'v', "reservation", "RESERVATION", null_text},
+    {'w', "wckey", "WCKEY", null_text},
+    {'W', "licenses", "LICENSES", null_text},
+    {'X', "corespec", "CORE_SPEC", not_available},
+    {'y', "nice", "NICE", zero},
+    {'Y', "schednodes", "SCHEDNODES", null_text},
+    {'z', "sct", "S:C:T", [](R) { return std::string("*:*:*"); }},
+    {'Z', "workdir", "WORK_DIR", [](R r) { return r.job->spec.work_dir; }},
+    {0, "stdin", "STDIN", [](R r) { return r.job->spec.std_in.empty() ? "/dev/null" : r.job->spec.std_in; }},
+    {0, "stdout", "STDOUT", output},
+    {0, "stderr", "STDERR", errors},
+    {0, "tres", "TRES_ALLOC", tres},
+    {0, "tres-alloc", "TRES_ALLOC", tres},
+    {0, "exit_code", "EXIT_CODE", exit_text},
+    {0, "derivedec", "DERIVED_EXIT_CODE", zero},
+    {0, "restartcnt", "RESTARTS", [](R r) { return number(r.job->incarnation); }},
+    {0, "requeue", "REQUEUE", [](R r) { return number(r.job->spec.requeue ? 1 : 0); }},
+    {0, "batchflag", "BATCH_FLAG", [](R r) { return number(r.job->spec.kind == JobKind::batch ? 1 : 0); }},
+    {0, "cpus-per-task", "CPUS_PER_TASK", [](R r) { return number(r.job->spec.cpus_per_task); }},
+    {0, "cpus-per-tres", "CPUS_PER_TRES", not_available},
+};
+
+std::string step_id(R r) { return id(r) + "." + (r.step != nullptr ? number(r.step->id) : std::string("batch")); }
+std::string step_run_time(R r) {
+  const Time start = r.step != nullptr ? r.step->started : r.job->started;
+  return short_duration_text(r.now > start ? r.now - start : Duration{});
+}
+std::string step_nodes(R r) {
+  Job shown;
+  const std::size_t count = r.step != nullptr ? r.step->nodes : 1;
+  shown.nodes.assign(r.job->nodes.begin(),
+                     r.job->nodes.begin() + static_cast<std::ptrdiff_t>(std::min(count, r.job->nodes.size())));
+  return job_node_list(shown);
+}
+
+constexpr TableField<JobRow> k_step_fields[] = {
+    {'i', "stepid", "STEPID", step_id},
+    {'j', "stepname", "NAME", [](R r) { return r.step != nullptr ? r.step->name : std::string("batch"); }},
+    {'P', "partition", "PARTITION", [](R r) { return r.job->spec.partition; }},
+    {'u', "username", "USER", user},
+    {'M', "timeused", "TIME", step_run_time},
+    {'N', "nodes", "NODELIST", step_nodes},
+    {'S', "starttime", "START_TIME", start_text},
+    {'A', "numtasks", "TASKS", [](R r) { return number(r.step != nullptr ? r.step->tasks : 1); }},
+};
+
+template <class T>
+int order(const T& a, const T& b) {
+  return a < b ? -1 : b < a ? 1 : 0;
+}
+
+using Comparison = int (*)(const Job&, const Job&);
+
+Comparison comparison_of(char letter) {
+  switch (letter) {
+    case 'i':
+    case 'A':
+    case 'F':
+      return [](const Job& a, const Job& b) { return order(a.id, b.id); };
+    case 'j':
+      return [](const Job& a, const Job& b) { return order(a.spec.name, b.spec.name); };
+    case 'P':
+      return [](const Job& a, const Job& b) { return order(a.spec.partition, b.spec.partition); };
+    case 't':
+    case 'T':
+      return [](const Job& a, const Job& b) { return order(a.state, b.state); };
+    case 'u':
+      return [](const Job& a, const Job& b) { return order(a.owner.user, b.owner.user); };
+    case 'U':
+      return [](const Job& a, const Job& b) { return order(a.owner.uid, b.owner.uid); };
+    case 'a':
+      return [](const Job& a, const Job& b) { return order(a.spec.account, b.spec.account); };
+    case 'D':
+      return [](const Job& a, const Job& b) { return order(a.spec.nodes, b.spec.nodes); };
+    case 'C':
+      return [](const Job& a, const Job& b) {
+        return order(a.spec.nodes * a.spec.per_node.cpus, b.spec.nodes * b.spec.per_node.cpus);
+      };
+    case 'm':
+      return
+          [](const Job& a, const Job& b) { return order(a.spec.per_node.memory_bytes, b.spec.per_node.memory_bytes); };
+    case 'l':
+    case 'L':
+      return [](const Job& a, const Job& b) { return order(a.spec.time_limit, b.spec.time_limit); };
+    case 'S':
+    case 'M':
+      return [](const Job& a, const Job& b) { return order(a.started, b.started); };
+    case 'e':
+      return [](const Job& a, const Job& b) { return order(a.ended, b.ended); };
+    case 'V':
+      return [](const Job& a, const Job& b) { return order(a.submitted, b.submitted); };
+    case 'p':
+    case 'Q':
+      return [](const Job& a, const Job& b) { return order(priority(a), priority(b)); };
+    case 'N':
+    case 'R':
+      return [](const Job& a, const Job& b) { return order(job_node_list(a), job_node_list(b)); };
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+std::span<const TableField<JobRow>> job_fields() { return k_fields; }
+std::span<const TableField<JobRow>> step_fields() { return k_step_fields; }
+
+Status sort_jobs(std::vector<JobRow>& rows, std::string_view text) {
+  std::vector<std::pair<Comparison, bool>> keys;
+  for (const std::string& part : split_list(text)) {
+    const bool descending = part.front() == '-';
+    const std::string letters = part.substr(part.front() == '-' || part.front() == '+' ? 1 : 0);
+    Comparison compare = letters.size() == 1 ? comparison_of(letters.front()) : nullptr;
+    if (compare == nullptr)
+      return fail(Code::invalid,
+                  "Invalid sort specification: " + letters.substr(letters.empty() ? 0 : letters.size() - 1));
+    keys.emplace_back(compare, descending);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [&](const JobRow& a, const JobRow& b) {
+    for (const auto& [compare, descending] : keys) {
+      if (int way = compare(*a.job, *b.job); way != 0) return descending ? way > 0 : way < 0;
+    }
+    return a.job->id < b.job->id;
+  });
+  return {};
+}
+
+}  // namespace virga

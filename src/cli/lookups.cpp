@@ -1,0 +1,70 @@
+#include "cli/lookups.hpp"
+
+#include <pwd.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+
+#include "wire/slurm_reasons.hpp"
+#include "wire/slurm_text.hpp"
+
+namespace virga {
+
+std::optional<std::uint32_t> uid_of(const std::string& user) {
+  if (const ::passwd* found = ::getpwnam(user.c_str()); found != nullptr) return found->pw_uid;
+  if (Result<std::uint32_t> number = parse_count(user); number) return *number;
+  return std::nullopt;
+}
+
+bool StateFilter::admits(JobState state) const {
+  return all || std::find(states.begin(), states.end(), state) != states.end();
+}
+
+tl::expected<StateFilter, BadWord> parse_states(const std::string& list) {
+  StateFilter filter;
+  for (const std::string& word : split_list(list)) {
+    bool elsewhere = false;
+    if (word == "all" || word == "ALL") {
+      filter.all = true;
+    } else if (std::optional<JobState> state = job_state_from_slurm(word, elsewhere); state) {
+      filter.states.push_back(*state);
+    } else if (!elsewhere) {
+      return tl::unexpected<BadWord>(BadWord{word});
+    }
+  }
+  return filter;
+}
+
+std::optional<std::uint32_t> job_number(std::string_view text) {
+  const std::size_t end = text.find_first_of("._+");
+  Result<std::uint32_t> number = parse_count(text.substr(0, end));
+  if (!number || *number == 0) return std::nullopt;
+  return *number;
+}
+
+std::string date_line() {
+  const std::time_t now = std::time(nullptr);
+  char text[32] = {};
+  return ::ctime_r(&now, text) != nullptr ? text : "\n";
+}
+
+std::string environment_or_empty(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+int iterate(int seconds, const std::function<int()>& once) {
+  while (true) {
+    const int exit_code = once();
+    if (seconds <= 0 || exit_code != 0) return exit_code;
+    std::fputc('\n', stdout);
+    std::fflush(stdout);
+    const timespec pause{seconds, 0};
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+}  // namespace virga

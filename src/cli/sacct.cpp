@@ -1,0 +1,295 @@
+// sacct: the accounting records of jobs, living and ended, in Slurm's tables or as its JSON.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "cli/account_fields.hpp"
+#include "cli/client.hpp"
+#include "cli/lookups.hpp"
+#include "cli/messages.hpp"
+#include "cli/setters.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/submission.hpp"
+#include "wire/api_bodies.hpp"
+#include "wire/hostlist.hpp"
+#include "wire/slurm_json.hpp"
+
+namespace virga {
+namespace {
+
+struct SacctOptions {
+  std::vector<std::string> jobs;
+  std::vector<std::string> users;
+  std::vector<std::string> accounts;
+  std::vector<std::string> partitions;
+  std::vector<std::string> names;
+  std::string groups;
+  std::string node_list;
+  std::string states;
+  std::string start;
+  std::string end;
+  std::string format;
+  std::string delimiter = "|";
+  bool all_users = false;
+  bool jobs_only = false;
+  bool brief = false;
+  bool long_list = false;
+  bool no_header = false;
+  bool parsable = false;
+  bool parsable2 = false;
+  bool json = false;
+  bool help_format = false;
+  bool batch_script = false;
+  bool help = false;
+  bool usage = false;
+  bool version = false;
+};
+using O = SacctOptions;
+
+constexpr const char* k_one_cluster = "there is one cluster";
+
+constexpr Option<O> k_table[] = {
+    {{"accounts", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
+    {{"allclusters", 'L', Takes::nothing, Support::quiet, "", k_one_cluster}},
+    {{"allocations", 'X', Takes::nothing, Support::done, "", "jobs without their steps"}, set_flag<&O::jobs_only>},
+    {{"allusers", 'a', Takes::nothing, Support::done, "", "everybody's jobs"}, set_flag<&O::all_users>},
+    {{"associations", 'x', Takes::value, Support::ignored, "list", "there are no associations"}},
+    {{"batch-script", 'B', Takes::nothing, Support::done, "", "the scripts of the jobs of -j"},
+     set_flag<&O::batch_script>},
+    {{"brief", 'b', Takes::nothing, Support::done, "", "JobID, State and ExitCode"}, set_flag<&O::brief>},
+    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"completion", 'c', Takes::nothing, Support::refused, "", "there is no job completion plugin"}},
+    {{"constraints", 'C', Takes::value, Support::ignored, "list", "nodes have no features"}},
+    {{"delimiter", 0, Takes::value, Support::done, "text", "between the columns of -p and -P"},
+     set_text<&O::delimiter>},
+    {{"duplicates", 'D', Takes::nothing, Support::quiet, "", "a requeued job is shown as it is now"}},
+    {{"endtime", 'E', Takes::value, Support::done, "time", "jobs that began before; default: now"}, set_text<&O::end>},
+    {{"env-vars", 0, Takes::nothing, Support::refused, "", "environments are not kept in the accounts"}},
+    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"fields", 0, Takes::value, Support::done, "list", "the same as --format"}, set_text<&O::format>},
+    {{"file", 'f', Takes::value, Support::refused, "file", "there is no job completion plugin"}},
+    {{"flags", 'F', Takes::value, Support::ignored, "list", "jobs have no flags"}},
+    {{"format", 'o', Takes::value, Support::done, "list", "columns: JobID%20,State"}, set_text<&O::format>},
+    {{"gid", 'g', Takes::value, Support::refused, "list", "give --user"}},
+    {{"group", 0, Takes::value, Support::refused, "list", "give --user"}},
+    {{"help", 'h', Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
+    {{"helpformat", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
+    {{"jobs", 'j', Takes::value, Support::done, "list", "jobs or steps to show"}, set_list<&O::jobs>},
+    {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (dbv0.0.38)"}, set_flag<&O::json>},
+    {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
+    {{"long", 'l', Takes::nothing, Support::done, "", "many columns"}, set_flag<&O::long_list>},
+    {{"name", 0, Takes::value, Support::done, "list", "names of jobs to show"}, set_list<&O::names>},
+    {{"ncpus", 'I', Takes::value, Support::ignored, "min[-max]", "choose by --format and your own filter"}},
+    {{"nnodes", 'i', Takes::value, Support::ignored, "min[-max]", "choose by --format and your own filter"}},
+    {{"noconvert", 0, Takes::nothing, Support::quiet, "", "units stay as they are"}},
+    {{"nodelist", 'N', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"noheader", 'n', Takes::nothing, Support::done, "", "no first lines"}, set_flag<&O::no_header>},
+    {{"parsable", 'p', Takes::nothing, Support::done, "", "columns between |, one at the end"}, set_flag<&O::parsable>},
+    {{"parsable2", 'P', Takes::nothing, Support::done, "", "columns between |, none at the end"},
+     set_flag<&O::parsable2>},
+    {{"partition", 'r', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
+    {{"qos", 'q', Takes::value, Support::ignored, "list", "there is one quality of service"}},
+    {{"reason", 'R', Takes::value, Support::ignored, "list", "choose by --format and your own filter"}},
+    {{"starttime", 'S', Takes::value, Support::done, "time", "jobs that ended later; default: midnight"},
+     set_text<&O::start>},
+    {{"state", 's', Takes::value, Support::done, "list", "states to show"}, set_text<&O::states>},
+    {{"timelimit-max", 'K', Takes::value, Support::ignored, "time", "choose by --format and your own filter"}},
+    {{"timelimit-min", 'k', Takes::value, Support::ignored, "time", "choose by --format and your own filter"}},
+    {{"truncate", 'T', Takes::nothing, Support::ignored, "", "times are shown as they were"}},
+    {{"uid", 0, Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"units", 0, Takes::value, Support::ignored, "KMGTP", "units are chosen by size"}},
+    {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"use-local-uid", 0, Takes::nothing, Support::quiet, "", "users are this machine's"}},
+    {{"user", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
+    {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
+    {{"wckeys", 'W', Takes::value, Support::ignored, "list", "there are no workload keys"}},
+    {{"whole-hetjob", 0, Takes::optional, Support::quiet, "yes|no", "there are no heterogeneous jobs"}},
+    {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+};
+constexpr CommandInfo k_sacct = {"sacct", "[OPTIONS]", 1};
+
+constexpr const char* k_default_format = "jobid,jobname,partition,account,alloccpus,state,exitcode";
+constexpr const char* k_brief_format = "jobid,state,exitcode";
+constexpr const char* k_long_format =
+    "jobid,jobidraw,jobname,partition,maxvmsize,maxvmsizenode,maxvmsizetask,avevmsize,maxrss,maxrssnode,maxrsstask,"
+    "averss,maxpages,maxpagesnode,maxpagestask,avepages,mincpu,mincpunode,mincputask,avecpu,ntasks,alloccpus,elapsed,"
+    "state,exitcode,avecpufreq,reqcpufreqmin,reqcpufreqmax,reqcpufreqgov,reqmem,consumedenergy,maxdiskread,"
+    "maxdiskreadnode,maxdiskreadtask,avediskread,maxdiskwrite,maxdiskwritenode,maxdiskwritetask,avediskwrite,reqtres,"
+    "alloctres,tresusageinave,tresusageinmax,tresusageinmaxnode,tresusageinmaxtask,tresusageinmin,tresusageinminnode,"
+    "tresusageinmintask,tresusageintot,tresusageoutmax,tresusageoutmaxnode,tresusageoutmaxtask,tresusageoutave,"
+    "tresusageouttot";
+
+/// Which records, worked out once from the options.
+struct Wanted {
+  std::vector<JobId> jobs;
+  std::vector<std::string> steps;  ///< "7.batch": rows of these ids only; empty: all
+  std::vector<std::uint32_t> uids;
+  StateFilter states;
+  Time from;
+  Time until = Time::never();
+  std::vector<std::string> nodes;
+};
+
+Result<std::vector<std::uint32_t>> uids_of(const O& o) {
+  std::vector<std::uint32_t> uids;
+  for (const std::string& user : o.users) {
+    std::optional<std::uint32_t> uid = uid_of(user);
+    if (!uid) return fail(Code::invalid, "Invalid user id: " + user);
+    uids.push_back(*uid);
+  }
+  const bool everybody = o.all_users || !o.jobs.empty() || ::getuid() == 0;
+  if (uids.empty() && !everybody) uids.push_back(::getuid());
+  return uids;
+}
+
+Status read_times(const O& o, Wanted& wanted) {
+  const Time now = Time::from_seconds(std::time(nullptr));
+  const std::string start = !o.start.empty() ? o.start : o.jobs.empty() ? "midnight" : "";
+  for (const auto& [text, to] : {std::pair{start, &wanted.from}, std::pair{o.end, &wanted.until}}) {
+    if (text.empty()) continue;
+    Result<Time> time = parse_local_time(text, now);
+    if (!time) return unexpected(time.error());
+    *to = *time;
+  }
+  return {};
+}
+
+Result<Wanted> wanted_of(const O& o) {
+  Wanted wanted;
+  for (const std::string& text : o.jobs) {
+    std::optional<std::uint32_t> number = job_number(text);
+    if (!number) return fail(Code::corrupt, "Bad job/step specified: " + text);
+    wanted.jobs.push_back({*number});
+    if (text.find('.') != text.npos) wanted.steps.push_back(text);
+  }
+  Result<std::vector<std::uint32_t>> uids = uids_of(o);
+  if (!uids) return unexpected(uids.error());
+  wanted.uids = std::move(*uids);
+  tl::expected<StateFilter, BadWord> states = parse_states(o.states);
+  if (!states) return fail(Code::corrupt, "unrecognized job state value '" + states.error().word + "'");
+  wanted.states = *states;
+  if (o.states.empty()) wanted.states.all = true;
+  if (Status ok = read_times(o, wanted); !ok) return unexpected(ok.error());
+  if (!o.node_list.empty()) {
+    Result<std::vector<std::string>> nodes = expand_hostlist(o.node_list);
+    if (!nodes) return unexpected(nodes.error());
+    wanted.nodes = std::move(*nodes);
+  }
+  return wanted;
+}
+
+std::string target_of(const Wanted& wanted) {
+  std::string query;
+  const auto add = [&](std::string_view key, const std::string& value) {
+    query += (query.empty() ? "?" : "&") + std::string(key) + "=" + value;
+  };
+  std::string ids;
+  for (JobId id : wanted.jobs) ids.append(ids.empty() ? "" : ",").append(std::to_string(id.value));
+  if (!ids.empty()) add("ids", ids);
+  if (wanted.uids.size() == 1) add("uid", std::to_string(wanted.uids.front()));
+  if (wanted.from.is_set()) add("ended_after", url_encoded(iso8601(wanted.from)));
+  if (!wanted.until.is_never()) add("started_before", url_encoded(iso8601(wanted.until)));
+  return "/v1/accounting/jobs" + query;
+}
+
+template <class List, class Item>
+bool admits(const List& list, const Item& item) {
+  return list.empty() || std::find(list.begin(), list.end(), item) != list.end();
+}
+
+bool is_wanted(const Job& job, const O& o, const Wanted& wanted) {
+  const bool on_nodes =
+      wanted.nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(),
+                                          [&](const JobNode& node) { return admits(wanted.nodes, node.name); });
+  return on_nodes && wanted.states.admits(job.state) && admits(wanted.uids, job.owner.uid) &&
+         admits(o.accounts, job.spec.account) && admits(o.partitions, job.spec.partition) &&
+         admits(o.names, job.spec.name);
+}
+
+int print_scripts(Client& client, const Wanted& wanted) {
+  for (JobId id : wanted.jobs) {
+    Result<std::string> script = client.get(fmt::format("/v1/jobs/{}/script", id.value));
+    if (!script && script.error().code == Code::unavailable) return failed("sacct", script.error());
+    print_out(
+        fmt::format("Batch Script for {}\n{}\n{}\n", id.value, std::string(80, '-'), script ? *script : "NONE\n"));
+  }
+  return k_exit_ok;
+}
+
+int help_format() {
+  std::string text;
+  std::size_t place = 0;
+  for (const AccountField& field : account_fields()) {
+    text += fmt::format("{:<19}", field.name);
+    text += ++place % 4 == 0 ? "\n" : " ";
+  }
+  if (place % 4 != 0) text += "\n";
+  return print_out(text) ? k_exit_ok : k_exit_failure;
+}
+
+int show(Client& client, const O& o, const Wanted& wanted, const std::vector<AccountColumn>& columns) {
+  Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
+  if (!ping) return failed("sacct", ping.error());
+  Result<JobsBody> body = client.get_as<JobsBody>(target_of(wanted));
+  if (!body) return failed("sacct", body.error());
+  std::erase_if(body->jobs, [&](const Job& job) { return !is_wanted(job, o, wanted); });
+  std::stable_sort(body->jobs.begin(), body->jobs.end(), [](const Job& a, const Job& b) { return a.id < b.id; });
+  const Time now = body->now.is_set() ? body->now : Time::from_seconds(std::time(nullptr));
+  if (o.json)
+    return print_out(slurm_accounts_json(body->jobs, {ping->cluster, now}) + "\n") ? k_exit_ok : k_exit_failure;
+  std::vector<AccountRow> rows;
+  for (const Job& job : body->jobs) add_account_rows(job, ping->cluster, now, o.jobs_only, rows);
+  if (!wanted.steps.empty()) {
+    const AccountField& id = *parse_account_format("jobid")->front().field;
+    std::erase_if(rows, [&](const AccountRow& row) { return !admits(wanted.steps, id.text(row)); });
+  }
+  AccountStyle style;
+  style.header = !o.no_header;
+  style.parsable = o.parsable || o.parsable2;
+  style.end_delimiter = o.parsable && !o.parsable2;
+  style.delimiter = o.delimiter;
+  return print_out(render_accounts(columns, rows, style)) ? k_exit_ok : k_exit_failure;
+}
+
+}  // namespace
+
+int sacct_main(int argc, char** argv) {
+  SacctOptions options;
+  options.format = environment_or_empty("SACCT_FORMAT");
+  const std::span<const Option<O>> table(k_table);
+  Result<std::vector<std::string>> operands =
+      parse_options(k_sacct, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
+  if (!operands) return option_failure(k_sacct, operands.error());
+  if (answer_about_itself(k_sacct, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
+  if (!operands->empty()) {
+    print_error("sacct", "Unknown arguments:\n " + operands->front());
+    return k_exit_failure;
+  }
+  if (options.help_format) return help_format();
+  Result<std::vector<AccountColumn>> columns =
+      parse_account_format(!options.format.empty() && !options.brief && !options.long_list ? options.format
+                           : options.brief                                                 ? k_brief_format
+                           : options.long_list                                             ? k_long_format
+                                                                                           : k_default_format);
+  if (!columns) return failed("sacct", columns.error());
+  Result<Wanted> wanted = wanted_of(options);
+  if (!wanted && wanted.error().code == Code::corrupt) {
+    std::fprintf(stderr, "sacct: fatal: %s\n", wanted.error().message.c_str());
+    return k_exit_failure;
+  }
+  if (!wanted && wanted.error().message.starts_with("Invalid time")) {
+    std::fprintf(stderr, "%s\n", wanted.error().message.c_str());
+    return k_exit_failure;
+  }
+  if (!wanted) return failed("sacct", wanted.error());
+  Result<Client> client = Client::from_environment();
+  if (!client) return failed("sacct", client.error());
+  if (options.batch_script) return print_scripts(*client, *wanted);
+  return show(*client, options, *wanted, *columns);
+}
+
+}  // namespace virga

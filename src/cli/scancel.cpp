@@ -1,0 +1,222 @@
+// scancel: cancels or signals jobs, by number or by what they have in common.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/client.hpp"
+#include "cli/lookups.hpp"
+#include "cli/messages.hpp"
+#include "cli/setters.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/submission.hpp"
+#include "wire/api_bodies.hpp"
+#include "wire/hostlist.hpp"
+
+namespace virga {
+namespace {
+
+struct ScancelOptions {
+  std::string account;
+  std::string name;
+  std::string partition;
+  std::string state;
+  std::string user;
+  std::string node_list;
+  std::uint32_t signal = 0;  ///< 0: cancel
+  bool batch = false;
+  bool full = false;
+  bool interactive = false;
+  bool me = false;
+  bool verbose = false;
+  bool quiet = false;
+  bool help = false;
+  bool usage = false;
+  bool version = false;
+};
+using O = ScancelOptions;
+
+constexpr const char* k_one_cluster = "there is one cluster";
+
+Status set_signal(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::uint32_t> signal = parse_signal(v);
+  if (!signal) return fail(Code::not_found, "Unknown job signal: " + std::string(v));
+  o.signal = *signal;
+  return {};
+}
+
+constexpr Option<O> k_table[] = {
+    {{"account", 'A', Takes::value, Support::done, "name", "jobs of this account"}, set_text<&O::account>},
+    {{"batch", 'b', Takes::nothing, Support::done, "", "signal the batch shell only"}, set_flag<&O::batch>},
+    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"ctld", 0, Takes::nothing, Support::quiet, "", "the controller does it"}},
+    {{"full", 'f', Takes::nothing, Support::done, "", "signal batch shell and all steps"}, set_flag<&O::full>},
+    {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
+    {{"hurry", 'H', Takes::nothing, Support::quiet, "", "there is no burst buffer"}},
+    {{"interactive", 'i', Takes::nothing, Support::done, "", "ask before each job"}, set_flag<&O::interactive>},
+    {{"jobname", 0, Takes::value, Support::done, "name", "jobs of this name"}, set_text<&O::name>},
+    {{"me", 0, Takes::nothing, Support::done, "", "my jobs"}, set_flag<&O::me>},
+    {{"name", 'n', Takes::value, Support::done, "name", "jobs of this name"}, set_text<&O::name>},
+    {{"nodelist", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"partition", 'p', Takes::value, Support::done, "name", "jobs of this partition"}, set_text<&O::partition>},
+    {{"qos", 'q', Takes::value, Support::ignored, "name", "there is one quality of service"}},
+    {{"quiet", 'Q', Takes::nothing, Support::done, "", "no warnings"}, set_flag<&O::quiet>},
+    {{"reservation", 'R', Takes::value, Support::refused, "name", "there are no reservations"}},
+    {{"sibling", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"signal", 's', Takes::value, Support::done, "name", "send this signal instead of cancelling"}, set_signal},
+    {{"state", 't', Takes::value, Support::done, "state", "PENDING or RUNNING jobs"}, set_text<&O::state>},
+    {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"user", 'u', Takes::value, Support::done, "name", "jobs of this user"}, set_text<&O::user>},
+    {{"verbose", 'v', Takes::nothing, Support::done, "", "say more"}, set_flag<&O::verbose>},
+    {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
+    {{"wckey", 0, Takes::value, Support::refused, "key", "there are no workload keys"}},
+};
+constexpr CommandInfo k_scancel = {"scancel", "[OPTIONS] [job_id]...", 1};
+
+bool has_filter(const O& o) {
+  return o.me || !o.user.empty() || !o.name.empty() || !o.partition.empty() || !o.state.empty() || !o.account.empty() ||
+         !o.node_list.empty();
+}
+
+/// "7", "7.0" and "7_[1-3]" are what users write; steps end with their job only.
+Result<std::vector<JobId>> ids_of(const std::vector<std::string>& operands) {
+  std::vector<JobId> ids;
+  for (const std::string& operand : operands) {
+    for (const std::string& text : split_list(operand)) {
+      std::optional<std::uint32_t> number = job_number(text);
+      if (!number) return fail(Code::invalid, "Invalid job id " + text);
+      if (text.find('.') != text.npos) {
+        return fail(Code::invalid,
+                    fmt::format("Kill job error on job step id {}: steps are ended with their job, or by "
+                                "a signal to their srun",
+                                text));
+      }
+      ids.push_back({*number});
+    }
+  }
+  return ids;
+}
+
+/// The living jobs that every filter admits.
+Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
+  std::vector<std::uint32_t> uids;
+  if (o.me) uids.push_back(::getuid());
+  if (!o.user.empty()) {
+    std::optional<std::uint32_t> uid = uid_of(o.user);
+    if (!uid) return fail(Code::invalid, "Invalid user name: " + o.user);
+    uids.push_back(*uid);
+  }
+  StateFilter states;
+  if (!o.state.empty()) {
+    tl::expected<StateFilter, BadWord> parsed = parse_states(o.state);
+    if (!parsed) return fail(Code::not_found, "Invalid job state specified: " + o.state);
+    states = *parsed;
+    if (states.admits(JobState::running)) states.states.push_back(JobState::configuring);
+  }
+  std::vector<std::string> nodes;
+  if (!o.node_list.empty()) {
+    Result<std::vector<std::string>> names = expand_hostlist(o.node_list);
+    if (!names) return unexpected(names.error());
+    nodes = std::move(*names);
+  }
+  Result<JobsBody> body = client.get_as<JobsBody>("/v1/jobs?state=PENDING,CONFIGURING,RUNNING");
+  if (!body) return unexpected(body.error());
+  std::erase_if(body->jobs, [&](const Job& job) {
+    const bool on_nodes = nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) {
+                            return std::count(nodes.begin(), nodes.end(), n.name) != 0;
+                          });
+    return (!uids.empty() && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) ||
+           (!o.name.empty() && job.spec.name != o.name) ||
+           (!o.partition.empty() && job.spec.partition != o.partition) ||
+           (!o.account.empty() && job.spec.account != o.account) || (!o.state.empty() && !states.admits(job.state)) ||
+           !on_nodes;
+  });
+  return std::move(body->jobs);
+}
+
+bool confirmed(JobId id) {
+  std::fprintf(stdout, "Cancel job_id=%u [y/n]? ", id.value);
+  std::fflush(stdout);
+  char answer[16] = {};
+  return std::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/// Slurm's rule: a job that is gone is no failure of a plain scancel, and only -v tells.
+int act_on(Client& client, JobId id, const O& o, bool by_number) {
+  if (o.interactive && !confirmed(id)) return k_exit_ok;
+  // SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
+  const bool cancel = o.signal == 0 || (o.signal == 9 && !o.batch);
+  if (o.verbose) {
+    print_error(
+        "scancel",
+        cancel ? fmt::format("Terminating job {}", id.value) : fmt::format("Signal {} to job {}", o.signal, id.value),
+        false);
+  }
+  const std::string base = fmt::format("/v1/jobs/{}/", id.value);
+  Result<NoBody> done = cancel ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
+                               : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
+  if (done) return k_exit_ok;
+  if (done.error().code == Code::unavailable) return failed("scancel", done.error());
+  const bool gone = done.error().code == Code::conflict;
+  if (cancel && gone && (!o.verbose || !by_number)) return k_exit_ok;
+  if (!o.quiet) {
+    print_error("scancel", fmt::format("Kill job error on job id {}: {}", id.value, slurm_error_text(done.error())));
+  }
+  return cancel && gone ? k_exit_ok : k_exit_failure;
+}
+
+void apply_scancel_environment(O& o) {
+  const auto text = [](const char* name, std::string& to) {
+    if (std::string value = environment_or_empty(name); !value.empty()) to = value;
+  };
+  text("SCANCEL_ACCOUNT", o.account);
+  text("SCANCEL_NAME", o.name);
+  text("SCANCEL_PARTITION", o.partition);
+  text("SCANCEL_STATE", o.state);
+  text("SCANCEL_USER", o.user);
+}
+
+}  // namespace
+
+int scancel_main(int argc, char** argv) {
+  ScancelOptions options;
+  apply_scancel_environment(options);
+  const std::span<const Option<O>> table(k_table);
+  Result<std::vector<std::string>> operands =
+      parse_options(k_scancel, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
+  const auto plain_failure = [](const Error& error) {  // Slurm prints these two without its name
+    std::fprintf(stderr, "%s\n", error.message.c_str());
+    if (error.message.starts_with("Invalid job state")) {
+      std::fputs("Valid job states are PENDING, RUNNING, and SUSPENDED\n", stderr);
+    }
+    return k_exit_failure;
+  };
+  if (!operands && operands.error().code == Code::not_found) return plain_failure(operands.error());
+  if (!operands) return option_failure(k_scancel, operands.error());
+  if (answer_about_itself(k_scancel, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
+  Result<std::vector<JobId>> ids = ids_of(*operands);
+  if (!ids) return failed("scancel", ids.error());
+  if (ids->empty() && !has_filter(options)) {
+    print_error("scancel", "No job identification provided");
+    return k_exit_failure;
+  }
+  Result<Client> client = Client::from_environment();
+  if (!client) return failed("scancel", client.error());
+  const bool by_number = !ids->empty();
+  if (has_filter(options)) {
+    Result<std::vector<Job>> jobs = jobs_by_filter(*client, options);
+    if (!jobs && jobs.error().message.starts_with("Invalid job state")) return plain_failure(jobs.error());
+    if (!jobs) return failed("scancel", jobs.error());
+    std::vector<JobId> wanted;
+    for (const Job& job : *jobs) {
+      if (!by_number || std::count(ids->begin(), ids->end(), job.id) != 0) wanted.push_back(job.id);
+    }
+    *ids = std::move(wanted);
+  }
+  int exit_code = k_exit_ok;
+  for (JobId id : *ids) exit_code = std::max(exit_code, act_on(*client, id, options, by_number));
+  return exit_code;
+}
+
+}  // namespace virga

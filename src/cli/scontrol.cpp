@@ -1,0 +1,244 @@
+// scontrol: show, hold, release, requeue, update nodename=…, ping, wait_job, reconfigure, write batch_script.
+#include "cli/scontrol.hpp"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/lookups.hpp"
+#include "cli/messages.hpp"
+#include "cli/setters.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/submission.hpp"
+#include "wire/api_bodies.hpp"
+#include "wire/hostlist.hpp"
+
+namespace virga {
+namespace {
+
+using O = ScontrolOptions;
+
+constexpr const char* k_one_cluster = "there is one cluster";
+constexpr Option<O> k_table[] = {
+    {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
+    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"details", 'd', Takes::nothing, Support::done, "", "more about jobs"}, set_flag<&O::details>},
+    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"future", 'F', Takes::nothing, Support::quiet, "", "every place of a pool is shown"}},
+    {{"help", 'h', Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
+    {{"hide", 0, Takes::nothing, Support::quiet, "", "no partition is hidden"}},
+    {{"json", 0, Takes::nothing, Support::done, "", "show ... in the JSON of squeue and sinfo"}, set_flag<&O::json>},
+    {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
+    {{"oneliner", 'o', Takes::nothing, Support::done, "", "one line for each record"}, set_flag<&O::one_line>},
+    {{"quiet", 'Q', Takes::nothing, Support::done, "", "errors only"}, set_flag<&O::quiet>},
+    {{"sibling", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"uid", 'u', Takes::value, Support::refused, "user", "you act as who you are"}},
+    {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
+    {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
+};
+constexpr CommandInfo k_scontrol = {
+    "scontrol",
+    "[OPTIONS] COMMAND\n"
+    "  show job|node|partition|config|step|hostnames|hostlist|hostlistsorted [NAME]\n"
+    "  hold|release|requeue JOB...        update nodename=HOSTS state=drain|resume|undrain [reason=TEXT]\n"
+    "  wait_job JOB   write batch_script JOB [FILE]   ping   reconfigure   version",
+    1};
+
+bool same_word(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+/// scontrol takes its commands abbreviated, down to `least` letters.
+bool is_command(std::string_view given, std::string_view command, std::size_t least) {
+  return given.size() >= least && given.size() <= command.size() && same_word(given, command.substr(0, given.size()));
+}
+
+int act_on_jobs(Client& client, const std::vector<std::string>& args, const std::string& action) {
+  if (args.size() < 2) {
+    std::fprintf(stderr, "too few arguments for keyword:%s\n", args.front().c_str());
+    return k_exit_failure;
+  }
+  int exit_code = k_exit_ok;
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    for (std::string text : split_list(args[i])) {
+      if (text.size() > 6 && same_word(text.substr(0, 6), "jobid=")) text = text.substr(6);
+      std::optional<std::uint32_t> number = job_number(text);
+      Result<NoBody> done = fail(Code::not_found, "Invalid job id specified");
+      if (number) {
+        done = client.post_as<NoBody>(fmt::format("/v1/jobs/{}/{}", *number, action), NoBody{}, Client::Retry::safe);
+      }
+      if (done) continue;
+      if (done.error().code == Code::unavailable) return failed("scontrol", done.error());
+      std::fprintf(stderr, "%s for job %s\n", slurm_error_text(done.error()).c_str(), text.c_str());
+      if (action != "requeue")
+        std::fprintf(stderr, "slurm_suspend error: %s\n", slurm_error_text(done.error()).c_str());
+      exit_code = k_exit_failure;
+    }
+  }
+  return exit_code;
+}
+
+struct NodeUpdate {
+  std::string nodes;
+  std::optional<std::string> state;
+  std::optional<std::string> reason;
+};
+
+int update_nodes(Client& client, const NodeUpdate& update) {
+  const auto is = [&](std::string_view word) { return update.state && same_word(*update.state, word); };
+  const bool drain = is("drain") || is("draining") || is("drained") || is("down") || is("fail");
+  const bool resume = is("resume") || is("undrain") || is("idle");
+  if (!update.state && !update.reason) {
+    std::fputs("No changes specified\n", stderr);
+    return k_exit_failure;
+  }
+  if (update.state && !drain && !resume) {
+    std::fprintf(stderr, "Invalid input: state=%s\nRequest aborted\nValid states are: DRAIN RESUME UNDRAIN\n",
+                 update.state->c_str());
+    return k_exit_failure;
+  }
+  if (drain && update.reason.value_or("").empty()) {
+    std::fputs("You must specify a reason when DOWNING or DRAINING a node. Request denied\n", stderr);
+    return k_exit_failure;
+  }
+  if (!update.state) {
+    std::fputs("A reason belongs to a drained node: give state=drain too. Request denied\n", stderr);
+    return k_exit_failure;
+  }
+  Result<std::vector<std::string>> names = expand_hostlist(update.nodes);
+  if (!names) return failed("scontrol", names.error());
+  int exit_code = k_exit_ok;
+  for (const std::string& name : *names) {
+    Result<NoBody> done = client.post_as<NoBody>("/v1/nodes/" + url_encoded(name),
+                                                 NodeBody{drain, drain ? *update.reason : ""}, Client::Retry::safe);
+    if (done) continue;
+    std::fprintf(
+        stderr, "slurm_update error: %s\n",
+        done.error().code == Code::unavailable ? done.error().message.c_str() : slurm_error_text(done.error()).c_str());
+    exit_code = k_exit_failure;
+    if (done.error().code == Code::unavailable) break;
+  }
+  return exit_code;
+}
+
+int update(Client& client, const std::vector<std::string>& args) {
+  NodeUpdate node;
+  bool is_node = false;
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    const std::size_t equal = args[i].find('=');
+    const std::string key = args[i].substr(0, equal);
+    const std::string value = equal == args[i].npos ? "" : args[i].substr(equal + 1);
+    if (same_word(key, "jobid") || same_word(key, "partitionname") || same_word(key, "reservation")) {
+      std::fprintf(stderr, "scontrol: error: update %s is not supported: only nodes are updated here\n", key.c_str());
+      return k_exit_failure;
+    }
+    if (same_word(key, "nodename")) {
+      node.nodes = value;
+      is_node = true;
+    } else if (same_word(key, "state")) {
+      node.state = value;
+    } else if (same_word(key, "reason")) {
+      node.reason = value;
+    } else if (is_node) {
+      std::fprintf(stderr, "Invalid input: %s\nRequest aborted\n", args[i].c_str());
+      return k_exit_failure;
+    }
+  }
+  if (is_node) return update_nodes(client, node);
+  std::fputs(
+      "No valid entity in update command\nInput line must include \"NodeName\", \"PartitionName\", \"Reservation\", "
+      "\"JobId\", or \"SlurmctldDebug\"\n",
+      stderr);
+  return k_exit_failure;
+}
+
+int ping(Client& client) {
+  Result<PingBody> answer = client.get_as<PingBody>("/v1/ping");
+  print_out(fmt::format("Slurmctld(primary) at {} is {}\n", client.address(), answer ? "UP" : "DOWN"));
+  return answer ? k_exit_ok : k_exit_failure;
+}
+
+int wait_job(Client& client, const std::vector<std::string>& args) {
+  std::optional<std::uint32_t> number = args.size() > 1 ? job_number(args[1]) : std::nullopt;
+  Result<JobBody> body = fail(Code::not_found, "");
+  if (number) body = wait_for_job(client, {*number}, false);
+  if (body && !is_final(body->job.state)) return k_exit_ok;
+  print_error("scontrol", "Problem running job " + (args.size() > 1 ? args[1] : std::string()), false);
+  return k_exit_failure;
+}
+
+int write_script(Client& client, const std::vector<std::string>& args) {
+  std::optional<std::uint32_t> number = args.size() > 2 ? job_number(args[2]) : std::nullopt;
+  if (!number || !is_command(args[1], "batch_script", 1)) {
+    std::fprintf(stderr, "invalid write argument: give write batch_script JOB [FILE]\n");
+    return k_exit_failure;
+  }
+  Result<std::string> script = client.get(fmt::format("/v1/jobs/{}/script", *number));
+  if (!script) {
+    std::fprintf(stderr, "job script retrieval failed: %s\n", slurm_error_text(script.error()).c_str());
+    return k_exit_failure;
+  }
+  const std::string path = args.size() > 3 ? args[3] : fmt::format("slurm-{}.sh", *number);
+  if (path == "-") return print_out(*script) ? k_exit_ok : k_exit_failure;
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  const bool written = file != nullptr && std::fwrite(script->data(), 1, script->size(), file) == script->size();
+  if (file != nullptr && std::fclose(file) == 0 && written) {
+    print_out(fmt::format("batch script for job {} written to {}\n", *number, path));
+    return k_exit_ok;
+  }
+  print_error("scontrol", "failed to write the script to " + path);
+  return k_exit_failure;
+}
+
+int with_client(const std::vector<std::string>& args, const O& o) {
+  Result<Client> client = Client::from_environment();
+  if (!client) return failed("scontrol", client.error());
+  const std::string& command = args.front();
+  if (is_command(command, "show", 1)) return scontrol_show(*client, args, o);
+  if (is_command(command, "hold", 2) || same_word(command, "uhold") || same_word(command, "holdu")) {
+    return act_on_jobs(*client, args, "hold");
+  }
+  if (is_command(command, "release", 3)) return act_on_jobs(*client, args, "release");
+  if (same_word(command, "requeue")) return act_on_jobs(*client, args, "requeue");
+  if (is_command(command, "update", 1)) return update(*client, args);
+  if (is_command(command, "ping", 2)) return ping(*client);
+  if (is_command(command, "wait_job", 1)) return wait_job(*client, args);
+  if (is_command(command, "write", 3) && args.size() > 1) return write_script(*client, args);
+  if (is_command(command, "reconfigure", 3)) {
+    Result<NoBody> done = client->post_as<NoBody>("/v1/reload", NoBody{});
+    return done ? k_exit_ok : failed("scontrol", done.error());
+  }
+  for (std::string_view known :
+       {"abort",    "cancel_reboot", "completing",  "create", "delete",   "listpids",      "notify",
+        "pidinfo",  "reboot",        "requeuehold", "resume", "setdebug", "setdebugflags", "schedloglevel",
+        "shutdown", "suspend",       "takeover",    "token",  "top",      "errnumstr",     "fsdampeningfactor"}) {
+    if (same_word(command, known)) return failed("scontrol", {Code::invalid, command + " is not supported by Virga"});
+  }
+  std::fprintf(stderr, "invalid keyword: %s\n", command.c_str());
+  return k_exit_failure;
+}
+
+}  // namespace
+
+int scontrol_main(int argc, char** argv) {
+  ScontrolOptions options;
+  const std::span<const Option<O>> table(k_table);
+  Result<std::vector<std::string>> operands =
+      parse_options(k_scontrol, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
+  if (!operands) return option_failure(k_scontrol, operands.error());
+  const bool help = options.help || (!operands->empty() && same_word(operands->front(), "help"));
+  const bool version = options.version || (!operands->empty() && same_word(operands->front(), "version"));
+  if (answer_about_itself(k_scontrol, rows_of(table), version, help, options.usage)) return k_exit_ok;
+  if (operands->empty()) {
+    print_error("scontrol", "there is no interactive mode: give a command (see scontrol --help)");
+    return k_exit_failure;
+  }
+  // Node lists need no controller: scripts use them inside jobs all the time.
+  if (int exit_code = 0; scontrol_show_hosts(*operands, exit_code)) return exit_code;
+  return with_client(*operands, options);
+}
+
+}  // namespace virga

@@ -1,0 +1,35 @@
+// The parts of scontrol, one file each.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/client.hpp"
+#include "core/config.hpp"
+#include "core/job.hpp"
+#include "wire/slurm_nodes.hpp"
+
+namespace virga {
+
+struct ScontrolOptions {
+  bool details = false;
+  bool one_line = false;
+  bool json = false;
+  bool quiet = false;
+  bool help = false;
+  bool usage = false;
+  bool version = false;
+};
+
+/// `show ENTITY [NAME]`: args[0] is "show".
+int scontrol_show(Client& client, const std::vector<std::string>& args, const ScontrolOptions& options);
+/// `show hostnames|hostlist|hostlistsorted LIST`; false: it is something else.
+bool scontrol_show_hosts(const std::vector<std::string>& args, int& exit_code);
+
+// One record each, as Slurm prints it: lines indented by three, or all in one line.
+std::string job_record(const Job& job, Time now, const ScontrolOptions& options);
+std::string node_record(const SlurmNode& node, bool one_line);
+std::string partition_record(const Partition& partition, const std::vector<SlurmNode>& nodes, bool one_line);
+std::string step_record(const Job& job, const Step& step, bool one_line);
+
+}  // namespace virga

@@ -1,0 +1,182 @@
+// What `scontrol show` prints of a job, node, partition or step: Slurm 22.05's keys in its order.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/scontrol.hpp"
+#include "wire/hostlist.hpp"
+#include "wire/slurm_json.hpp"
+#include "wire/slurm_reasons.hpp"
+#include "wire/slurm_text.hpp"
+
+namespace virga {
+namespace {
+
+/// Lines of a record, joined as Slurm joins them.
+class Record {
+ public:
+  explicit Record(bool one_line) : separator_(one_line ? " " : "\n   "), one_line_(one_line) {}
+
+  template <class... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    if (!text_.empty()) text_ += separator_;
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+  }
+  std::string take() { return std::move(text_) + (one_line_ ? "\n" : "\n\n"); }
+
+ private:
+  std::string text_;
+  std::string separator_;
+  bool one_line_;
+};
+
+std::string null_if_empty(const std::string& text) { return text.empty() ? "(null)" : text; }
+
+std::string gpu_indices(const JobNode& node) {
+  std::string list;
+  for (std::uint32_t gpu : node.gpus) list += (list.empty() ? "" : ",") + std::to_string(gpu);
+  return list;
+}
+
+void add_job_times(Record& r, const Job& job, Time now) {
+  const bool held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
+  const std::string eligible = held && job.state == JobState::pending ? "Unknown" : local_time_text(job.eligible);
+  const std::string end = is_final(job.state)              ? local_time_text(job.ended)
+                          : job.state == JobState::pending ? "Unknown"
+                                                           : local_time_text(job.end_limit);
+  r.line("RunTime={} TimeLimit={} TimeMin=N/A", long_duration_text(job_run_time(job, now)),
+         time_limit_text(job.spec.time_limit, "UNLIMITED", true));
+  r.line("SubmitTime={} EligibleTime={}", local_time_text(job.submitted), eligible);
+  r.line("AccrueTime={}", eligible);
+  r.line("StartTime={} EndTime={} Deadline=N/A", local_time_text(job.started), end);
+  r.line("SuspendTime=None SecsPreSuspend=0 LastSchedEval={} Scheduler=Main",
+         local_time_text(job.started.is_set() ? job.started : job.submitted));
+}
+
+void add_job_shape(Record& r, const Job& job) {
+  const JobSpec& spec = job.spec;
+  r.line("NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*", spec.nodes,
+         std::uint64_t{spec.per_node.cpus} * spec.nodes, spec.tasks, spec.cpus_per_task);
+  r.line("TRES={}", job_tres_text(job));
+  r.line("Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*", spec.tasks_per_node);
+  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode=0", spec.per_node.cpus,
+         memory_text(spec.per_node.memory_bytes));
+  r.line("Features=(null) DelayBoot=00:00:00");
+  r.line("OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)", spec.exclusive ? "NO" : "OK");
+}
+
+void add_node_shares(Record& r, const Job& job) {
+  for (const JobNode& node : job.nodes) {
+    r.line("  Nodes={} CPU_IDs=0-{} Mem={} GRES={}", node.name, std::max(1U, job.spec.per_node.cpus) - 1,
+           job.spec.per_node.memory_bytes >> 20,
+           node.gpus.empty() ? "" : fmt::format("gpu:{}(IDX:{})", node.gpus.size(), gpu_indices(node)));
+  }
+}
+
+}  // namespace
+
+std::string job_record(const Job& job, Time now, const ScontrolOptions& options) {
+  const JobSpec& spec = job.spec;
+  const bool held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
+  Record r(options.one_line);
+  r.line("JobId={} JobName={}", job.id.value, spec.name);
+  r.line("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.owner.user, job.owner.uid, group_name(job.owner.gid),
+         job.owner.gid);
+  r.line("Priority={} Nice=0 Account={} QOS=(null)", held ? 0U : 4294901759U - job.id.value,
+         null_if_empty(spec.account));
+  r.line("JobState={} Reason={} Dependency=(null)", name_of(job.state), slurm_reason(job));
+  r.line("Requeue={} Restarts={} BatchFlag={} Reboot=0 ExitCode={}:{}", spec.requeue ? 1 : 0, job.incarnation,
+         spec.kind == JobKind::batch ? 1 : 0, job.exit.code, job.exit.signal);
+  add_job_times(r, job, now);
+  r.line("Partition={} AllocNode:Sid=localhost:0", spec.partition);
+  r.line("ReqNodeList=(null) ExcNodeList=(null)");
+  r.line("NodeList={}", job_node_list(job));
+  if (!job.nodes.empty()) r.line("BatchHost={}", job.nodes.front().name);
+  add_job_shape(r, job);
+  if (options.details) add_node_shares(r, job);
+  r.line("Command={}", null_if_empty(spec.command));
+  r.line("WorkDir={}", spec.work_dir);
+  if (!spec.comment.empty()) r.line("Comment={} ", spec.comment);
+  if (spec.kind == JobKind::batch) {
+    r.line("StdErr={}", job_output_path(job, true));
+    r.line("StdIn={}", spec.std_in.empty() ? "/dev/null" : spec.std_in);
+    r.line("StdOut={}", job_output_path(job, false));
+  }
+  r.line("Power=");
+  if (spec.per_node.gpus != 0) r.line("TresPerNode=gres:gpu:{}", spec.per_node.gpus);
+  if (!job.detail.empty()) r.line("Detail={}", job.detail);
+  return r.take();
+}
+
+std::string node_record(const SlurmNode& node, bool one_line) {
+  Record r(one_line);
+  std::string partitions;
+  for (const std::string& name : node.partitions) partitions += (partitions.empty() ? "" : ",") + name;
+  r.line("NodeName={} Arch=x86_64 CoresPerSocket={} ", node.name, node.total.cpus);
+  r.line("CPUAlloc={} CPUEfctv={} CPUTot={} CPULoad=N/A", node.used.cpus, node.total.cpus, node.total.cpus);
+  r.line("AvailableFeatures=(null)");
+  r.line("ActiveFeatures=(null)");
+  r.line("Gres={}", null_if_empty(node.gres));
+  r.line("NodeAddr={} NodeHostName={} Version=22.05.8", node.address, node.name);
+  r.line("OS=Linux ");
+  r.line("RealMemory={} AllocMem={} FreeMem=N/A Sockets=1 Boards=1", node.total.memory_bytes >> 20,
+         node.used.memory_bytes >> 20);
+  r.line("State={} ThreadsPerCore=1 TmpDisk=0 Weight=1 Owner=N/A MCS_label=N/A", node_state_flags_text(node));
+  r.line("Partitions={} ", partitions);
+  r.line("BootTime={} SlurmdStartTime={}", local_time_text(node.booted, "None"), local_time_text(node.ready, "None"));
+  r.line("LastBusyTime={}", local_time_text(node.idle_since, "None"));
+  r.line("CfgTRES={}", tres_text(node.total, 0));
+  r.line("AllocTRES={}", node.used == Resources{} ? "" : tres_text(node.used, 0));
+  r.line("CapWatts=n/a");
+  r.line("CurrentWatts=0 AveWatts=0");
+  r.line("ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s");
+  if (!node.reason.empty()) {
+    r.line("Reason={} [{}@{}]", node.reason, node.reason_user, local_time_text(node.reason_at));
+  }
+  return r.take();
+}
+
+std::string partition_record(const Partition& partition, const std::vector<SlurmNode>& nodes, bool one_line) {
+  std::vector<std::string> names;
+  Resources total;
+  for (const SlurmNode& node : nodes) {
+    if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
+    names.push_back(node.name);
+    total.cpus += node.total.cpus;
+    total.gpus += node.total.gpus;
+    total.memory_bytes += node.total.memory_bytes;
+  }
+  Record r(one_line);
+  r.line("PartitionName={}", partition.name);
+  r.line("AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL");
+  r.line("AllocNodes=ALL Default={} QoS=N/A", partition.is_default ? "YES" : "NO");
+  r.line("DefaultTime={} DisableRootJobs=NO ExclusiveUser=NO GraceTime=0 Hidden=NO",
+         time_limit_text(partition.default_time, "NONE", true));
+  r.line("MaxNodes=UNLIMITED MaxTime={} MinNodes=0 LLN=NO MaxCPUsPerNode=UNLIMITED",
+         time_limit_text(partition.max_time, "UNLIMITED", true));
+  r.line("Nodes={}", compress_hostlist(names));
+  r.line("PriorityJobFactor=1 PriorityTier=1 RootOnly=NO ReqResv=NO OverSubscribe=NO");
+  r.line("OverTimeLimit=NONE PreemptMode=OFF");
+  r.line("State={} TotalCPUs={} TotalNodes={} SelectTypeParameters=NONE", partition.up ? "UP" : "DOWN", total.cpus,
+         names.size());
+  r.line("JobDefaults=(null)");
+  r.line("DefMemPerNode=UNLIMITED MaxMemPerNode=UNLIMITED");
+  std::string tres = tres_text(total, 0);
+  r.line("TRES={}", tres);
+  return r.take();
+}
+
+std::string step_record(const Job& job, const Step& step, bool one_line) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min<std::size_t>(step.nodes, job.nodes.size()); ++i)
+    names.push_back(job.nodes[i].name);
+  Record r(one_line);
+  r.line("StepId={}.{} UserId={} StartTime={} TimeLimit=UNLIMITED", job.id.value, step.id, job.owner.uid,
+         local_time_text(step.started));
+  r.line("State={} Partition={} NodeList={}", name_of(step.state), job.spec.partition, compress_hostlist(names));
+  r.line("Nodes={} CPUs={} Tasks={} Name={} Network=(null)", step.nodes, step.tasks * job.spec.cpus_per_task,
+         step.tasks, step.name);
+  return r.take();
+}
+
+}  // namespace virga

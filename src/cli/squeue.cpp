@@ -1,0 +1,297 @@
+// squeue: the queue, in Slurm's tables or as its JSON.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/client.hpp"
+#include "cli/job_fields.hpp"
+#include "cli/lookups.hpp"
+#include "cli/messages.hpp"
+#include "cli/setters.hpp"
+#include "cli/slurm_commands.hpp"
+#include "cli/submission.hpp"
+#include "wire/api_bodies.hpp"
+#include "wire/hostlist.hpp"
+#include "wire/slurm_json.hpp"
+
+namespace virga {
+namespace {
+
+struct SqueueOptions {
+  std::vector<std::string> jobs;
+  std::vector<std::string> users;
+  std::vector<std::string> partitions;
+  std::vector<std::string> accounts;
+  std::vector<std::string> names;
+  std::string node_list;
+  std::string states;
+  std::string format;
+  std::string long_format;
+  std::string sort;
+  std::string steps;
+  bool show_steps = false;
+  bool long_list = false;
+  bool no_header = false;
+  bool start = false;
+  bool json = false;
+  bool me = false;
+  int iterate_seconds = 0;
+  bool help = false;
+  bool usage = false;
+  bool version = false;
+};
+using O = SqueueOptions;
+
+constexpr const char* k_one_cluster = "there is one cluster";
+
+Status set_iterate(O& o, std::string_view v, const OptionInfo&) {
+  o.iterate_seconds = whole_number_or_zero(v);
+  if (o.iterate_seconds == 0) return fail(Code::invalid, "--iterate=" + std::string(v));
+  return {};
+}
+
+Status set_steps(O& o, std::string_view v, const OptionInfo&) {
+  o.show_steps = true;
+  o.steps = v;
+  return {};
+}
+
+constexpr Option<O> k_table[] = {
+    {{"account", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
+    {{"accounts", 0, Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
+    {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
+    {{"array", 'r', Takes::nothing, Support::quiet, "", "one line for each job"}},
+    {{"array-unique", 0, Takes::nothing, Support::quiet, "", "one line for each job"}},
+    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"Format", 'O', Takes::value, Support::done, "fields", "columns by name: JobID:10,Name"},
+     set_text<&O::long_format>},
+    {{"format", 'o', Takes::value, Support::done, "letters", "columns by letter: %.18i %j"}, set_text<&O::format>},
+    {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
+    {{"hide", 0, Takes::nothing, Support::quiet, "", "no partition is hidden"}},
+    {{"iterate", 'i', Takes::value, Support::done, "seconds", "show it again and again"}, set_iterate},
+    {{"job", 0, Takes::value, Support::done, "list", "jobs to show"}, set_list<&O::jobs>},
+    {{"jobs", 'j', Takes::optional, Support::done, "list", "jobs to show"}, set_list<&O::jobs>},
+    {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (v0.0.38)"}, set_flag<&O::json>},
+    {{"licenses", 'L', Takes::value, Support::ignored, "names", "there are no licences"}},
+    {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
+    {{"long", 'l', Takes::nothing, Support::done, "", "more columns"}, set_flag<&O::long_list>},
+    {{"me", 0, Takes::nothing, Support::done, "", "my jobs"}, set_flag<&O::me>},
+    {{"name", 'n', Takes::value, Support::done, "list", "names of jobs to show"}, set_list<&O::names>},
+    {{"noconvert", 0, Takes::nothing, Support::quiet, "", "units stay as they are"}},
+    {{"node", 0, Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"nodelist", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"nodes", 0, Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"noheader", 'h', Takes::nothing, Support::done, "", "no first line"}, set_flag<&O::no_header>},
+    {{"partition", 'p', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
+    {{"partitions", 0, Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
+    {{"priority", 'P', Takes::nothing, Support::quiet, "", "one line for each partition of a job"}},
+    {{"qos", 'q', Takes::value, Support::ignored, "list", "there is one quality of service"}},
+    {{"reservation", 'R', Takes::value, Support::ignored, "name", "there are no reservations"}},
+    {{"sibling", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"sort", 'S', Takes::value, Support::done, "letters", "order: P,t,-p"}, set_text<&O::sort>},
+    {{"start", 0, Takes::nothing, Support::done, "", "pending jobs with their start times"}, set_flag<&O::start>},
+    {{"states", 't', Takes::value, Support::done, "list", "states to show; all"}, set_text<&O::states>},
+    {{"step", 0, Takes::optional, Support::done, "list", "steps instead of jobs"}, set_steps},
+    {{"steps", 's', Takes::optional, Support::done, "list", "steps instead of jobs"}, set_steps},
+    {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"user", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"users", 0, Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
+    {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
+    {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+};
+constexpr CommandInfo k_squeue = {"squeue", "[OPTIONS]", 1};
+
+constexpr const char* k_default_format = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R";
+constexpr const char* k_long_list_format = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
+constexpr const char* k_start_format = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
+constexpr const char* k_step_format = "%.15i %.8j %.9P %.8u %.9M %N";
+constexpr const char* k_default_states = "PENDING,CONFIGURING,RUNNING,COMPLETING";
+
+void apply_squeue_environment(O& o) {
+  const auto text = [](const char* name, std::string& to) {
+    if (std::string value = environment_or_empty(name); !value.empty()) to = value;
+  };
+  const auto list = [](const char* name, std::vector<std::string>& to) {
+    if (std::string value = environment_or_empty(name); !value.empty()) to = split_list(value);
+  };
+  text("SQUEUE_FORMAT", o.format);
+  text("SQUEUE_FORMAT2", o.long_format);
+  text("SQUEUE_SORT", o.sort);
+  text("SQUEUE_STATES", o.states);
+  list("SQUEUE_USERS", o.users);
+  list("SQUEUE_PARTITION", o.partitions);
+  list("SQUEUE_ACCOUNT", o.accounts);
+  list("SQUEUE_NAMES", o.names);
+}
+
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return list.empty() || std::find(list.begin(), list.end(), word) != list.end();
+}
+
+/// What of the queue is wanted, worked out once from the options.
+struct Filter {
+  StateFilter states;
+  std::vector<std::uint32_t> uids;
+  bool by_user = false;
+  std::vector<JobId> jobs;
+  std::vector<std::string> nodes;
+
+  bool admits(const Job& job, const O& o) const {
+    if (!states.admits(job.state)) return false;
+    if (by_user && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) return false;
+    if (!jobs.empty() && std::count(jobs.begin(), jobs.end(), job.id) == 0) return false;
+    if (!contains(o.partitions, job.spec.partition) || !contains(o.accounts, job.spec.account)) return false;
+    if (!contains(o.names, job.spec.name)) return false;
+    return nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) {
+             return std::count(nodes.begin(), nodes.end(), n.name) != 0;
+           });
+  }
+};
+
+/// Code::not_found with an empty message: told already, and nothing can match.
+Result<Filter> filter_of(const O& o) {
+  Filter filter;
+  const std::string states = !o.states.empty() ? o.states
+                             : o.start         ? "PENDING"
+                             : o.show_steps    ? "RUNNING"
+                             : o.json          ? "all"
+                                               : k_default_states;
+  tl::expected<StateFilter, BadWord> parsed = parse_states(states);
+  if (!parsed) {
+    return fail(Code::invalid,
+                "Invalid job state specified: " + parsed.error().word +
+                    "\nValid job states include: "
+                    "PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,"
+                    "DEADLINE,OUT_OF_MEMORY,COMPLETING,CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,"
+                    "REQUEUE_HOLD,REVOKED,SIGNALING,SPECIAL_EXIT,STAGE_OUT,STOPPED");
+  }
+  filter.states = *parsed;
+  filter.by_user = o.me || !o.users.empty();
+  if (o.me) filter.uids.push_back(::getuid());
+  for (const std::string& user : o.users) {
+    if (std::optional<std::uint32_t> uid = uid_of(user); uid)
+      filter.uids.push_back(*uid);
+    else
+      print_error("squeue", "Invalid user: " + user);
+  }
+  for (const std::string& text : o.show_steps ? split_list(o.steps) : o.jobs) {
+    std::optional<std::uint32_t> number = job_number(text);
+    if (!number) return fail(Code::invalid, "Invalid job id: " + text);
+    filter.jobs.push_back({*number});
+  }
+  if (!o.node_list.empty()) {
+    Result<std::vector<std::string>> nodes = expand_hostlist(o.node_list);
+    if (!nodes) return unexpected(nodes.error());
+    filter.nodes = std::move(*nodes);
+  }
+  return filter;
+}
+
+/// The server leaves out what we would drop anyway: a long queue costs only what is shown of it.
+std::string target_of(const Filter& filter) {
+  std::string query;
+  const auto add = [&](std::string_view key, const std::string& value) {
+    query += (query.empty() ? "?" : "&") + std::string(key) + "=" + value;
+  };
+  if (!filter.states.all) {
+    std::string names;
+    for (JobState state : filter.states.states) names.append(names.empty() ? "" : ",").append(name_of(state));
+    if (!names.empty()) add("state", names);
+  }
+  if (!filter.jobs.empty()) {
+    std::string ids;
+    for (JobId id : filter.jobs) ids.append(ids.empty() ? "" : ",").append(std::to_string(id.value));
+    add("ids", ids);
+  }
+  if (filter.by_user && filter.uids.size() == 1) add("uid", std::to_string(filter.uids.front()));
+  return "/v1/jobs" + query;
+}
+
+std::vector<JobRow> step_rows(const std::vector<Job>& jobs, const Filter& filter, const O& o, Time now) {
+  std::vector<JobRow> rows;
+  for (const Job& job : jobs) {
+    if (!filter.admits(job, o)) continue;
+    for (const Step& step : job.steps) {
+      if (!is_final(step.state)) rows.push_back({&job, &step, now});
+    }
+    if (job.spec.kind == JobKind::batch) rows.push_back({&job, nullptr, now});
+  }
+  return rows;
+}
+
+TableFormat format_of(const O& o, std::span<const TableField<JobRow>> fields) {
+  const std::vector<FieldNames> names = fields_of(fields);
+  if (!o.long_format.empty()) return parse_name_format(o.long_format, names);
+  const std::string letters = !o.format.empty() ? o.format
+                              : o.show_steps    ? k_step_format
+                              : o.start         ? k_start_format
+                              : o.long_list     ? k_long_list_format
+                                                : k_default_format;
+  return parse_letter_format(letters, names);
+}
+
+int show_once(Client& client, const O& o, const Filter& filter) {
+  Result<JobsBody> body = client.get_as<JobsBody>(target_of(filter));
+  if (!body) return failed("squeue", body.error());
+  // Slurm knows a job by its number until it leaves the controller; one that nobody knows is an error.
+  if (filter.jobs.size() == 1 && body->jobs.empty() && !o.show_steps) {
+    Result<std::string> known = client.get("/v1/jobs/" + std::to_string(filter.jobs.front().value));
+    if (!known && known.error().code == Code::not_found) {
+      std::fputs("slurm_load_jobs error: Invalid job id specified\n", stderr);
+      return k_exit_failure;
+    }
+  }
+  if (o.json) {
+    Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
+    if (!ping) return failed("squeue", ping.error());
+    std::erase_if(body->jobs, [&](const Job& job) { return !filter.admits(job, o); });
+    return print_out(slurm_jobs_json(body->jobs, {ping->cluster, body->now}) + "\n") ? k_exit_ok : k_exit_failure;
+  }
+  std::span<const TableField<JobRow>> fields = o.show_steps ? step_fields() : job_fields();
+  std::vector<JobRow> rows;
+  if (o.show_steps) {
+    rows = step_rows(body->jobs, filter, o, body->now);
+  } else {
+    for (const Job& job : body->jobs) {
+      if (filter.admits(job, o)) rows.push_back({&job, nullptr, body->now});
+    }
+  }
+  if (!o.show_steps) {
+    const std::string order = !o.sort.empty() ? o.sort : o.start ? "S,-p" : "P,t,-p";
+    if (Status ok = sort_jobs(rows, order); !ok) return failed("squeue", ok.error());
+  }
+  TableFormat format = format_of(o, fields);
+  for (const std::string& unknown : format.unknown) {
+    print_error("squeue", "Invalid job format specification: " + unknown);
+  }
+  std::string text = o.long_list || o.iterate_seconds > 0 ? date_line() : "";
+  text += render(format, fields, rows, !o.no_header);
+  return print_out(text) ? k_exit_ok : k_exit_failure;
+}
+
+}  // namespace
+
+int squeue_main(int argc, char** argv) {
+  SqueueOptions options;
+  apply_squeue_environment(options);
+  const std::span<const Option<O>> table(k_table);
+  Result<std::vector<std::string>> operands =
+      parse_options(k_squeue, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
+  if (!operands) return option_failure(k_squeue, operands.error());
+  if (answer_about_itself(k_squeue, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
+  if (!operands->empty()) {
+    print_error("squeue", "Unrecognized option: " + operands->front());
+    print_out(usage_text(k_squeue, rows_of(table)));
+    return k_exit_failure;
+  }
+  Result<Filter> filter = filter_of(options);
+  if (!filter) return failed("squeue", filter.error());
+  Result<Client> client = Client::from_environment();
+  if (!client) return failed("squeue", client.error());
+  return iterate(options.iterate_seconds, [&] { return show_once(*client, options, *filter); });
+}
+
+}  // namespace virga
