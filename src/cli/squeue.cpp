@@ -282,6 +282,12 @@ int squeue_main(int argc, char** argv) {
       parse_options(k_squeue, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
   if (!operands) return option_failure(k_squeue, operands.error());
   if (answer_about_itself(k_squeue, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
+  // -j takes its list with or without a space before it, which getopt knows no way to say: the list is an operand then.
+  if (operands->size() == 1 && options.jobs.empty() &&
+      operands->front().find_first_not_of("0123456789,") == std::string::npos) {
+    options.jobs = split_list(operands->front());
+    operands->clear();
+  }
   if (!operands->empty()) {
     print_error("squeue", "Unrecognized option: " + operands->front());
     print_out(usage_text(k_squeue, rows_of(table)));
