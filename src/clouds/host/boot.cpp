@@ -43,6 +43,9 @@ void BootReporter::close() {
 
 namespace {
 
+/// A launcher of an earlier controller may have the lock, until it sees that the record is no longer its own.
+constexpr int k_lock_patience_ms = 5000;
+
 /// The launcher enters the control groups and the network; its child inherits them.
 Status prepare_surroundings(const Home& home, const VmFile& file, BootReporter& report) {
   if (auto ok = report.step("cgroup"); !ok) return ok;
@@ -57,7 +60,9 @@ Status prepare_surroundings(const Home& home, const VmFile& file, BootReporter& 
       if (auto ok = join_fabric_users(fabric); !ok) return ok;
     }
     if (file.on_fabric()) {
-      if (auto ok = connect_to_fabric(fabric, {fmt::format("v{:x}", file.vm.value), file.address}); !ok) return ok;
+      // The kernel removes the port of a dead node a while after its death: the name must be another one each time.
+      std::string port = fmt::format("v{}-{}", file.vm.value % 100'000, getpid());
+      if (auto ok = connect_to_fabric(fabric, {port, file.address}); !ok) return ok;
     }
   }
   return {};
@@ -104,25 +109,26 @@ Result<bool> start_init(const Home& home, VmFile file, BootReporter& report) {
   return true;
 }
 
-Result<bool> boot(const Home& home, VmId vm, BootReporter& report) {
-  auto lock = take_lock(vm_lock_path(home, vm));
+Result<bool> boot(const Home& home, VmId vm, std::uint64_t attempt, BootReporter& report) {
+  auto lock = take_lock(vm_lock_path(home, vm), k_lock_patience_ms);
   if (!lock) return unexpected(lock.error());
   VmFile file = load_vm_file(home, vm);
   report.set_node(file.name);
   if (auto ok = report.step("record"); !ok) return unexpected(ok.error());
-  if (file.name.empty() || file.phase != VmPhase::intent) return fail(Code::conflict, "the VM's record is not fresh");
+  if (file.attempt != attempt || file.phase != VmPhase::intent)
+    return fail(Code::conflict, "the VM's record is not fresh");
   if (auto ok = prepare_surroundings(home, file, report); !ok) return unexpected(ok.error());
   return start_init(home, std::move(file), report);
 }
 
 }  // namespace
 
-int run_boot(const Home& home, VmId vm) {
+int run_boot(const Home& home, VmId vm, std::uint64_t attempt) {
   signal(SIGPIPE, SIG_IGN);
   UniqueFd out(fcntl(1, F_DUPFD_CLOEXEC, 3));
   dup2(2, 1);
   BootReporter report(out.get(), "");
-  auto booted = boot(home, vm, report);
+  auto booted = boot(home, vm, attempt, report);
   if (!booted) {
     report.failed(booted.error());
     return 1;

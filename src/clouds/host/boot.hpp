@@ -32,6 +32,6 @@ class BootReporter {
   std::string node_;
 };
 
-int run_boot(const Home& home, VmId vm);
+int run_boot(const Home& home, VmId vm, std::uint64_t attempt);
 
 }  // namespace virga::host

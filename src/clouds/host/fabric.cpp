@@ -1,6 +1,7 @@
 #include "clouds/host/fabric.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -37,28 +38,36 @@ Status build_fabric(const Home& home, Tier tier, const UniqueFd& lock) {
 
 Result<pid_t> ensure_fabric(const Home& home, const std::string& node_program, Tier tier) {
   std::string path = fabric_lock_path(home);
-  if (pid_t holder = lock_holder(path)) {
-    auto text = read_file(path);
-    if (text && *text == k_ready) return holder;
-    break_lock(path);  // left half made by an earlier run
+  std::int64_t deadline = monotonic_ms() + k_start_ms_max;
+  std::string trouble = "it does not get ready";
+  while (monotonic_ms() < deadline) {
+    // It may be one that an earlier controller started, perhaps just before it died: then its set-up goes on.
+    if (pid_t holder = lock_holder(path)) {
+      auto text = read_file(path);
+      if (text && *text == k_ready && lock_holder(path) == holder) return holder;
+      poll(nullptr, 0, 2);
+      continue;
+    }
+    auto child = spawn({node_program, "vm", "fabric", home.path, std::string(name_of(tier))});
+    if (!child) return unexpected(child.error());
+    BootReport report = read_report(child->out.get(), deadline);
+    if (report.ok) return child->pid;
+    kill(child->pid, SIGKILL);
+    waitpid(child->pid, nullptr, 0);
+    trouble = report.error.message;
+    if (lock_holder(path) == 0) return fail(report.error.code, "the fabric between the nodes: " + trouble);
   }
-  auto child = spawn({node_program, "vm", "fabric", home.path, std::string(name_of(tier))});
-  if (!child) return unexpected(child.error());
-  BootReport report = read_report(child->out.get(), monotonic_ms() + k_start_ms_max);
-  if (report.ok) return child->pid;
-  kill(child->pid, SIGKILL);
-  waitpid(child->pid, nullptr, 0);
-  return fail(report.error.code, "the fabric between the nodes: " + report.error.message, report.error.retryable);
+  (void)seize_lock(path);
+  return fail(Code::timeout, "the fabric between the nodes: " + trouble, true);
 }
 
 void stop_fabric(const Home& home) {
-  std::string path = fabric_lock_path(home);
-  break_lock(path);
-  unlink(path.c_str());
+  UniqueFd lock = seize_lock(fabric_lock_path(home));
+  if (lock) unlink(fabric_lock_path(home).c_str());
 }
 
 int run_fabric(const Home& home, Tier tier) {
-  auto lock = take_lock(fabric_lock_path(home));
+  auto lock = take_lock(fabric_lock_path(home), 0);
   Status built = lock ? build_fabric(home, tier, *lock) : Status(unexpected(lock.error()));
   std::string line = "ok\n";
   if (!built) {

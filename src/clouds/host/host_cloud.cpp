@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <algorithm>
 #include <map>
@@ -131,6 +132,9 @@ VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) co
   file.name = wanted.name;
   file.tier = report_.tier;
   file.network = pool.network;
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  file.attempt = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
   file.limit_cpus = static_cast<std::uint32_t>(pool.limit_cpus ? smaller(pool.limit_cpus, machine_cpus)
                                                                : smaller(pool.sku.resources.cpus, machine_cpus));
   file.limit_memory_bytes =
@@ -219,7 +223,7 @@ Status HostCloud::make_vm(const Boot& boot, std::size_t at) {
   const Home& home = options_.home;
   if (access(home.vm(vm).c_str(), F_OK) == 0) {
     // From an earlier run, whose launcher may just have finished: then the node is there, and must not run twice.
-    break_lock(vm_lock_path(home, vm));
+    UniqueFd nobody_else = seize_lock(vm_lock_path(home, vm));
     VmFile now = load_vm_file(home, vm);
     if (now.phase == VmPhase::up) {
       Lock lock(mutex_);
@@ -240,7 +244,8 @@ Status HostCloud::run_launcher(const Boot& boot, VmId vm) {
   {
     Lock lock(mutex_);
     if (boot->error) return unexpected(*boot->error);
-    auto spawned = spawn({options_.node_program, "vm", "boot", options_.home.path, std::to_string(vm.value)});
+    auto spawned = spawn({options_.node_program, "vm", "boot", options_.home.path, std::to_string(vm.value),
+                          std::to_string(vms_[vm].file.attempt)});
     if (!spawned) return unexpected(spawned.error());
     launcher = std::move(*spawned);
     launchers_.insert(launcher.pid);
@@ -337,7 +342,7 @@ void HostCloud::release(VmId vm) {
 void HostCloud::remove_vm(VmId vm) {
   const Home& home = options_.home;
   if (access(home.vm(vm).c_str(), F_OK) != 0) return;
-  break_lock(vm_lock_path(home, vm));
+  UniqueFd nobody_else = seize_lock(vm_lock_path(home, vm));
   VmFile file = load_vm_file(home, vm);
   ProcessId init = file.living_init();
   if (file.tier == Tier::plain) end_marked(vm_marker(home, vm), init.pid);

@@ -12,15 +12,15 @@ namespace virga {
 
 int virga_node_vm_main(int argc, char** argv) {
   close_range(3, ~0U, 0);
-  std::string verb = argc == 4 ? argv[1] : "";
-  if (verb == "boot") {
+  std::string verb = argc >= 4 ? argv[1] : "";
+  if (verb == "boot" && argc == 5) {
     VmId vm{std::strtoull(argv[3], nullptr, 10)};
-    if (vm) return host::run_boot(Home{argv[2]}, vm);
+    if (vm) return host::run_boot(Home{argv[2]}, vm, std::strtoull(argv[4], nullptr, 10));
   }
-  if (verb == "fabric") {
+  if (verb == "fabric" && argc == 4) {
     if (auto tier = enum_from_name<Tier>(argv[3])) return host::run_fabric(Home{argv[2]}, *tier);
   }
-  fmt::print(stderr, "usage: virga-node vm boot HOME VM | virga-node vm fabric HOME root|user\n");
+  fmt::print(stderr, "usage: virga-node vm boot HOME VM ATTEMPT | virga-node vm fabric HOME root|user\n");
   return 2;
 }
 

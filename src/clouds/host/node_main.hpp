@@ -1,6 +1,6 @@
 // `virga-node vm …`: the part of the host cloud that makes and holds virtual nodes.
 //
-//   virga-node vm boot HOME VM         makes a node as its record says, then ends; the node's init lives on
+//   virga-node vm boot HOME VM ATTEMPT makes a node as its record says, then ends; the node's init lives on
 //   virga-node vm fabric HOME TIER     holds the network between the nodes of an instance
 //
 // Started by the host cloud only. They answer on standard output: "step NAME" …, then "ok" or "failed CODE MESSAGE".

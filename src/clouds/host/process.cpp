@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -171,6 +172,7 @@ Status run_tool(const std::vector<std::string>& arguments, std::string_view inpu
   pid_t child = fork();
   if (child < 0) return fail_errno("fork");
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (network_namespace >= 0 && setns(network_namespace, CLONE_NEWNET) != 0) _exit(126);
     dup2(in_read.get(), 0);
     dup2(err_write.get(), 1);

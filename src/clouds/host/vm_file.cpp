@@ -44,9 +44,9 @@ ProcessId VmFile::living_init() const {
 Status save_vm_file(const Home& home, const VmFile& f) {
   std::string text = fmt::format(
       "vm={}\ngang={}\npool={}\nname={}\naddress={}\nindex={}\ntier={}\nnetwork={}\nlimit_cpus={}\n"
-      "limit_memory_bytes={}\nphase={}\ninit_pid={}\ninit_start={}\nboot={}\n",
+      "limit_memory_bytes={}\nattempt={}\nphase={}\ninit_pid={}\ninit_start={}\nboot={}\n",
       f.vm.value, f.gang.value, f.pool, f.name, f.address, f.index, name_of(f.tier), name_of(f.network), f.limit_cpus,
-      f.limit_memory_bytes, name_of(f.phase), f.init.pid, f.init.start, f.boot);
+      f.limit_memory_bytes, f.attempt, name_of(f.phase), f.init.pid, f.init.start, f.boot);
   for (const std::string& folder : f.cgroups) text += fmt::format("cgroup={}\n", folder);
   return replace_file(vm_state_path(home, f.vm), text, 0600);
 }
@@ -74,6 +74,7 @@ VmFile load_vm_file(const Home& home, VmId vm) {
   f.network = enum_value(values, "network", HostNetwork::fabric);
   f.limit_cpus = static_cast<std::uint32_t>(number(values, "limit_cpus"));
   f.limit_memory_bytes = number(values, "limit_memory_bytes");
+  f.attempt = number(values, "attempt");
   f.phase = enum_value(values, "phase", VmPhase::intent);
   f.init = {static_cast<pid_t>(number(values, "init_pid")), number(values, "init_start")};
   f.boot = values["boot"];
@@ -101,7 +102,8 @@ Result<std::vector<VmFile>> load_vm_files(const Home& home) {
 Status remove_vm_folder(const Home& home, VmId vm) {
   // A process that was killed in the middle of a boot may still end the system call that it was in.
   for (int tries = 0; tries < k_remove_tries_max; ++tries) {
-    for (const char* name : {"/user-data", "/console.log", "/lock", "/ending", "/ending.new", "/state.new", "/state"}) {
+    for (const char* name :
+         {"/user-data", "/user-data.new", "/console.log", "/lock", "/ending", "/ending.new", "/state.new", "/state"}) {
       unlink((home.vm(vm) + name).c_str());
     }
     rmdir(vm_host_tmp_path(home, vm).c_str());
@@ -118,15 +120,33 @@ std::string vm_marker(const Home& home, VmId vm) {
 
 std::string instance_name(const Home& home) { return "virga-" + hex_of(digest_of(home.path)); }
 
-Result<UniqueFd> take_lock(const std::string& path) {
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return fail_errno("open " + path);
+namespace {
+
+bool try_lock(const UniqueFd& fd) {
   struct flock whole {};
   whole.l_type = F_WRLCK;
-  if (fcntl(fd.get(), F_SETLK, &whole) != 0) {
-    if (errno == EAGAIN || errno == EACCES) return fail(Code::conflict, path + " is locked by another process");
-    return fail_errno("lock " + path);
+  return fcntl(fd.get(), F_SETLK, &whole) == 0;
+}
+
+/// Whoever removes a locked file holds its lock; so a lock on what the path no longer names is worth nothing.
+bool is_still(const UniqueFd& fd, const std::string& path) {
+  struct stat held {};
+  struct stat named {};
+  return fstat(fd.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+         held.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+Result<UniqueFd> take_lock(const std::string& path, int patience_ms) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("open " + path);
+  for (int waited_ms = 0; !try_lock(fd); ++waited_ms) {
+    if (errno != EAGAIN && errno != EACCES) return fail_errno("lock " + path);
+    if (waited_ms >= patience_ms) return fail(Code::conflict, path + " is locked by another process");
+    poll(nullptr, 0, 1);
   }
+  if (!is_still(fd, path)) return fail(Code::conflict, path + " was removed");
   return fd;
 }
 
@@ -139,11 +159,20 @@ pid_t lock_holder(const std::string& path) {
   return whole.l_pid;
 }
 
-void break_lock(const std::string& path) {
-  while (pid_t holder = lock_holder(path)) {
-    ProcessId process = identify(holder);
-    if (lock_holder(path) == holder) kill_and_wait(process);  // it held the lock before and after it was identified
+UniqueFd seize_lock(const std::string& path) {
+  // Made if it is missing: one who is about to take it must find it taken.
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  while (fd && !try_lock(fd)) {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    if (fcntl(fd.get(), F_GETLK, &whole) != 0) break;
+    ProcessId holder = identify(whole.l_type == F_UNLCK ? 0 : whole.l_pid);
+    // It held the lock before it was identified; if it does so afterwards, too, it is the one that was identified.
+    if (fcntl(fd.get(), F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK && whole.l_pid == holder.pid) {
+      kill_and_wait(holder);
+    }
   }
+  return fd;
 }
 
 }  // namespace virga::host

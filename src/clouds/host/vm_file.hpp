@@ -43,6 +43,7 @@ struct VmFile {
   std::uint32_t limit_cpus = 0;
   std::uint64_t limit_memory_bytes = 0;
   std::vector<std::string> cgroups;
+  std::uint64_t attempt = 0;  ///< of booting it; a launcher that was started for another attempt does nothing
   VmPhase phase = VmPhase::intent;
   ProcessId init;    ///< phase up
   std::string boot;  ///< boot_id() of the machine when it was up
@@ -73,12 +74,15 @@ std::string vm_marker(const Home& home, VmId vm);
 /// Names the instance's control groups.
 std::string instance_name(const Home& home);
 
-/// Takes the lock file as this process, until it dies or closes *any* descriptor of the file; Code::conflict if another
-/// process has it.
-Result<UniqueFd> take_lock(const std::string& path);
+// Locks on files say who is at work, and vanish with the process. (They are the POSIX kind, because only that names its
+// holder: a process loses one when it closes *any* descriptor of the file.)
+
+/// Takes the lock as this process, waiting up to `patience_ms`. Code::conflict: another process has it, or the file was
+/// removed meanwhile.
+Result<UniqueFd> take_lock(const std::string& path, int patience_ms);
 /// The process that holds it; 0 if none does.
 pid_t lock_holder(const std::string& path);
-/// Kills the holder and waits until the lock is free.
-void break_lock(const std::string& path);
+/// Kills whoever holds the lock and takes it. Empty if there is no such folder.
+UniqueFd seize_lock(const std::string& path);
 
 }  // namespace virga::host
