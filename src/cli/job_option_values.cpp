@@ -1,3 +1,4 @@
+// What the values of sbatch's and srun's options mean: one setter per option of the table.
 #include <strings.h>
 
 #include <algorithm>

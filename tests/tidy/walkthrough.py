@@ -14,7 +14,7 @@ def names_of(page: str) -> list[str]:
     """`a::b()`, `a()`, and `CamelCase` words in code marks, outside of code blocks."""
     text = re.sub(r"^```.*?^```", "", page, flags=re.M | re.S)
     marked = re.findall(r"`([^`]+)`", text)
-    return [m for m in marked if re.fullmatch(r"[A-Za-z_]\w*(::\w+)*\(\)", m) or re.fullmatch(r"[A-Z][a-z]+([A-Z][a-z]+)+", m)]
+    return [m for m in marked if re.fullmatch(r"[A-Za-z_]\w*(::\w+)*\(\)|[A-Z][a-z]+([A-Z][a-z]+)+", m)]
 
 
 def exists(name: str, source: str) -> bool:

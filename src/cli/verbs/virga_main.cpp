@@ -1,3 +1,4 @@
+// The verbs of `virga`: their options, and who carries each of them out.
 #include <CLI/CLI.hpp>
 
 #include "cli/verbs/verb.hpp"
