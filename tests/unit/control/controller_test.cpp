@@ -10,6 +10,7 @@
 
 #include "brain/brain.hpp"
 #include "control/inbox.hpp"
+#include "control/system_clock.hpp"
 
 namespace virga::test {
 
@@ -302,6 +303,16 @@ TEST_CASE("group commit: what queues up during a commit shares the next one") {
   std::uint64_t id = 0;
   for (auto& answer : answers) CHECK(*answer.get_future().get() == ++id);
   CHECK(journal.commits - before <= 3);
+}
+
+TEST_CASE("a wall clock that was set back does not take time back: it goes on from the journal's last event") {
+  const Time wall = make_system_clock({})->now();
+  const Time ahead = wall + Duration::minutes(60);
+  std::unique_ptr<Clock> clock = make_system_clock(ahead);
+  const Time first = clock->now();
+  CHECK(first >= ahead);
+  CHECK(first < ahead + Duration::minutes(1));
+  CHECK(clock->now() >= first);
 }
 
 }  // namespace virga::test

@@ -1,6 +1,8 @@
 // The routes, through the real client and the real controller.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -204,6 +206,12 @@ TEST_CASE("a full disk is told and passes") {
 }
 
 TEST_CASE("a thousand wait, and only those of the job that ends are answered") {
+  // Both ends of each connection are here.
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 10'000);
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  REQUIRE(files.rlim_cur > 2'200);
   World world;
   Client client = world.client();
   JobId first = world.submit(client, world.small_job("a"));
@@ -239,7 +247,7 @@ TEST_CASE("reload, backup and shutdown") {
   REQUIRE_FALSE(busy);
   CHECK(busy.error().code == Code::conflict);
   CHECK(client.post_as<NoBody>("/v1/shutdown", ShutdownBody{true}));
-  CHECK(comes_true([&] { return !world.journal.archived.empty(); }));
+  CHECK(comes_true([&] { return world.journal.jobs_archived > 0; }));
 }
 
 }  // namespace virga::test

@@ -33,6 +33,7 @@ class MemoryJournal : public Journal {
       payloads.push_back(e.payload.value_or(LaunchPayload{}));
     }
     for (const Job& job : jobs) archived.push_back(job);
+    jobs_archived += jobs.size();
     for (const VmRecord& vm : vms) archived_vm.push_back(vm);
     return begin;
   }
@@ -74,6 +75,7 @@ class MemoryJournal : public Journal {
   std::vector<std::string> backups;
   std::uint64_t compacted = 0;
   std::atomic<bool> full = false;
+  std::atomic<std::size_t> jobs_archived = 0;  ///< the rest is the control thread's
 };
 
 struct QuickCloud : Cloud {
