@@ -164,6 +164,7 @@ void StepSupervisor::start_tasks() {
 
 void StepSupervisor::task_ended(Task& task, int wait_status) {
   task.ended = true;
+  if (agent_gone_) return;  // the node is lost; srun is to hear that, and no more
   client_.send(TaskEnded{task.number, exit_status_of(wait_status), WCOREDUMP(wait_status) != 0});
 }
 
@@ -295,6 +296,7 @@ void StepSupervisor::serve_once() {
 /// True once no process is left, everything they wrote is on its way, and srun has it or is gone.
 bool StepSupervisor::over() {
   if (offspring_.any()) return false;
+  if (agent_gone_ && !told_gone_) return true;
   if (!told_gone_) {
     for (bool more = true; more && (client_gone_ || client_.unsent() < k_unsent_bytes_max);) {
       more = false;
