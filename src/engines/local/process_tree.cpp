@@ -19,7 +19,7 @@ constexpr int k_stop_rounds_max = 50;
 
 /// The parent of `pid`; 0 if it is gone or a zombie. Zombies have no children, and need no signal.
 pid_t parent_of(const char* pid) {
-  char path[64];
+  char path[288];  // /proc's names are short, but the compiler only knows the limit of any name: 255
   std::snprintf(path, sizeof(path), "/proc/%s/stat", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
