@@ -62,6 +62,8 @@ class Tidy(unittest.TestCase):
         self.refused("last line", "a.py", "x\n\n")
         for path in ["/ho" "me/ada/x", "cd /wo" "rk/main", '"/ro' 'ot/x"', "../sha" "red/x", "/tmp/bu" "ild-x"]:
             self.refused("machine paths", "a.py", path + "\n")
+        self.accepted("tests/unit/wire/a.txt", "/ho" "me/ada/x\n")
+        self.refused("machine paths", "tests/unit/wire/a.txt", "/ho" "me/bob/x\n")
         self.accepted("a.py", "$HOME/work and /work_dir and /homes\n")
         self.refused("open ends", "a.py", "# TO" "DO: later\n")
         self.refused("open ends", "a.py", "# FIX" "ME\n")
@@ -73,6 +75,7 @@ class Tidy(unittest.TestCase):
         self.refused("opening comment", "src/brain/facts.cpp", '#include "brain/brain.hpp"\n')
         self.refused("pragma once", "src/core/x.hpp", "// Purpose.\nint x;\n")
         self.refused("using namespace", "src/core/x.cpp", "// Purpose.\nusing namespace std;\n")
+        self.accepted("src/core/x.cpp", "// Purpose.\nusing namespace std::string_literals;\n")
         self.refused("heavy headers", "src/wire/x.hpp", HEAD + "#include <boost/asio.hpp>\n")
         self.accepted("src/wire/x.cpp", "// Purpose.\n#include <boost/asio.hpp>\n")
 
