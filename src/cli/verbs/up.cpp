@@ -12,12 +12,14 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "cli/client.hpp"
 #include "cli/verbs/verb.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/config_toml.hpp"
+#include "wire/error_codes.hpp"
 
 namespace virga {
 
@@ -49,6 +51,15 @@ Status ensure_config(const Home& home) {
   if (written) return {};
   unlink(home.config().c_str());
   return fail(Code::exhausted, fmt::format("cannot write {}: {}", home.config(), std::strerror(why)));
+}
+
+/// virgad's exit code says what kind of error it met; ours shall say the same.
+Code code_of_exit(int status) {
+  for (std::size_t i = 0; i < std::size(EnumNames<Code>::names); ++i) {
+    const auto code = static_cast<Code>(i);
+    if (exit_code(code) == status) return code;
+  }
+  return Code::internal;
 }
 
 /// Starts virgad in a session of its own; its first line on the pipe says how it went.
@@ -97,9 +108,8 @@ Result<std::string> start_daemon(const VerbHooks& hooks, const Home& home) {
   if (said == "ready") return said;
   int status = 0;
   waitpid(pid, &status, 0);
-  const bool usage = WIFEXITED(status) && WEXITSTATUS(status) == 2;
   if (said.empty()) said = fmt::format("virgad ended before it was ready; see {}", home.log());
-  return fail(usage ? Code::invalid : Code::internal, said);
+  return fail(code_of_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1), said);
 }
 
 void print_up(const StatusBody& status, bool already, const std::string& bin_dir) {
