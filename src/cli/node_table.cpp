@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "wire/hostlist.hpp"
 #include "wire/slurm_text.hpp"
@@ -179,6 +180,18 @@ bool gathers(std::string_view name) {
   return false;
 }
 
+/// Without a column about the partition, nodes of several partitions share a row.
+bool tells_partitions(const TableFormat& format) {
+  for (const TableColumn& column : format.columns) {
+    if (column.field < 0) continue;
+    const std::string_view name = k_fields[static_cast<std::size_t>(column.field)].name;
+    for (std::string_view own : {"partition", "partitionname", "available", "time", "defaulttime"}) {
+      if (name == own) return true;
+    }
+  }
+  return false;
+}
+
 std::string what_tells_apart(const Partition& partition, const SlurmNode& node, const TableFormat& format) {
   const NodeRow alone{&partition, {&node}};
   std::string key;
@@ -196,20 +209,24 @@ std::span<const TableField<NodeRow>> node_fields() { return k_fields; }
 
 std::vector<NodeRow> gather_rows(const Config& config, const std::vector<SlurmNode>& nodes, const TableFormat& format,
                                  const NodeGrouping& grouping) {
+  const bool apart = tells_partitions(format);
   std::vector<NodeRow> rows;
+  std::map<std::string, std::size_t> row_of;  // by what tells nodes apart
+  std::set<const SlurmNode*> placed;          // where partitions are not told apart, a node counts once
   for (const Partition& partition : config.partitions) {
-    std::map<std::string, std::size_t> row_of;  // by what tells nodes apart
+    if (apart) row_of.clear();
     const std::size_t before = rows.size();
     for (const SlurmNode& node : nodes) {
       if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
+      if (!apart && !placed.insert(&node).second) continue;
       const std::string key = grouping.one_by_one ? node.name : what_tells_apart(partition, node, format);
       auto [it, fresh] = row_of.try_emplace(key, rows.size());
       if (fresh) rows.push_back({&partition, {}});
       rows[it->second].nodes.push_back(&node);
     }
-    if (rows.size() == before && grouping.keep_empty) rows.push_back({&partition, {}});
+    if (rows.size() == before && grouping.keep_empty && (apart || rows.empty())) rows.push_back({&partition, {}});
   }
-  if (grouping.one_by_one) {  // by node first, then by partition
+  if (grouping.one_by_one) {  // by node first, then by partition; a node's place in memory is its place in the list
     std::stable_sort(rows.begin(), rows.end(), [](const NodeRow& a, const NodeRow& b) {
       return !a.nodes.empty() && !b.nodes.empty() && a.nodes.front() < b.nodes.front();
     });

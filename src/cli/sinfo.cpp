@@ -86,7 +86,7 @@ constexpr CommandInfo k_sinfo = {"sinfo", "[OPTIONS]", 1};
 /// Slurm's widths: long enough for the longest node list and partition name there is.
 struct Widths {
   std::size_t partition = 9;
-  std::size_t node = 8;
+  std::size_t node = 9;
 };
 
 Widths widths_of(const Config& config, const std::vector<SlurmNode>& nodes) {

@@ -23,9 +23,19 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+/// "%all": every column that has a letter, between bars.
+std::string all_letters(const std::vector<FieldNames>& fields) {
+  std::string text;
+  for (const FieldNames& field : fields) {
+    if (field.letter != 0) text.append(text.empty() ? "%" : "|%").append(1, field.letter);
+  }
+  return text;
+}
+
 }  // namespace
 
 TableFormat parse_letter_format(std::string_view text, const std::vector<FieldNames>& fields) {
+  if (text == "%all") return parse_letter_format(all_letters(fields), fields);
   TableFormat format;
   format.lead = text.substr(0, text.find('%'));
   text.remove_prefix(format.lead.size());
@@ -57,6 +67,7 @@ TableFormat parse_letter_format(std::string_view text, const std::vector<FieldNa
 }
 
 TableFormat parse_name_format(std::string_view text, const std::vector<FieldNames>& fields) {
+  if (text == "all" || text == "ALL") return parse_letter_format(all_letters(fields), fields);
   TableFormat format;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(','), text.size());

@@ -8,6 +8,7 @@
 
 #include "cli/batch_script.hpp"
 #include "cli/job_spec.hpp"
+#include "wire/slurm_text.hpp"
 
 using namespace std::string_literals;
 
@@ -183,7 +184,7 @@ TEST_CASE("every option of Slurm 22.05 has a row; what is not done says why") {
     for (const auto& row : *table) {
       CHECK(known.insert(row.info.name).second);
       CHECK(std::strlen(row.info.text) > 0);
-      if (row.info.support == virga::Support::done) CHECK_MESSAGE(row.apply != nullptr, row.info.name);
+      if (row.info.support == virga::Support::done) CHECK_MESSAGE(bool(row.apply != nullptr), row.info.name);
     }
     for (const std::string& name : virga::split_list(names, ' ')) CHECK_MESSAGE(known.contains(name), name);
     CHECK(known.size() == virga::split_list(names, ' ').size());

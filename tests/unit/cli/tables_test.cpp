@@ -70,6 +70,7 @@ TEST_CASE("formats of -o: widths, cutting, literal text, unknown letters") {
   CHECK(format.unknown[0] == "^");
   CHECK(table_of("%^", rows) == "%^\n%^\n");
   CHECK(table_of("%", rows, false) == "\n");
+  CHECK(table_of("%all", rows).starts_with("JOBID|JOBID|ARRAY_JOB_ID|"));
 }
 
 TEST_CASE("formats of -O") {
@@ -127,14 +128,22 @@ TEST_CASE("sinfo gathers nodes that look alike") {
         "PARTITION AVAIL  TIMELIMIT  NODES  STATE NODELIST\n"
         "main*        up   infinite      2   idle n[1-2]\n"
         "main*        up   infinite      1  idle~ n3\n");
-  CHECK(render("%8N %.6D %.9P %6t", {.one_by_one = true}) ==
-        "NODELIST  NODES PARTITION STATE \n"
-        "n1            1     main* idle  \n"
-        "n2            1     main* idle  \n"
-        "n3            1     main* idle~ \n");
+  CHECK(render("%9N %.6D %.9P %6t", {.one_by_one = true}) ==
+        "NODELIST   NODES PARTITION STATE \n"
+        "n1             1     main* idle  \n"
+        "n2             1     main* idle  \n"
+        "n3             1     main* idle~ \n");
   CHECK(render("%9P %.5a %.10l %.16F %N", {}) ==
         "PARTITION AVAIL  TIMELIMIT   NODES(A/I/O/T) NODELIST\n"
         "main*        up   infinite          0/3/0/3 n[1-3]\n");
+  // Where no column tells partitions apart, each node is counted once.
+  virga::Partition other;
+  other.name = "other";
+  config.partitions.push_back(other);
+  for (virga::SlurmNode& node : nodes) node.partitions.push_back("other");
+  CHECK(render("%N", {}) == "NODELIST\nn[1-3]\n");
+  CHECK(render("%P %N", {}) == "PARTITION NODELIST\nmain* n[1-3]\nother n[1-3]\n");
+  config.partitions.pop_back();
   nodes.clear();
   CHECK(render("%P %D %t %N", {}) == "PARTITION NODES STATE NODELIST\nmain* 0 n/a \n");
 }
