@@ -274,7 +274,7 @@ void Agent::supervisor_lost(const JobKey& key, BoundJob& job, Supervisor& superv
   strays_ = true;
   std::fprintf(stderr, "virga-node agent: lost a supervisor of job %u\n", key.job.value);
   if (!supervisor.is_batch) return;
-  remove_spool(settings_, key.job);
+  unlink(script_path_of(settings_, key.job).c_str());
   if (!job.answer) {
     job.answer =
         LaunchAnswer{key, false, "the job was ended while it was being started on " + settings_.node_name, false};
@@ -291,6 +291,7 @@ void Agent::check_over(const JobKey& key, BoundJob& job) {
   bool working = std::any_of(job.supervisors.begin(), job.supervisors.end(), [](const auto& s) { return !s.done; });
   if (working) return;
   job.over = true;
+  if (job.binding.job.spec.kind == JobKind::allocation) drop_empty_checkpoint_dir(settings_, key.job);
   tell_engines(BoundEnded{key, job.exit, job.usage});
 }
 

@@ -41,7 +41,7 @@ class BatchSupervisor {
         job_(launch.binding.job),
         key_(launch.binding.key()),
         identity_(identity_of(launch.binding)),
-        spool_(spool_of(settings, key_.job)) {}
+        script_path_(script_path_of(settings, key_.job)) {}
 
   void run();
 
@@ -62,7 +62,7 @@ class BatchSupervisor {
   const Job& job_;
   JobKey key_;
   JobIdentity identity_;
-  std::string spool_;
+  std::string script_path_;
   Offspring offspring_;
   int in_ = -1;
   int out_ = -1;
@@ -73,16 +73,14 @@ class BatchSupervisor {
   ExitStatus exit_;
 };
 
-/// The script's own folder and file belong to the user: he may read, but nobody else.
+/// The script's file belongs to the user: he may read and run it, but nobody else.
 Status BatchSupervisor::write_script() {
-  std::string path = spool_ + "/slurm_script";
   auto failed = [&](const char* what) {
-    return fail(Code::internal, "cannot " + std::string(what) + " " + path + ": " + std::strerror(errno));
+    return fail(Code::internal, "cannot " + std::string(what) + " " + script_path_ + ": " + std::strerror(errno));
   };
   mkdir(settings_.home.spool().c_str(), 0711);
-  remove_spool(settings_, key_.job);  // of an incarnation whose node died
-  if (mkdir(spool_.c_str(), 0700) != 0) return failed("make the folder of");
-  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0700);
+  unlink(script_path_.c_str());  // of an incarnation whose node died
+  int fd = open(script_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0700);
   if (fd < 0) return failed("create");
   const std::string& text = launch_.payload.script;
   std::size_t done = 0;
@@ -95,8 +93,7 @@ Status BatchSupervisor::write_script() {
   bool owned = fchown(fd, identity_.uid, identity_.gid) == 0;
   bool whole = done == text.size();
   if (close(fd) != 0 || !whole) return failed("write");
-  if (!owned || lchown(spool_.c_str(), identity_.uid, identity_.gid) != 0) return failed("hand over");
-  return {};
+  return owned ? Status() : failed("hand over");
 }
 
 std::string BatchSupervisor::path_of(const std::string& pattern) const {
@@ -178,7 +175,7 @@ Status BatchSupervisor::start() {
   if (Status ok = write_script(); !ok) return ok;
   if (Status ok = prepare_checkpoint_dir(settings_, launch_.binding, launch_.payload.environment); !ok) return ok;
   ProgramStart request;
-  request.path = spool_ + "/slurm_script";
+  request.path = script_path_;
   request.argv = {request.path};
   request.argv.insert(request.argv.end(), launch_.payload.arguments.begin(), launch_.payload.arguments.end());
   request.environment =
@@ -247,7 +244,8 @@ void BatchSupervisor::run() {
     serve();
   }
   (void)!chdir("/");
-  remove_spool(settings_, key_.job);
+  unlink(script_path_.c_str());
+  drop_empty_checkpoint_dir(settings_, key_.job);
   agent_.send(BoundEnded{key_, exit_, offspring_.usage()});
   while (agent_.unsent() > 0 && !agent_.broken()) {
     pollfd fd{agent_.fd(), POLLOUT, 0};

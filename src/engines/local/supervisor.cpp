@@ -43,14 +43,12 @@ std::vector<std::string> with_node_variables(std::vector<std::string> environmen
   return out.take();
 }
 
-std::string spool_of(const AgentSettings& settings, JobId job) {
-  return settings.home.spool() + "/job" + std::to_string(job.value);
+void drop_empty_checkpoint_dir(const AgentSettings& settings, JobId job) {
+  rmdir((settings.home.checkpoints() + "/" + std::to_string(job.value)).c_str());
 }
 
-void remove_spool(const AgentSettings& settings, JobId job) {
-  std::string path = spool_of(settings, job);
-  unlink((path + "/slurm_script").c_str());
-  rmdir(path.c_str());
+std::string script_path_of(const AgentSettings& settings, JobId job) {
+  return settings.home.spool() + "/job" + std::to_string(job.value) + ".slurm_script";
 }
 
 std::string enter_work_dir(const std::string& path, const JobIdentity& identity) {

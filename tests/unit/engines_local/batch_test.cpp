@@ -13,7 +13,8 @@ std::string launch_message(Bench& bench, const Job& job, const LaunchPayload& pa
   JobLaunchFailed failed = bench.sink.wait_for_job<JobLaunchFailed>(job.id);
   CHECK(failed.job_at_fault);
   CHECK(bench.sink.count<JobStarted>() == 0);
-  CHECK_FALSE(std::filesystem::exists(bench.cluster.home().spool() + "/job" + std::to_string(job.id.value)));
+  CHECK_FALSE(
+      std::filesystem::exists(bench.cluster.home().spool() + "/job" + std::to_string(job.id.value) + ".slurm_script"));
   return failed.message;
 }
 
@@ -28,7 +29,8 @@ TEST_CASE("batch: output, arguments, environment and usage") {
   job.spec.per_node.gpus = 2;
   job.nodes[0].gpus = {1, 3};
   LaunchPayload payload = Bench::script(
-      "echo \"$1,$2\"; echo err >&2; pwd; umask; env; i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; exit 3");
+      "touch $VIRGA_CHECKPOINT_DIR/1; echo \"$1,$2\"; echo err >&2; pwd; umask; env; i=0; while [ $i -lt 30000 ]; do "
+      "i=$((i+1)); done; exit 3");
   payload.arguments = {"a b", "c"};
   payload.umask = 027;
   payload.environment.push_back("MINE=with = and\nnewline");
@@ -50,7 +52,7 @@ TEST_CASE("batch: output, arguments, environment and usage") {
   struct stat info {};
   REQUIRE(stat(checkpoints.c_str(), &info) == 0);
   CHECK(info.st_uid == somebody().uid);
-  CHECK_FALSE(std::filesystem::exists(bench.cluster.home().spool() + "/job7"));
+  CHECK_FALSE(std::filesystem::exists(bench.cluster.home().spool() + "/job7.slurm_script"));
 }
 
 TEST_CASE("batch: patterns, two files, appending, input") {
