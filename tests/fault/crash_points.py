@@ -78,6 +78,11 @@ def one_run(args: argparse.Namespace, point: str, n: int) -> tuple[bool, list[st
         keeper.join()
         crashed = keeper.crashes > 0
         down = virga.down()
+        if virga.leftovers(0) or down.returncode != 0:
+            # Killed while it was taken down: as a user would, bring it up and take it down again.
+            crashed = True
+            virga.up()
+            down = virga.down()
         if down.returncode != 0:
             wrong.append(f"virga down: {down.stdout.strip()}")
         if state != "COMPLETED":

@@ -270,7 +270,7 @@ void LocalEngine::push(Run& run, std::size_t i) {
     if (!node.bound) send(node.vm, BindJob{*run.binding});
   } else if (run.others_bound()) {
     // Also after the launch was answered: this is how a new connection asks how it went on.
-    send(node.vm, LaunchJob{*run.binding, run.payload, run.answer.has_value()});
+    send(node.vm, LaunchJob{*run.binding, run.payload, run.answer.has_value() || run.ended_before});
   }
 }
 
@@ -389,7 +389,8 @@ void LocalEngine::handle(VmId vm, const AgentMessage& message) {
   if (const auto* bound = std::get_if<BindAnswer>(&message)) {
     Run* run = find(bound->key);
     if (run == nullptr || run->finished || node_of(*run) == run->nodes.end()) return;
-    if (!bound->ok) return;  // being ended: the end tells the rest
+    // A refusal means that an earlier controller has had it ended there already, and died before it could tell.
+    if (!bound->ok) run->ended_before = true;
     node_of(*run)->bound = true;
     if (run->others_bound()) push(*run, 0);
   } else if (const auto* answer = std::get_if<LaunchAnswer>(&message)) {

@@ -28,6 +28,7 @@ struct Run {
   LaunchPayload payload;              ///< until the launch is answered
   std::vector<RunNode> nodes;         ///< in rank order
   std::optional<LaunchAnswer> answer;
+  bool ended_before = false;     ///< a node says that it was ended there: the first node knows how, and starts nothing
   std::uint32_t end_signal = 0;  ///< of the strongest end() so far; 0: none
   bool first_ended = false;
   bool finished = false;  ///< JobEnded or JobLaunchFailed was posted for this start
