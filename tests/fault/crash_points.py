@@ -78,7 +78,7 @@ def one_run(args: argparse.Namespace, point: str, n: int) -> tuple[bool, list[st
         keeper.join()
         crashed = keeper.crashes > 0
         down = virga.down()
-        if virga.leftovers(0) or down.returncode != 0:
+        if down.returncode != 0 or (virga.home / "run" / "api.sock").exists():
             # Killed while it was taken down: as a user would, bring it up and take it down again.
             crashed = True
             virga.up()
