@@ -175,9 +175,11 @@ Comparison comparison_of(char letter) {
       return [](const Job& a, const Job& b) { return order(a.spec.name, b.spec.name); };
     case 'P':
       return [](const Job& a, const Job& b) { return order(a.spec.partition, b.spec.partition); };
+    // Slurm sorts states by their names, not by their numbers.
     case 't':
+      return [](const Job& a, const Job& b) { return order(slurm_state_code(a.state), slurm_state_code(b.state)); };
     case 'T':
-      return [](const Job& a, const Job& b) { return order(a.state, b.state); };
+      return [](const Job& a, const Job& b) { return order(name_of(a.state), name_of(b.state)); };
     case 'u':
       return [](const Job& a, const Job& b) { return order(a.owner.user, b.owner.user); };
     case 'U':

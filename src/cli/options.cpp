@@ -138,7 +138,9 @@ std::string usage_text(const CommandInfo& command, const std::vector<OptionInfo>
     if (row.takes == Takes::optional && row.letter == 0) word += fmt::format("[={}]", row.metavar);
     add("[" + word + "]");
   }
-  add(command.synopsis);
+  const std::string_view synopsis = command.synopsis;
+  const std::size_t operands = synopsis.find("] ");  // behind "[OPTIONS] "
+  if (operands != synopsis.npos) add(std::string(synopsis.substr(operands + 2)));
   return text + "\n";
 }
 

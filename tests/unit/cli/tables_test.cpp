@@ -102,6 +102,8 @@ TEST_CASE("the order of squeue's rows") {
   CHECK(order("-i") == "321");
   CHECK(order("u,-i") == "321");
   CHECK(order("-u,i") == "123");
+  c.state = JobState::failed;  // states are sorted by their names: F, PD, R
+  CHECK(order("t,i") == "321");
   std::vector<JobRow> rows;
   CHECK(virga::sort_jobs(rows, "foo").error().message == "Invalid sort specification: o");
 }
