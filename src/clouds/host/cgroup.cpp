@@ -1,5 +1,6 @@
 #include "clouds/host/cgroup.hpp"
 
+#include <dirent.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +20,7 @@ namespace {
 constexpr const char* k_controllers[] = {"cpu", "memory", "pids"};
 /// Enough for any job, and not enough to take the machine's process ids away.
 constexpr std::uint32_t k_pids_max = 16384;
+constexpr std::string_view k_trial = "virga-probe-";
 constexpr int k_remove_tries_max = 2000;
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -80,6 +82,18 @@ void kill_group(const std::string& folder) {
   }
 }
 
+/// A process that was killed in the middle of its trial left a group behind.
+void remove_old_trials(const std::string& parent) {
+  DIR* folder = opendir(parent.c_str());
+  if (!folder) return;
+  while (dirent* entry = readdir(folder)) {
+    std::string name = entry->d_name;
+    if (name.compare(0, k_trial.size(), k_trial) != 0) continue;
+    if (!identify(std::atoi(name.c_str() + k_trial.size())).start) rmdir((parent + "/" + name).c_str());
+  }
+  closedir(folder);
+}
+
 }  // namespace
 
 CgroupSupport find_cgroups(const std::string& mountinfo, const std::string& own_groups) {
@@ -126,7 +140,8 @@ CgroupSupport probe_cgroups() {
   std::vector<std::string> usable;
   support.why_not = support.parents.empty() ? "no control groups are mounted" : "the kernel has no such controller";
   for (const std::string& parent : support.parents) {
-    std::string trial = fmt::format("{}/virga-probe-{}", parent, getpid());
+    remove_old_trials(parent);
+    std::string trial = fmt::format("{}/{}{}", parent, k_trial, getpid());
     if (mkdir(trial.c_str(), 0755) != 0) {
       support.why_not = fail_errno("mkdir in " + parent).value().message;
       continue;
@@ -195,6 +210,22 @@ void remove_cgroups(const std::vector<std::string>& folders) {
     }
     rmdir(folder_of(folder).c_str());  // fails while other nodes have theirs
   }
+}
+
+void remove_stray_cgroups(const CgroupSupport& support, const std::string& instance, const std::set<VmId>& kept) {
+  std::vector<std::string> strays;
+  for (const std::string& parent : support.parents) {
+    DIR* folder = opendir((parent + "/" + instance).c_str());
+    if (!folder) continue;
+    while (dirent* entry = readdir(folder)) {
+      VmId vm{std::strtoull(entry->d_name, nullptr, 10)};
+      if (entry->d_type == DT_DIR && vm && !kept.count(vm)) {
+        strays.push_back(parent + "/" + instance + "/" + entry->d_name);
+      }
+    }
+    closedir(folder);
+  }
+  remove_cgroups(strays);
 }
 
 }  // namespace virga::host

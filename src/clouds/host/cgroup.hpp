@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ Status make_cgroups(const std::vector<std::string>& folders, const CgroupLimits&
 Status join_cgroups(const std::vector<std::string>& folders);
 /// Kills what is in them, removes them, and the instance's own folders above once they are empty.
 void remove_cgroups(const std::vector<std::string>& folders);
+
+/// Removes groups of VMs that nobody knows, with what runs in them: somebody took their records away.
+void remove_stray_cgroups(const CgroupSupport& support, const std::string& instance, const std::set<VmId>& kept);
 
 /// The two texts that decide where groups may be made: /proc/self/mountinfo and /proc/self/cgroup.
 CgroupSupport find_cgroups(const std::string& mountinfo, const std::string& own_groups);

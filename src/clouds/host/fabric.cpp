@@ -19,6 +19,7 @@ namespace virga::host {
 namespace {
 
 constexpr std::int64_t k_start_ms_max = 10'000;
+constexpr unsigned k_home_check_s = 2;
 
 /// The lock file's text, written once the bridge is there.
 constexpr std::string_view k_ready = "ready\n";
@@ -80,7 +81,9 @@ int run_fabric(const Home& home, Tier tier) {
   dup2(null, 1);
   dup2(null, 2);
   if (chdir("/") != 0) return 1;
-  for (;;) pause();
+  // It ends by SIGKILL; or by itself when somebody has removed the home, and with it the only way to find it.
+  while (access(fabric_lock_path(home).c_str(), F_OK) == 0 || errno != ENOENT) sleep(k_home_check_s);
+  return 0;
 }
 
 Status join_fabric_users(pid_t fabric) {

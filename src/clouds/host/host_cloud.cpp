@@ -378,6 +378,13 @@ Result<std::vector<ListedVm>> HostCloud::list() {
   if (!files) return unexpected(files.error());
   std::vector<ListedVm> listed;
   for (const VmFile& file : *files) listed.push_back({file.vm, file.pool, file.address});
+  {
+    Lock lock(mutex_);
+    std::set<VmId> known;
+    for (const VmFile& file : *files) known.insert(file.vm);
+    for (const auto& [vm, entry] : vms_) known.insert(vm);
+    remove_stray_cgroups(cgroups_, instance_name(options_.home), known);
+  }
   // A fabric without any VM is a leak of its own: a crash came between its start and the first record.
   if (listed.empty()) {
     std::lock_guard fabric_lock(fabric_mutex_);

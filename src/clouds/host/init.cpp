@@ -19,6 +19,8 @@ namespace virga::host {
 
 namespace {
 
+constexpr time_t k_record_check_s = 2;
+
 std::string own_program() {
   char path[PATH_MAX];
   ssize_t n = readlink("/proc/self/exe", path, sizeof path);
@@ -104,11 +106,17 @@ std::vector<std::string> node_environment(const InitPlan& plan) {
   _exit(127);
 }
 
-/// Until the user data ends or SIGTERM comes; the words say which.
-std::string hold_node(pid_t user_data, const sigset_t& signals) {
+/// Until the user data ends or SIGTERM comes; the words say which. A node whose record somebody has removed, with the
+/// whole home perhaps, would run for ever and belong to nobody: it ends, too.
+std::string hold_node(const InitPlan& plan, pid_t user_data, const sigset_t& signals) {
+  std::string record = vm_state_path(plan.home, plan.file.vm);
   for (;;) {
     siginfo_t info{};
-    if (sigwaitinfo(&signals, &info) < 0) continue;
+    timespec patience{k_record_check_s, 0};
+    if (sigtimedwait(&signals, &info, &patience) < 0) {
+      if (access(record.c_str(), F_OK) != 0 && errno == ENOENT) return "its record was removed";
+      continue;
+    }
     if (info.si_signo == SIGTERM) return "its init got SIGTERM";
     int status = 0;
     for (pid_t child; (child = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -146,7 +154,7 @@ void run_init(InitPlan plan) {
   if (plan.file.tier == Tier::plain) prctl(PR_SET_CHILD_SUBREAPER, 1);
   pid_t user_data = fork();
   if (user_data == 0) exec_user_data(plan);
-  std::string words = user_data > 0 ? hold_node(user_data, signals) : "its init could not fork";
+  std::string words = user_data > 0 ? hold_node(plan, user_data, signals) : "its init could not fork";
   (void)replace_file(vm_ending_path(plan.home, plan.file.vm), words, 0600);
   if (plan.file.tier == Tier::plain) end_marked(vm_marker(plan.home, plan.file.vm), getpid());
   _exit(0);

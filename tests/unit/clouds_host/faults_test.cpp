@@ -269,6 +269,33 @@ TEST_CASE("plain tier: a machine without file descriptors left has no capacity")
   cc::check_nothing_left(under_test);
 }
 
+void check_home_removed(Tier tier) {
+  Instance instance;
+  auto under_test = instance.under_test(tier);
+  cc::RecordingSink sink;
+  auto cloud = under_test.open(sink);
+  cloud->reserve(cc::gang(under_test, 1, 1, 2), under_test.user_data);
+  sink.wait_for<GangGranted>(1);
+  cloud.reset();
+  std::filesystem::remove_all(instance.home().vms());
+  CHECK(cc::eventually([&] {
+    std::string left = instance.leftovers();  // zombies, too: nobody is there to reap them yet
+    return left.find(instance.folder()) == std::string::npos && left.find("sleep") == std::string::npos;
+  }));
+  cloud = under_test.open(sink);  // finds what is left of their control groups
+  CHECK(cc::listed(*cloud).empty());
+  cc::check_nothing_left(under_test);
+}
+TEST_CASE("root tier: nodes whose records were taken away end") {
+  if (enter(Tier::root)) check_home_removed(Tier::root);
+}
+TEST_CASE("user tier: nodes whose records were taken away end") {
+  if (enter(Tier::user)) check_home_removed(Tier::user);
+}
+TEST_CASE("plain tier: nodes whose records were taken away end") {
+  if (enter(Tier::plain)) check_home_removed(Tier::plain);
+}
+
 TEST_CASE("a leftover of another boot of the machine is not taken for a running node") {
   if (!enter(Tier::plain)) return;
   Instance instance;
