@@ -31,7 +31,7 @@ JobSpec spec_of(const std::vector<std::string>& args, const virga::Config* confi
   Result<JobOptions> options = parsed(args);
   REQUIRE(options);
   virga::JobContext context;
-  context.current_dir = "/work";
+  context.current_dir = "/data";
   context.default_name = "job.sh";
   Result<JobSpec> spec = virga::job_spec_from(*options, context, config);
   REQUIRE(spec);
@@ -93,7 +93,7 @@ TEST_CASE("the usual options make the job that Slurm would make") {
   CHECK(spec.per_node.memory_bytes == 4ULL << 30);
   CHECK(spec.time_limit == virga::Duration::seconds(3600));
   CHECK(spec.name == "x y");
-  CHECK(spec.work_dir == "/work/sub");
+  CHECK(spec.work_dir == "/data/sub");
   CHECK(spec.std_out == "o-%j");
   CHECK(spec.held);
   CHECK(spec.exclusive);
