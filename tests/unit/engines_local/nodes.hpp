@@ -51,7 +51,7 @@ class Nodes {
     REQUIRE(mkdtemp(pattern) != nullptr);
     home_.path = pattern;
     chmod(pattern, 0755);
-    work_ = home_.path + "/data";
+    work_ = home_.path + "/work";
     mkdir(work_.c_str(), 0777);
     chmod(work_.c_str(), 0777);
   }
