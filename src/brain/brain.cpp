@@ -132,7 +132,7 @@ std::vector<Command> Brain::outstanding() const {
     if (!job.launched || !holds_nodes(job.state)) continue;
     if (job.state == JobState::completing) {
       std::uint32_t signal = job.kill_at.is_never() ? 9U : 15U;
-      commands.push_back(EndJob{id, job.incarnation, signal, job.nodes});
+      commands.push_back(EndJob{id, job.incarnation, signal, job.nodes, job.reason});
     } else {
       commands.push_back(StartJob{job});
     }

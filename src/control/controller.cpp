@@ -14,8 +14,8 @@ namespace virga {
 
 namespace {
 
-/// A snapshot is taken after so many events, or as many as the state has jobs, whichever is more: its cost per event
-/// stays constant however long the queue is.
+/// A snapshot is taken after so many events, or half as many as the state has jobs, whichever is more: its cost per
+/// event stays constant however long the queue is, and so does the part of a restart that replays events.
 constexpr std::uint64_t k_events_per_snapshot = 20'000;
 /// After a failed append, facts wait this long before the next try.
 constexpr Duration k_journal_retry = Duration::milliseconds(500);
@@ -255,7 +255,7 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
     flush_archive();
   }
   for (ReaderItem& reader : readers) reader.read(*ports.journal, brain);
-  if (events_since_snapshot >= std::max<std::uint64_t>(k_events_per_snapshot, brain.state().jobs.size()))
+  if (events_since_snapshot >= std::max<std::uint64_t>(k_events_per_snapshot, brain.state().jobs.size() / 2))
     take_snapshot();
 }
 

@@ -52,6 +52,7 @@ struct EndJob {
   std::uint32_t incarnation = 0;
   std::uint32_t signal = 15;  ///< 9 ends it for sure
   std::vector<JobNode> nodes;
+  Reason why = Reason::cancelled;  ///< told in the job's standard error
 };
 
 /// The end of this incarnation is in the journal; the engine may drop what it kept of it.

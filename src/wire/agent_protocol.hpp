@@ -151,11 +151,13 @@ struct SignalBound {
 struct EndBound {
   JobKey key;
   std::uint32_t signal = 15;
+  Reason why = Reason::none;  ///< told in the job's standard error
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("key", s.key);
     v("signal", s.signal);
+    v("why", s.why);
   }
 };
 

@@ -149,7 +149,7 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
     }
     if (ending.signal != 9 || job.kill_at.is_never()) return;
     job.kill_at = Time::never();
-    fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes});
+    fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes, job.reason});
     return;
   }
   job.ending = ending.state;
@@ -163,7 +163,7 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
   job.state = JobState::completing;
   job.kill_at = ending.signal == 9 ? Time::never() : fx.state.now + fx.state.config.kill_wait;
   index_job(fx.state, job);
-  fx.emit(EndJob{job.id, job.incarnation, ending.signal, job.nodes});
+  fx.emit(EndJob{job.id, job.incarnation, ending.signal, job.nodes, job.reason});
 }
 
 void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::string detail) {
@@ -185,7 +185,7 @@ void apply_job_deadlines(Effects& fx, Job& job) {
   const Time now = fx.state.now;
   if (job.state == JobState::completing && job.kill_at <= now) {
     job.kill_at = Time::never();
-    fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes});
+    fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes, job.reason});
     return;
   }
   if (job.state != JobState::running) return;

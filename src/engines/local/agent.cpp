@@ -197,7 +197,7 @@ void Agent::hunt_strays() {
 void Agent::shut_down() {
   for (auto& [key, job] : jobs_) {
     job.ending = true;
-    end_supervisors(job, SIGKILL, false);
+    end_supervisors(job, SIGKILL, false, Reason::none);
   }
   unlink(settings_.home.agent_socket(settings_.vm).c_str());
   for (;;) {

@@ -89,7 +89,7 @@ class Agent {
   void launch_batch(BoundJob& job, const LaunchJob& message);
   void arm_allocation(BoundJob& job, const LaunchJob& message);
   void allocation_over(const JobKey& key, BoundJob& job, ExitStatus exit);
-  void end_supervisors(BoundJob& job, std::uint32_t signal, bool steps_only);
+  void end_supervisors(BoundJob& job, std::uint32_t signal, bool steps_only, Reason why);
   void supervisor_said(const JobKey& key, BoundJob& job, Supervisor& supervisor, const AgentMessage& message);
   void supervisor_lost(const JobKey& key, BoundJob& job, Supervisor& supervisor);
   void check_over(const JobKey& key, BoundJob& job);

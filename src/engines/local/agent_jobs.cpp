@@ -158,7 +158,7 @@ void Agent::on(Peer& peer, const EndBound& message) {
     return;
   }
   job.ending = true;
-  end_supervisors(job, message.signal, false);
+  end_supervisors(job, message.signal, false, message.why);
   if (job.is_first_node && job.binding.job.spec.kind == JobKind::allocation && !job.main_over) {
     for (Peer& other : peers_) {
       if (other.holds == message.key) other.channel.send(HoldRevoked{message.signal});
@@ -212,7 +212,7 @@ void Agent::allocation_over(const JobKey& key, BoundJob& job, ExitStatus exit) {
   job.hold_deadline.reset();
   job.exit = exit;
   // Ended from outside, the steps have had their signal, and may use the time that is left to them.
-  if (!job.ending) end_supervisors(job, SIGKILL, true);
+  if (!job.ending) end_supervisors(job, SIGKILL, true, Reason::none);
   job.ending = true;
   check_over(key, job);
 }
@@ -239,10 +239,10 @@ void Agent::on(Peer& peer, const StartTasks& message) {
   peer.handed_over = true;
 }
 
-void Agent::end_supervisors(BoundJob& job, std::uint32_t signal, bool steps_only) {
+void Agent::end_supervisors(BoundJob& job, std::uint32_t signal, bool steps_only, Reason why) {
   for (Supervisor& supervisor : job.supervisors) {
     if (supervisor.is_batch && steps_only) continue;
-    supervisor.channel.send(EndBound{job.binding.key(), signal});
+    supervisor.channel.send(EndBound{job.binding.key(), signal, why});
     // One that has not launched its script yet may hang in the user's files and not listen: its end is told by its
     // socket.
     if (signal == SIGKILL && supervisor.is_batch && !job.answer) kill(supervisor.pid, SIGKILL);
@@ -264,7 +264,7 @@ void Agent::supervisor_said(const JobKey& key, BoundJob& job, Supervisor& superv
   job.exit = ended->exit;
   job.main_over = true;
   job.ending = true;
-  end_supervisors(job, SIGKILL, true);
+  end_supervisors(job, SIGKILL, true, Reason::none);
   (void)key;
 }
 
@@ -283,7 +283,7 @@ void Agent::supervisor_lost(const JobKey& key, BoundJob& job, Supervisor& superv
   job.exit = {0, SIGKILL};
   job.main_over = true;
   job.ending = true;
-  end_supervisors(job, SIGKILL, true);
+  end_supervisors(job, SIGKILL, true, Reason::none);
 }
 
 void Agent::check_over(const JobKey& key, BoundJob& job) {

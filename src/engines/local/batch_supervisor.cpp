@@ -32,6 +32,18 @@ std::string interpreter_of(const std::string& script) {
   return start == std::string::npos ? "" : script.substr(start, end == std::string::npos ? end : end - start);
 }
 
+/// How slurmstepd names the cause of an end that the job did not bring about itself.
+std::string_view slurm_cause(Reason why) {
+  switch (why) {
+    case Reason::time_limit:
+      return " DUE TO TIME LIMIT";
+    case Reason::node_failure:
+      return " DUE TO NODE FAILURE";
+    default:
+      return "";
+  }
+}
+
 class BatchSupervisor {
  public:
   BatchSupervisor(FrameChannel agent, const AgentSettings& settings, const LaunchJob& launch)
@@ -204,7 +216,7 @@ void BatchSupervisor::handle(const AgentMessage& message) {
       std::time_t now = std::time(nullptr);
       std::strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", std::localtime(&now));
       complain("*** JOB " + std::to_string(key_.job.value) + " ON " + settings_.node_name + " CANCELLED AT " + when +
-               " ***");
+               std::string(slurm_cause(end->why)) + " ***");
       told_cancelled_ = true;
     }
     if (end->signal == SIGKILL) {

@@ -261,9 +261,9 @@ void LocalEngine::push(Run& run, std::size_t i) {
   RunNode& node = run.nodes[i];
   if (run.finished || node.ended || node.gone) return;
   if (run.end_signal != 0) {
-    send(node.vm, EndBound{run.key, run.end_signal});
+    send(node.vm, EndBound{run.key, run.end_signal, run.end_why});
   } else if (run.first_ended || run.failed()) {
-    send(node.vm, EndBound{run.key, 9});
+    send(node.vm, EndBound{run.key, 9, Reason::none});
   } else if (!run.binding) {
     return;
   } else if (i > 0) {
@@ -347,6 +347,7 @@ void LocalEngine::do_end(const EndJob& command) {
     run.exit = {0, command.signal};
   }
   for (RunNode& node : run.nodes) node.gone = node.gone || !links_.contains(node.vm);
+  run.end_why = command.why;
   run.end_signal = command.signal == 9 || run.end_signal == 0 ? command.signal : run.end_signal;
   push_all(run);
   finish_if_over(run);

@@ -30,6 +30,7 @@ struct Run {
   std::optional<LaunchAnswer> answer;
   bool ended_before = false;     ///< a node says that it was ended there: the first node knows how, and starts nothing
   std::uint32_t end_signal = 0;  ///< of the strongest end() so far; 0: none
+  Reason end_why = Reason::none;
   bool first_ended = false;
   bool finished = false;  ///< JobEnded or JobLaunchFailed was posted for this start
   ExitStatus exit;
