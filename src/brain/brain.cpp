@@ -25,10 +25,11 @@ constexpr std::size_t k_jobs_always_checked = 1'000;
 #endif
 
 void forget_old_jobs(State& state) {
-  for (std::size_t n = 0; n < k_forget_per_event_max && !state.ended.empty(); ++n) {
-    auto [ended, id] = *state.ended.begin();
-    if (ended + state.config.min_job_age > state.now) return;
-    state.ended.erase(state.ended.begin());
+  auto& ended = state.index.ended;
+  for (std::size_t n = 0; n < k_forget_per_event_max && !ended.empty(); ++n) {
+    auto [when, id] = *ended.begin();
+    if (when + state.config.min_job_age > state.now) return;
+    ended.erase(ended.begin());
     state.jobs.erase(id);
     ++state.jobs_archived;
   }
@@ -55,6 +56,7 @@ struct Handler {
   std::uint64_t operator()(const GangRefused& e) { return fact(on_gang_refused, e); }
   std::uint64_t operator()(const VmReady& e) { return fact(on_vm_ready, e); }
   std::uint64_t operator()(const VmFailed& e) { return fact(on_vm_failed, e); }
+  std::uint64_t operator()(const VmEvicting& e) { return fact(on_vm_evicting, e); }
   std::uint64_t operator()(const VmReleased& e) { return fact(on_vm_released, e); }
   std::uint64_t operator()(const JobStarted& e) { return fact(on_job_started, e); }
   std::uint64_t operator()(const JobLaunchFailed& e) { return fact(on_job_launch_failed, e); }
@@ -104,14 +106,13 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
 std::vector<Command> Brain::take_commands() { return std::exchange(outbox_, {}); }
 
 Time Brain::next_deadline() const {
-  Time next = next_fleet_deadline(state_);
-  for (JobId id : state_.living) next = std::min(next, next_deadline_of(state_.jobs.at(id)));
-  for (JobId id : state_.front) {
-    const Job& job = state_.jobs.at(id);
-    if (job.eligible > state_.now) next = std::min(next, job.eligible);
-  }
-  if (!state_.ended.empty()) {
-    next = std::min(next, state_.ended.begin()->first + state_.config.min_job_age + k_forget_slack);
+  const Indices& index = state_.index;
+  Time next = next_growth(state_);
+  if (!index.job_alarms.empty()) next = std::min(next, index.job_alarms.begin()->first);
+  if (!index.vm_alarms.empty()) next = std::min(next, index.vm_alarms.begin()->first);
+  if (!index.asleep.empty()) next = std::min(next, index.asleep.begin()->first);
+  if (!index.ended.empty()) {
+    next = std::min(next, index.ended.begin()->first + state_.config.min_job_age + k_forget_slack);
   }
   return next;
 }

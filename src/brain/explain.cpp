@@ -80,10 +80,7 @@ Explanation Brain::explain(JobId id) const {
   explanation.state = job.state;
   if (job.reason != Reason::none) explanation.reasons.push_back(explain_reason(state_, job));
   if (job.state == JobState::pending) {
-    for (JobId other : state_.queue) {
-      if (other >= id) break;
-      ++explanation.jobs_ahead;
-    }
+    explanation.jobs_ahead = static_cast<std::uint32_t>(state_.index.queue.ahead_of(job));
   }
   const Partition* partition = state_.find_partition(job.spec.partition);
   const Pool* pool = nullptr;
@@ -93,7 +90,7 @@ Explanation Brain::explain(JobId id) const {
     pool = state_.find_pool(partition->pools.front());
   }
   if (pool != nullptr) {
-    explanation.price_per_hour = {pool->sku.price_per_hour.micro_usd * job.spec.nodes};
+    explanation.price_per_hour = {pool->node_price().micro_usd * job.spec.nodes};
     auto backoff = state_.backoffs.find(pool->name);
     if (job.state == JobState::pending && backoff != state_.backoffs.end())
       explanation.retry_at = backoff->second.until;

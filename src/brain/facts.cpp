@@ -1,9 +1,11 @@
 #include "brain/facts.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "brain/fleet/fleet.hpp"
 #include "brain/sched/lifecycle.hpp"
+#include "brain/sched/queue.hpp"
 
 namespace virga {
 
@@ -16,52 +18,73 @@ Job* living_job(State& state, JobId id, std::uint32_t incarnation) {
   return it->second.incarnation == incarnation ? &it->second : nullptr;
 }
 
-void detach_gang(State& state, const Gang& gang) {
-  auto job = state.jobs.find(gang.job);
-  if (job != state.jobs.end() && job->second.gang == gang.id) job->second.gang = {};
+Reason reason_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::capacity:
+      return Reason::capacity;
+    case Refusal::quota:
+      return Reason::quota;
+    case Refusal::throttled:
+      return Reason::throttled;
+    case Refusal::fault:
+      return Reason::cloud_fault;
+  }
+  return Reason::cloud_fault;
 }
 
 }  // namespace
 
 void on_gang_granted(Effects& fx, const GangGranted& e) {
-  auto it = fx.state.gangs.find(e.gang);
-  if (it == fx.state.gangs.end()) return;
-  Gang gang = std::move(it->second);
-  fx.state.gangs.erase(it);
-  detach_gang(fx.state, gang);
-  const Pool* pool = fx.state.find_pool(gang.pool);
+  State& state = fx.state;
+  auto it = state.gangs.find(e.gang);
+  if (it == state.gangs.end()) return;
+  const Gang gang = std::move(it->second);
+  state.gangs.erase(it);
+  const Pool& pool = state.config.pools[state.number_of_pool(gang.pool)];
+  std::set<JobId> waiting;
   for (std::size_t i = 0; i < gang.vms.size(); ++i) {
-    Vm& vm = fx.state.vms.at(gang.vms[i]);
+    Vm& vm = state.vms.at(gang.vms[i]);
     vm.state = VmState::booting;
-    vm.granted = fx.state.now;
-    vm.boot_deadline = fx.state.now + (pool != nullptr ? pool->boot_timeout : Duration::minutes(10));
+    vm.granted = state.now;
+    vm.boot_deadline = state.now + pool.boot_timeout;
     if (i < e.addresses.size()) vm.address = e.addresses[i];
+    index_vm(state, vm);
+    waiting.insert(vm.jobs.begin(), vm.jobs.end());
   }
+  // The gang exists: from here on jobs may be bound to it.
+  for (JobId job : waiting) keep_promise(fx, state.jobs.at(job));
 }
 
 void on_gang_refused(Effects& fx, const GangRefused& e) {
   auto it = fx.state.gangs.find(e.gang);
   if (it == fx.state.gangs.end()) return;
-  Gang gang = std::move(it->second);
-  fx.state.gangs.erase(it);
-  detach_gang(fx.state, gang);
-  for (VmId vm : gang.vms) fx.state.vms.erase(vm);
-  back_off(fx, gang.pool, e.refusal, e.message, e.retry_after);
+  const std::string pool = it->second.pool;
+  back_off(fx, pool, e, static_cast<std::uint32_t>(it->second.vms.size()));
+  drop_gang(fx, e.gang, reason_of(e.refusal), "pool " + pool + ": " + e.message);
 }
 
 void on_vm_ready(Effects& fx, const VmReady& e) {
-  auto it = fx.state.vms.find(e.vm);
-  if (it == fx.state.vms.end() || it->second.state != VmState::booting) return;
+  State& state = fx.state;
+  auto it = state.vms.find(e.vm);
+  if (it == state.vms.end() || it->second.state != VmState::booting) return;
   Vm& vm = it->second;
+  const Pool& pool = state.config.pools[state.number_of_pool(vm.pool)];
   vm.state = VmState::ready;
-  vm.ready = fx.state.now;
+  vm.ready = state.now;
   vm.boot_deadline = Time::never();
-  if (vm.jobs.empty()) vm.idle_since = fx.state.now;
-  fx.state.backoffs.erase(vm.pool);
-  for (JobId id : std::vector<JobId>(vm.jobs)) launch_if_ready(fx, fx.state.jobs.at(id));
+  if (vm.jobs.empty()) note_idle(state, vm, pool);
+  index_vm(state, vm);
+  state.backoffs.erase(vm.pool);
+  PoolHistory& history = state.history[vm.pool];
+  const Duration took = state.now - vm.requested;
+  history.boot_time = history.boots == 0 ? took : Duration{history.boot_time.ns + (took.ns - history.boot_time.ns) / 8};
+  ++history.boots;
+  for (JobId id : std::vector<JobId>(vm.jobs)) launch_if_ready(fx, state.jobs.at(id));
 }
 
 void on_vm_failed(Effects& fx, const VmFailed& e) { fail_vm(fx, e.vm, e.message); }
+
+void on_vm_evicting(Effects& fx, const VmEvicting& e) { evict_vm(fx, e.vm, e.at); }
 
 void on_vm_released(Effects& fx, const VmReleased& e) {
   auto it = fx.state.vms.find(e.vm);
@@ -75,10 +98,10 @@ void on_vm_released(Effects& fx, const VmReleased& e) {
                   .granted = vm.granted,
                   .ready = vm.ready,
                   .released = fx.state.now,
-                  .cost = pool != nullptr ? price_for(pool->sku.price_per_hour, fx.state.now - vm.granted) : Money{},
+                  .cost = pool != nullptr ? price_for(pool->node_price(), fx.state.now - vm.granted) : Money{},
                   .reason = vm.release_reason};
   fx.emit(ArchiveVm{std::move(record)});
-  fx.state.vms.erase(it);
+  remove_vm(fx.state, e.vm);
 }
 
 void on_job_started(Effects& fx, const JobStarted& e) {
@@ -90,6 +113,8 @@ void on_job_started(Effects& fx, const JobStarted& e) {
   job->reason = Reason::none;
   job->detail.clear();
   job->end_limit = fx.state.now + job->spec.time_limit;
+  job->lost_node = false;
+  expect_end(fx.state, *job, fx.state.now + expected_time(job->spec));
   index_job(fx.state, *job);
 }
 
@@ -120,9 +145,14 @@ void on_job_ended(Effects& fx, const JobEnded& e) {
 }
 
 void on_timer_fired(Effects& fx) {
+  State& state = fx.state;
   apply_vm_deadlines(fx);
-  const std::set<JobId> living = fx.state.living;  // deadlines end jobs
-  for (JobId id : living) apply_job_deadlines(fx, fx.state.jobs.at(id));
+  std::vector<JobId> due;  // deadlines end jobs, which changes the index
+  for (const auto& [when, id] : state.index.job_alarms) {
+    if (when > state.now) break;
+    due.push_back(id);
+  }
+  for (JobId id : due) apply_job_deadlines(fx, state.jobs.at(id));
 }
 
 }  // namespace virga

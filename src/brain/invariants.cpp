@@ -11,12 +11,14 @@ namespace {
 
 void check_job(const State& state, const Job& job) {
   const bool holds = holds_nodes(job.state);
-  VIRGA_ASSERT(state.living.contains(job.id) == holds, "every job that holds nodes is indexed as living");
+  VIRGA_ASSERT(state.index.living.contains(job.id) == holds, "every job that holds nodes is indexed as living");
   VIRGA_ASSERT(!holds || job.nodes.size() == job.spec.nodes, "a gang is all or nothing");
   VIRGA_ASSERT(job.state != JobState::pending || job.nodes.empty(), "a waiting job holds nothing");
   VIRGA_ASSERT(job.state != JobState::running || job.launched, "a running job was launched");
   VIRGA_ASSERT(!is_final(job.state) || job.ended.is_set(), "an ended job has an end");
-  VIRGA_ASSERT(!job.gang || state.gangs.contains(job.gang), "a job's reservation is open");
+  VIRGA_ASSERT(job.promised.empty() || (job.state == JobState::pending && job.promised.size() == job.spec.nodes),
+               "a promise is all or nothing, and for waiting jobs only");
+  VIRGA_ASSERT((job.indexed_as == IndexedAs::queued) == state.index.queue.contains(job), "the queue has who waits");
 }
 
 void check_vm(const State& state, const Vm& vm) {
@@ -30,10 +32,10 @@ void check_vm(const State& state, const Vm& vm) {
   Resources used;
   for (JobId id : vm.jobs) {
     auto job = state.jobs.find(id);
-    VIRGA_ASSERT(job != state.jobs.end() && holds_nodes(job->second.state), "a node's jobs hold nodes");
+    VIRGA_ASSERT(job != state.jobs.end() && (holds_nodes(job->second.state) || !job->second.promised.empty()), "a node's jobs hold nodes");
     const Pool* pool = state.find_pool(vm.pool);
     VIRGA_ASSERT(pool != nullptr, "a VM's pool is configured");
-    Resources part = demand_per_node(job->second, *pool);
+    Resources part = demand_per_node(job->second.spec, *pool);
     used.cpus += part.cpus;
     used.gpus += part.gpus;
     used.memory_bytes += part.memory_bytes;

@@ -42,7 +42,7 @@ struct Refuse {
 
   std::optional<Error> operator()(const JobSubmitted& e) const {
     if (known_submission(state, e) != nullptr) return std::nullopt;
-    if (state.jobs.size() >= state.config.max_jobs + state.ended.size()) {
+    if (state.jobs.size() >= state.config.max_jobs + state.index.ended.size()) {
       return Error{Code::exhausted, fmt::format("the queue is full: {} jobs (max_jobs)", state.config.max_jobs), true};
     }
     const JobSpec spec = with_defaults(state, e.spec);
@@ -125,9 +125,9 @@ struct Refuse {
   std::optional<Error> operator()(const CheckpointDone& e) const { return running_job(e.job, e.actor); }
   std::optional<Error> operator()(const ShutdownRequested& e) const {
     if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators take it down"};
-    if (!e.cancel_jobs && !state.living.empty()) {
+    if (!e.cancel_jobs && !state.index.living.empty()) {
       return Error{Code::conflict,
-                   fmt::format("{} jobs hold nodes: wait for them, or cancel them", state.living.size())};
+                   fmt::format("{} jobs hold nodes: wait for them, or cancel them", state.index.living.size())};
     }
     return std::nullopt;
   }
@@ -182,6 +182,9 @@ std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
   job.submitted = fx.state.now;
   job.eligible = fx.state.now;
   job.reason = job.spec.held ? Reason::held_user : Reason::priority;
+  const Partition* partition = fx.state.find_partition(job.spec.partition);
+  if (!partition->up && !job.spec.held) job.reason = Reason::partition_down;
+  if (fx.state.shutting_down && !job.spec.held) job.reason = Reason::shutting_down;
   if (!e.idempotency_key.empty()) fx.state.idempotency.emplace(idempotency_name(e), job.id);
   const JobId id = job.id;
   index_job(fx.state, fx.state.jobs.emplace(id, std::move(job)).first->second);
@@ -200,9 +203,7 @@ std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
       }
       break;
     case JobAction::hold:
-      job.reason = own ? Reason::held_user : Reason::held_admin;
-      job.detail = "held by " + e.actor.user;
-      index_job(fx.state, job);
+      break_promise(fx, job, own ? Reason::held_user : Reason::held_admin, "held by " + e.actor.user);
       break;
     case JobAction::release:
       job.reason = Reason::priority;
@@ -229,10 +230,15 @@ std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
   } else {
     fx.state.node_marks.erase(e.node);
   }
-  for (auto& [id, vm] : fx.state.vms) {
-    if (vm.name != e.node) continue;
+  std::uint32_t number = 0;
+  const Pool* pool = fx.state.find_pool_of_node(e.node, &number);
+  const VmId there = fx.state.index.pools[fx.state.number_of_pool(pool->name)].vm_at(number - 1);
+  if (!there) index_absent_node(fx.state, *pool, number);
+  if (there) {
+    Vm& vm = fx.state.vms.at(there);
     vm.drained = e.drained;
     vm.drain_reason = e.drained ? e.reason : "";
+    index_vm(fx.state, vm);
   }
   return 0;
 }
@@ -277,7 +283,8 @@ std::uint64_t on_checkpoint_done(Effects& fx, const CheckpointDone& e) {
 
 std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
   fx.state.shutting_down = true;
-  const std::set<JobId> living = fx.state.living;  // ending changes it
+  review_waiting_jobs(fx);
+  const std::set<JobId> living = fx.state.index.living;  // ending changes it
   for (JobId id : living) begin_ending(fx, fx.state.jobs.at(id), {.detail = "cancelled by shutdown"});
   (void)e;
   return 0;
@@ -285,11 +292,15 @@ std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
 
 std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e) {
   fx.state.config = e.config;
+  fx.state.rebuild_indices();
+  review_waiting_jobs(fx);
   return 0;
 }
 
 std::uint64_t on_controller_started(Effects& fx, const ControllerStarted&) {
+  if (!fx.state.shutting_down) return 0;
   fx.state.shutting_down = false;
+  review_waiting_jobs(fx);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "brain/indices.hpp"
 #include "core/config.hpp"
 #include "core/event.hpp"
 #include "core/job.hpp"
@@ -23,6 +24,7 @@ struct PoolBackoff {
   Refusal refusal = Refusal::fault;
   std::string message;
   std::uint32_t refusals_in_a_row = 0;
+  std::uint32_t nodes = 0;  ///< the smallest request that was refused: a smaller one may be tried meanwhile
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -30,6 +32,23 @@ struct PoolBackoff {
     v("refusal", s.refusal);
     v("message", s.message);
     v("refusals_in_a_row", s.refusals_in_a_row);
+    v("nodes", s.nodes);
+  }
+};
+
+/// What a pool's boots and refusals were like so far.
+struct PoolHistory {
+  Duration boot_time;       ///< from request to ready, an exponential mean with weight 1/8
+  std::uint64_t boots = 0;
+  std::uint64_t refusals = 0;
+  Time last_refusal;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("boot_time", s.boot_time);
+    v("boots", s.boots);
+    v("refusals", s.refusals);
+    v("last_refusal", s.last_refusal);
   }
 };
 
@@ -37,7 +56,7 @@ struct PoolBackoff {
 struct Gang {
   GangId id;
   std::string pool;
-  JobId job;              ///< the job it is for; zero for a warm pool
+  JobId job;              ///< the job that made it necessary; zero for a warm pool
   std::vector<VmId> vms;  ///< in the order of the command
 
   template <class Self, class V>
@@ -77,21 +96,20 @@ struct State {
   std::map<VmId, Vm> vms;
   std::map<GangId, Gang> gangs;
   std::map<std::string, PoolBackoff> backoffs;  ///< by pool
+  std::map<std::string, PoolHistory> history;   ///< by pool
   std::map<std::string, NodeMark> node_marks;   ///< by node name
   std::map<std::string, JobId> idempotency;     ///< "uid/key" of the jobs above
   std::uint64_t jobs_archived = 0;              ///< ended jobs that left `jobs`
 
-  // Derived from the above, never stored; rebuild_indices() makes them anew.
-  std::set<JobId> queue;                   ///< pending and not held, in the order they are served
-  std::set<JobId> living;                  ///< jobs that hold nodes
-  std::set<JobId> front;                   ///< jobs of the queue that the last pass looked at and left waiting
-  std::set<std::pair<Time, JobId>> ended;  ///< final jobs by the time they ended
+  Indices index;  ///< derived from the above, never stored
 
   void rebuild_indices();
   const Pool* find_pool(const std::string& name) const;
   const Partition* find_partition(const std::string& name) const;
   /// The pool that a node name belongs to, and its number there; null for a name that no pool has.
   const Pool* find_pool_of_node(const std::string& node, std::uint32_t* number = nullptr) const;
+  /// The pool's place in Config::pools and in Indices::pools. The pool must be configured.
+  std::uint32_t number_of_pool(const std::string& name) const;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -106,10 +124,20 @@ struct State {
     v("vms", s.vms);
     v("gangs", s.gangs);
     v("backoffs", s.backoffs);
+    v("history", s.history);
     v("node_marks", s.node_marks);
     v("idempotency", s.idempotency);
     v("jobs_archived", s.jobs_archived);
   }
 };
+
+/// Brings the indices in step with the job. Call after every change of its state, reason, eligibility or nodes.
+void index_job(State& state, Job& job);
+/// Takes the job out of all indices: it leaves State::jobs, or its place in the queue changes.
+void unindex_job(State& state, Job& job);
+/// Brings the indices in step with the VM. Call after every change of its state, room, jobs or drain.
+void index_vm(State& state, Vm& vm);
+/// The same for a VM that leaves State::vms, and for a number without one whose drain mark changed.
+void index_absent_node(State& state, const Pool& pool, std::uint32_t number);
 
 }  // namespace virga

@@ -37,6 +37,28 @@ struct EnumNames<HostNetwork> {
   static constexpr std::string_view names[] = {"fabric", "host"};
 };
 
+/// How a pool's VMs are paid for. Reserved ones cost the same whether they run or not, so they are taken first; spot
+/// ones can be taken back by the cloud at any time.
+enum class Purchase : std::uint8_t { on_demand, reserved, spot };
+template <>
+struct EnumNames<Purchase> {
+  static constexpr std::string_view names[] = {"on_demand", "reserved", "spot"};
+};
+
+/// The network of a pool as a regular tree over its node numbers; 0 means that the level does not divide the pool.
+struct PoolFabric {
+  std::uint32_t nodes_per_leaf = 0;
+  std::uint32_t leaves_per_spine = 0;
+  std::uint32_t spines_per_pod = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("nodes_per_leaf", s.nodes_per_leaf);
+    v("leaves_per_spine", s.leaves_per_spine);
+    v("spines_per_pod", s.spines_per_pod);
+  }
+};
+
 struct Pool {
   std::string name;
   std::string cloud = "host";
@@ -49,6 +71,15 @@ struct Pool {
   std::uint32_t limit_cpus = 0;          ///< what a node may really use of this machine; 0: all of it
   std::uint64_t limit_memory_bytes = 0;  ///< the same for memory
   std::string node_prefix;               ///< node names are prefix + 1 … max_nodes
+  Purchase purchase = Purchase::on_demand;
+  Money price_per_hour;         ///< of one node; zero: the SKU's list price
+  Duration boot_time;           ///< expected, from request to ready, until the pool has boots of its own to learn from
+  std::uint32_t spare_nodes = 0;    ///< kept for jobs that lost a node: nobody else gets the last ones
+  std::uint32_t set_nodes_max = 0;  ///< VMs of one scale set, which share an InfiniBand partition; 0: all of the pool
+  bool ib_spans_sets = false;       ///< one dedicated fabric: InfiniBand works across the pool's scale sets
+  PoolFabric fabric;
+
+  Money node_price() const { return price_per_hour.micro_usd > 0 ? price_per_hour : sku.price_per_hour; }
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -63,6 +94,13 @@ struct Pool {
     v("limit_cpus", s.limit_cpus);
     v("limit_memory_bytes", s.limit_memory_bytes);
     v("node_prefix", s.node_prefix);
+    v("purchase", s.purchase);
+    v("price_per_hour", s.price_per_hour);
+    v("boot_time", s.boot_time);
+    v("spare_nodes", s.spare_nodes);
+    v("set_nodes_max", s.set_nodes_max);
+    v("ib_spans_sets", s.ib_spans_sets);
+    v("fabric", s.fabric);
   }
 };
 

@@ -265,9 +265,21 @@ struct TimerFired {
   static void visit(Self&, V&&) {}
 };
 
+/// The cloud will take a spot VM back at `at`; a notice that came late has an `at` that is over.
+struct VmEvicting {
+  static constexpr std::string_view k_name = "vm_evicting";
+  VmId vm;
+  Time at;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vm", s.vm);
+    v("at", s.at);
+  }
+};
+
 using EventBody = std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded,
                                CheckpointDone, ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady,
-                               VmFailed, VmReleased, JobStarted, JobLaunchFailed, JobEnded, TimerFired>;
+                               VmFailed, VmReleased, JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting>;
 
 struct Event {
   Time at;

@@ -174,6 +174,7 @@ struct JobSpec {
   std::uint32_t cpus_per_task = 1;
   Resources per_node;      ///< what the job takes of each of its nodes
   bool exclusive = false;  ///< nobody else on its nodes
+  bool needs_fabric = true;  ///< its nodes talk over InfiniBand: they must lie where it reaches from each to each
   Duration time_limit = Duration::infinite();
   WarningSignal warning;
   bool requeue = true;
@@ -198,6 +199,7 @@ struct JobSpec {
     v("cpus_per_task", s.cpus_per_task);
     v("per_node", s.per_node);
     v("exclusive", s.exclusive);
+    v("needs_fabric", s.needs_fabric);
     v("time_limit", s.time_limit);
     v("warning", s.warning);
     v("requeue", s.requeue);
@@ -261,6 +263,9 @@ struct Step {
   }
 };
 
+/// Which index of the brain has the job; derived, never stored.
+enum class IndexedAs : std::uint8_t { nothing, queued, asleep, promised, living, ended };
+
 /// The last complete checkpoint, as the job told with `virga checkpoint done`.
 struct Checkpoint {
   Time at;
@@ -295,15 +300,20 @@ struct Job {
   bool launched = false;                  ///< the engine was told to start this incarnation
   JobState ending = JobState::completed;  ///< while completing: the final state it goes to
   bool requeue_after_end = false;         ///< while completing: back to the queue instead
+  bool lost_node = false;                 ///< a node of its last incarnation failed: it may use spare nodes
   Time kill_at = Time::never();           ///< while completing: when SIGKILL follows SIGTERM
   std::vector<JobNode> nodes;             ///< while it holds nodes; kept afterwards as a record
-  GangId gang;                            ///< reserved for this job and not all granted yet
+  std::vector<JobNode> promised;          ///< while pending: nodes kept for it, some of which the cloud has not granted yet
+  Time expected_end = Time::never();      ///< as the schedule assumes, while it holds nodes or a promise
   ExitStatus exit;
   Usage usage;
   std::vector<Step> steps;  ///< running ones, and the newest ended ones
   std::uint32_t steps_started = 0;
   Checkpoint checkpoint;
   Money cost;  ///< list price of the node time it used so far
+  // The brain's own notes, derived from the above and never stored.
+  IndexedAs indexed_as = IndexedAs::nothing;
+  Time alarm = Time::never();  ///< when it needs attention next: a limit, a warning, the end of a grace time
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -324,9 +334,11 @@ struct Job {
     v("launched", s.launched);
     v("ending", s.ending);
     v("requeue_after_end", s.requeue_after_end);
+    v("lost_node", s.lost_node);
     v("kill_at", s.kill_at);
     v("nodes", s.nodes);
-    v("gang", s.gang);
+    v("promised", s.promised);
+    v("expected_end", s.expected_end);
     v("exit", s.exit);
     v("usage", s.usage);
     v("steps", s.steps);

@@ -34,16 +34,20 @@ struct Vm {
   Resources total;
   Resources used;
   std::vector<std::uint32_t> gpus_used;  ///< indices, ascending
-  std::vector<JobId> jobs;               ///< ascending
+  std::vector<JobId> jobs;               ///< that run on it or have it promised, ascending
   bool exclusive = false;                ///< its one job wants nobody else
   bool drained = false;                  ///< takes no new job
   std::string drain_reason;
+  bool doomed = false;  ///< it will go for sure: takes no new job, and is released as soon as nobody is on it
   std::string release_reason;
   Time requested;
   Time granted;  ///< billing starts
   Time ready;
   Time idle_since;  ///< set while ready and without a job
   Time boot_deadline = Time::never();
+  Time evicted_at = Time::never();  ///< the cloud said that it takes this one back then
+  Time release_after = Time::never();  ///< while idle: when it is asked again whether anybody needs it
+  Time alarm = Time::never();          ///< when it needs attention next; derived from the above, never stored
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -60,12 +64,15 @@ struct Vm {
     v("exclusive", s.exclusive);
     v("drained", s.drained);
     v("drain_reason", s.drain_reason);
+    v("doomed", s.doomed);
     v("release_reason", s.release_reason);
     v("requested", s.requested);
     v("granted", s.granted);
     v("ready", s.ready);
     v("idle_since", s.idle_since);
     v("boot_deadline", s.boot_deadline);
+    v("evicted_at", s.evicted_at);
+    v("release_after", s.release_after);
   }
 };
 

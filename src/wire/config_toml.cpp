@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "wire/config_pool.hpp"
 #include "wire/config_units.hpp"
 #include "wire/sku_table.hpp"
 #include "wire/toml_section.hpp"
@@ -14,7 +15,9 @@ namespace virga {
 namespace {
 
 constexpr std::string_view k_clouds[] = {"host"};
+constexpr std::string_view k_simulated_clouds[] = {"host", "sim", "azure"};
 constexpr std::uint32_t k_most_nodes = 1024;       ///< of a pool on one machine
+constexpr std::uint32_t k_most_simulated_nodes = 200'000;
 constexpr std::uint32_t k_most_plain_nodes = 254;  ///< one number of an address, without its first and last value
 constexpr std::size_t k_most_pools = 64;
 constexpr Duration k_year = Duration::seconds(std::int64_t{366} * 86400);
@@ -59,6 +62,7 @@ class Parser {
   void read_partition(const NamedTable& named);
   void check_default_partition(const std::vector<NamedTable>& tables);
   const Sku* find_any_sku(std::string_view name) const;
+  std::uint32_t most_nodes() const;
 
   const toml::table& root_;
   const ConfigContext& context_;
@@ -194,6 +198,11 @@ void Parser::read_pool_sku(TomlSection& section, Pool& pool) {
   section.wrong("sku", fmt::format("no SKU \"{}\"; {}, or describe it in [sku.NAME]", name, choice(name, names)));
 }
 
+std::uint32_t Parser::most_nodes() const {
+  if (context_.simulated) return k_most_simulated_nodes;
+  return context_.plain_network.empty() ? k_most_nodes : k_most_plain_nodes;
+}
+
 void Parser::read_pool(const NamedTable& named, std::size_t index) {
   Pool pool;
   pool.name = named.name;
@@ -202,12 +211,14 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
     mistakes_.add(named.table->source(),
                   fmt::format("\"{}\" is no name of a pool; write {}", shown(pool.name), k_name_rule));
   }
-  if (section.text("cloud", pool.cloud) && std::count(std::begin(k_clouds), std::end(k_clouds), pool.cloud) == 0) {
-    section.wrong("cloud", fmt::format("no cloud \"{}\"; {}", pool.cloud,
-                                       choice(pool.cloud, {std::begin(k_clouds), std::end(k_clouds)})));
+  const std::vector<std::string_view> clouds =
+      context_.simulated ? std::vector(std::begin(k_simulated_clouds), std::end(k_simulated_clouds))
+                         : std::vector(std::begin(k_clouds), std::end(k_clouds));
+  if (section.text("cloud", pool.cloud) && std::count(clouds.begin(), clouds.end(), pool.cloud) == 0) {
+    section.wrong("cloud", fmt::format("no cloud \"{}\"; {}", pool.cloud, choice(pool.cloud, clouds)));
   }
   read_pool_sku(section, pool);
-  section.number("max_nodes", pool.max_nodes, {1, context_.plain_network.empty() ? k_most_nodes : k_most_plain_nodes});
+  section.number("max_nodes", pool.max_nodes, {1, most_nodes()});
   if (section.number("warm_nodes", pool.warm_nodes, {0, k_most_nodes}) && pool.warm_nodes > pool.max_nodes) {
     section.wrong("warm_nodes", fmt::format("{} nodes are to be kept ready, but the pool has at most {}; raise "
                                             "max_nodes or lower warm_nodes",
@@ -225,6 +236,7 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
   }
   section.number("limit_cpus", pool.limit_cpus, {0, 100'000});
   section.bytes("limit_memory", pool.limit_memory_bytes);
+  read_pool_supply(section, pool);
   read_node_prefix(section, pool, index);
   section.finish();
   config_.pools.push_back(std::move(pool));

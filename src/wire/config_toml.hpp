@@ -21,6 +21,8 @@ struct ConfigContext {
   /// nobody may write /etc/hosts: the first two numbers of those addresses ("127.77."); pool i gets "127.77.<i>.".
   /// Empty where nodes have names of their own.
   std::string plain_network;
+  /// For the simulator: pools of any cloud, and as many nodes as a supercomputer has.
+  bool simulated = false;
 };
 
 /// `file_name` is only for the messages.

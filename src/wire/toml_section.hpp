@@ -5,7 +5,7 @@
 //   section.number("max_nodes", pool.max_nodes, {1, 254});   // absent: pool.max_nodes stays as it is
 //   section.finish();                                        // keys that nobody asked for are mistakes
 //
-// Only config_toml.cpp includes this: toml++ is a large header.
+// Only config_*.cpp include this: toml++ is a large header.
 #pragma once
 
 #include <cstdint>

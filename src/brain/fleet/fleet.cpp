@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "brain/sched/lifecycle.hpp"
@@ -15,100 +15,103 @@ namespace {
 
 constexpr Duration k_backoff_first = Duration::seconds(1);
 constexpr Duration k_backoff_longest = Duration::minutes(5);
-
-/// Pools that a job at the front of the queue waits for: their idle nodes are not given away under it.
-std::set<std::string> wanted_pools(const State& state) {
-  std::set<std::string> wanted;
-  for (JobId id : state.front) {
-    const Job& job = state.jobs.at(id);
-    if (job.reason == Reason::shutting_down || job.reason == Reason::config_refuses) continue;
-    const Partition* partition = state.find_partition(job.spec.partition);
-    if (partition != nullptr && partition->up) wanted.insert(partition->pools.begin(), partition->pools.end());
-  }
-  return wanted;
-}
+/// An idle node that somebody may still need is looked at again after this.
+constexpr Duration k_idle_recheck_longest = Duration::seconds(30);
+constexpr Duration k_idle_recheck_shortest = Duration::seconds(1);
 
 bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(); }
 
-/// Calls `each(vm, due)` for every idle VM that may go, with the time it goes.
-template <class F>
-void for_each_releasable(const State& state, F each) {
-  const std::set<std::string> wanted = wanted_pools(state);
-  for (const Pool& pool : state.config.pools) {
-    std::uint32_t alive = 0;
-    for (const auto& [id, vm] : state.vms) alive += vm.pool == pool.name && vm.state != VmState::releasing;
-    for (const auto& [id, vm] : state.vms) {
-      if (vm.pool != pool.name || !is_idle(vm)) continue;
-      if (state.shutting_down) {
-        each(vm, state.now);
-      } else if (alive > pool.warm_nodes && !wanted.contains(pool.name)) {
-        each(vm, vm.idle_since + pool.idle_time);
-        --alive;
-      }
+/// Does a job at the front of the queue wait for nodes of this pool? Then none of its idle nodes are given away.
+bool is_wanted(const State& state, const Pool& pool) {
+  return std::any_of(state.index.front.begin(), state.index.front.end(), [&](JobId id) {
+    const Job& job = state.jobs.at(id);
+    const Partition* partition = state.find_partition(job.spec.partition);
+    return partition != nullptr && !misfit_of(pool, job.spec) &&
+           std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
+  });
+}
+
+std::uint32_t kept_nodes(const Pool& pool) { return pool.warm_nodes + pool.spare_nodes; }
+
+void release_idle(Effects& fx) {
+  State& state = fx.state;
+  std::vector<VmId> due;
+  for (const auto& [when, id] : state.index.vm_alarms) {
+    if (when > state.now) break;
+    if (is_idle(state.vms.at(id))) due.push_back(id);
+  }
+  for (VmId id : due) {
+    Vm& vm = state.vms.at(id);
+    const std::uint32_t number = state.number_of_pool(vm.pool);
+    const Pool& pool = state.config.pools[number];
+    if (vm.doomed) {
+      release_vm(fx, vm, "evicted");
+    } else if (state.index.pools[number].alive() > kept_nodes(pool) && !is_wanted(state, pool)) {
+      release_vm(fx, vm, "idle");
+    } else {
+      const Duration pause = std::clamp(pool.idle_time, k_idle_recheck_shortest, k_idle_recheck_longest);
+      vm.release_after = state.now + pause;
+      index_vm(state, vm);
     }
   }
 }
 
-void release_idle(Effects& fx) {
-  std::vector<VmId> due;
-  for_each_releasable(fx.state, [&](const Vm& vm, Time when) {
-    if (when <= fx.state.now) due.push_back(vm.id);
-  });
-  for (VmId id : due) {
-    Vm& vm = fx.state.vms.at(id);
-    release_vm(fx, vm, fx.state.shutting_down ? "shutdown" : "idle");
+void release_all(Effects& fx) {
+  for (auto& [id, vm] : fx.state.vms) {
+    if (is_idle(vm)) release_vm(fx, vm, "shutdown");
   }
 }
 
 void keep_warm(Effects& fx) {
-  if (fx.state.shutting_down) return;
-  for (const Pool& pool : fx.state.config.pools) {
-    std::uint32_t alive = 0;
-    for (const auto& [id, vm] : fx.state.vms)
-      alive += vm.pool == pool.name && vm.state != VmState::releasing && !vm.drained;
-    if (alive >= pool.warm_nodes || is_backed_off(fx.state, pool.name)) continue;
-    const auto slots = static_cast<std::uint32_t>(free_slots(fx.state, pool).size());
-    const std::uint32_t missing = std::min(pool.warm_nodes - alive, slots);
-    if (missing > 0) reserve_gang(fx, pool, missing, {});
+  for (std::uint32_t number = 0; number < fx.state.config.pools.size(); ++number) {
+    const Pool& pool = fx.state.config.pools[number];
+    const PoolIndex& index = fx.state.index.pools[number];
+    if (index.usable() >= kept_nodes(pool)) continue;
+    const std::uint32_t missing = std::min(kept_nodes(pool) - index.usable(), index.absent());
+    auto pause = fx.state.backoffs.find(pool.name);
+    if (missing == 0 || (pause != fx.state.backoffs.end() && pause->second.until > fx.state.now)) continue;
+    std::vector<std::uint32_t> numbers;
+    for (std::uint32_t slot = 0; slot < index.size() && numbers.size() < missing; ++slot) {
+      if (index.is_absent(slot)) numbers.push_back(slot + 1);
+    }
+    reserve_gang(fx, pool, numbers, {});
+  }
+}
+
+/// What the loss of its node means for a job: `why` it ends, and that it may go on elsewhere.
+void take_node_from(Effects& fx, Job& job, const std::string& detail) {
+  job.lost_node = true;
+  if (!job.promised.empty()) {
+    break_promise(fx, job, Reason::node_failure, detail);
+  } else if (!job.launched) {
+    unbind_job(fx, job, Reason::node_failure, detail);
+  } else {
+    begin_ending(fx, job,
+                 {.state = JobState::node_fail,
+                  .reason = Reason::node_failure,
+                  .detail = detail,
+                  .signal = 9,
+                  .requeue = job.spec.requeue && job.spec.kind == JobKind::batch});
   }
 }
 
 }  // namespace
 
-std::vector<std::uint32_t> free_slots(const State& state, const Pool& pool) {
-  std::vector<bool> taken(pool.max_nodes + 1, false);
-  auto take = [&](const std::string& node) {
-    std::uint32_t number = 0;
-    if (state.find_pool_of_node(node, &number) == &pool) taken[number] = true;
-  };
-  for (const auto& [id, vm] : state.vms) take(vm.name);
-  for (const auto& [node, mark] : state.node_marks) {
-    if (mark.drained) take(node);
-  }
-  std::vector<std::uint32_t> free;
-  for (std::uint32_t n = 1; n <= pool.max_nodes; ++n) {
-    if (!taken[n]) free.push_back(n);
-  }
-  return free;
-}
-
-GangId reserve_gang(Effects& fx, const Pool& pool, std::uint32_t count, JobId job) {
+GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job) {
   State& state = fx.state;
-  std::vector<std::uint32_t> slots = free_slots(state, pool);
-  VIRGA_ASSERT(slots.size() >= count, "a reservation stays below its pool's limit");
   Gang gang{.id = {++state.last_gang.value}, .pool = pool.name, .job = job, .vms = {}};
   ReserveGang command{gang.id, pool, {}};
-  for (std::uint32_t i = 0; i < count; ++i) {
+  for (std::uint32_t number : numbers) {
     Vm vm;
     vm.id = {++state.last_vm.value};
-    vm.name = pool.node_prefix + std::to_string(slots[i]);
+    vm.name = pool.node_prefix + std::to_string(number);
     vm.pool = pool.name;
     vm.gang = gang.id;
     vm.total = pool.sku.resources;
     vm.requested = state.now;
     gang.vms.push_back(vm.id);
     command.vms.push_back({vm.id, vm.name});
-    state.vms.emplace(vm.id, std::move(vm));
+    index_vm(state, state.vms.emplace(vm.id, std::move(vm)).first->second);
   }
   GangId id = gang.id;
   state.gangs.emplace(id, std::move(gang));
@@ -116,12 +119,33 @@ GangId reserve_gang(Effects& fx, const Pool& pool, std::uint32_t count, JobId jo
   return id;
 }
 
+void drop_gang(Effects& fx, GangId id, Reason reason, const std::string& detail) {
+  State& state = fx.state;
+  const Gang gang = std::move(state.gangs.extract(id).mapped());
+  for (VmId vm_id : gang.vms) {
+    for (JobId job : std::vector<JobId>(state.vms.at(vm_id).jobs)) break_promise(fx, state.jobs.at(job), reason, detail);
+  }
+  for (VmId vm_id : gang.vms) remove_vm(state, vm_id);
+}
+
+void remove_vm(State& state, VmId id) {
+  auto it = state.vms.find(id);
+  std::uint32_t number = 0;
+  const Pool* pool = state.find_pool_of_node(it->second.name, &number);
+  if (!it->second.alarm.is_never()) state.index.vm_alarms.erase({it->second.alarm, id});
+  state.vms.erase(it);
+  index_absent_node(state, *pool, number);
+}
+
 void release_vm(Effects& fx, Vm& vm, std::string reason) {
   VIRGA_ASSERT(vm.state == VmState::booting || vm.state == VmState::ready, "only a granted VM can be released");
   vm.state = VmState::releasing;
   vm.release_reason = std::move(reason);
   vm.idle_since = {};
+  vm.release_after = Time::never();
   vm.boot_deadline = Time::never();
+  vm.evicted_at = Time::never();
+  index_vm(fx.state, vm);
   fx.emit(ReleaseVm{vm.id, vm.pool});
 }
 
@@ -130,66 +154,111 @@ void fail_vm(Effects& fx, VmId id, const std::string& message) {
   if (it == fx.state.vms.end()) return;
   Vm& vm = it->second;
   if (vm.state != VmState::booting && vm.state != VmState::ready) return;
-  if (vm.state == VmState::booting) back_off(fx, vm.pool, Refusal::fault, vm.name + ": " + message, {});
+  if (vm.state == VmState::booting) {
+    back_off(fx, vm.pool, {.gang = vm.gang, .refusal = Refusal::fault, .message = vm.name + ": " + message, .retry_after = {}},
+             1);
+  }
   release_vm(fx, vm, message);
-  for (JobId job_id : std::vector<JobId>(vm.jobs)) {
-    Job& job = fx.state.jobs.at(job_id);
-    const std::string detail = "node " + vm.name + ": " + message;
-    if (!job.launched) {
-      unbind_job(fx, job, Reason::node_failure, detail);
-    } else {
-      begin_ending(fx, job,
-                   {.state = JobState::node_fail,
-                    .reason = Reason::node_failure,
-                    .detail = detail,
-                    .signal = 9,
-                    .requeue = job.spec.requeue && job.spec.kind == JobKind::batch});
-    }
+  const std::string detail = "node " + vm.name + ": " + message;
+  for (JobId job : std::vector<JobId>(vm.jobs)) take_node_from(fx, fx.state.jobs.at(job), detail);
+}
+
+void evict_vm(Effects& fx, VmId id, Time at) {
+  State& state = fx.state;
+  auto it = state.vms.find(id);
+  if (it == state.vms.end()) return;
+  Vm& vm = it->second;
+  if ((vm.state != VmState::booting && vm.state != VmState::ready) || !vm.evicted_at.is_never()) return;
+  vm.doomed = true;
+  if (vm.jobs.empty()) return release_vm(fx, vm, "evicted");
+  // The end of the grace time must be over when the machine goes.
+  vm.evicted_at = std::max(state.now, at - state.config.kill_wait);
+  index_vm(state, vm);
+  for (JobId job_id : vm.jobs) {
+    Job& job = state.jobs.at(job_id);
+    if (job.state != JobState::running || job.spec.warning.signal == 0 || job.warned) continue;
+    job.warned = true;
+    index_job(state, job);
+    fx.emit(SignalJob{job.id, job.incarnation, job.spec.warning.signal, job.spec.warning.batch_shell_only});
   }
 }
 
-void back_off(Effects& fx, const std::string& pool, Refusal refusal, const std::string& message, Duration retry_after) {
-  PoolBackoff& backoff = fx.state.backoffs[pool];
-  const std::uint32_t doublings = std::min<std::uint32_t>(backoff.refusals_in_a_row, 10);
-  const Duration pause = std::min(k_backoff_first * (std::int64_t{1} << doublings), k_backoff_longest);
-  ++backoff.refusals_in_a_row;
-  backoff.until = fx.state.now + std::max(pause, retry_after);
-  backoff.refusal = refusal;
-  backoff.message = message;
+void note_idle(const State& state, Vm& vm, const Pool& pool) {
+  vm.idle_since = state.now;
+  vm.release_after = vm.doomed ? state.now : state.now + pool.idle_time;
 }
 
-bool is_backed_off(const State& state, const std::string& pool) {
-  auto it = state.backoffs.find(pool);
-  return it != state.backoffs.end() && it->second.until > state.now;
+void back_off(Effects& fx, const std::string& name, const GangRefused& refusal, std::uint32_t nodes) {
+  State& state = fx.state;
+  const Pool& refused = state.config.pools[state.number_of_pool(name)];
+  PoolHistory& history = state.history[name];
+  ++history.refusals;
+  history.last_refusal = state.now;
+  for (const Pool& pool : state.config.pools) {
+    const bool whole_cloud = refusal.refusal == Refusal::throttled && pool.cloud == refused.cloud;
+    if (pool.name != name && !whole_cloud) continue;
+    PoolBackoff& backoff = state.backoffs[pool.name];
+    const bool was_over = backoff.until <= state.now;
+    const std::uint32_t doublings = std::min<std::uint32_t>(backoff.refusals_in_a_row, 10);
+    const Duration pause = std::min(k_backoff_first * (std::int64_t{1} << doublings), k_backoff_longest);
+    ++backoff.refusals_in_a_row;
+    backoff.until = state.now + std::max(pause, refusal.retry_after);
+    backoff.refusal = refusal.refusal;
+    backoff.message = refusal.message;
+    const bool by_size = refusal.refusal == Refusal::capacity || refusal.refusal == Refusal::quota;
+    backoff.nodes = !by_size ? 1 : was_over ? nodes : std::min(backoff.nodes, nodes);
+  }
 }
 
 void balance_fleet(Effects& fx) {
+  if (fx.state.shutting_down) return release_all(fx);
   keep_warm(fx);
   release_idle(fx);
 }
 
 void apply_vm_deadlines(Effects& fx) {
-  std::vector<VmId> late;
-  for (const auto& [id, vm] : fx.state.vms) {
-    if (vm.state == VmState::booting && vm.boot_deadline <= fx.state.now) late.push_back(id);
+  State& state = fx.state;
+  std::vector<VmId> due;
+  for (const auto& [when, id] : state.index.vm_alarms) {
+    if (when > state.now) break;
+    due.push_back(id);
   }
-  for (VmId id : late) {
-    const Vm& vm = fx.state.vms.at(id);
-    const Duration waited = fx.state.now - vm.granted;
-    fail_vm(fx, id, fmt::format("did not boot within {} s", waited.whole_seconds()));
+  for (VmId id : due) {
+    Vm& vm = state.vms.at(id);
+    if (vm.state == VmState::booting && vm.boot_deadline <= state.now) {
+      fail_vm(fx, id, fmt::format("did not boot within {} s", (state.now - vm.granted).whole_seconds()));
+    } else if (vm.evicted_at <= state.now) {
+      vm.evicted_at = Time::never();
+      const std::string detail = "node " + vm.name + ": evicted by the cloud";
+      for (JobId job_id : std::vector<JobId>(vm.jobs)) {
+        Job& job = state.jobs.at(job_id);
+        if (job.state == JobState::running) {
+          begin_ending(fx, job,
+                       {.state = JobState::node_fail,
+                        .reason = Reason::node_failure,
+                        .detail = detail,
+                        .requeue = job.spec.requeue && job.spec.kind == JobKind::batch});
+        } else {
+          take_node_from(fx, job, detail);
+        }
+      }
+      index_vm(state, vm);
+    }
   }
 }
 
-Time next_fleet_deadline(const State& state) {
+Time next_deadline_of(const State&, const Vm& vm, const Pool&) {
+  const Time idle = is_idle(vm) ? vm.release_after : Time::never();
+  return std::min({vm.boot_deadline, vm.evicted_at, idle});
+}
+
+Time next_growth(const State& state) {
   Time next = Time::never();
-  for (const auto& [id, vm] : state.vms) next = std::min(next, vm.boot_deadline);
-  for_each_releasable(state, [&](const Vm&, Time when) { next = std::min(next, when); });
-  // A pause matters only while something waits for its end.
-  const std::set<std::string> wanted = wanted_pools(state);
+  if (state.shutting_down) return next;
   for (const auto& [name, backoff] : state.backoffs) {
+    if (backoff.until <= state.now) continue;
     const Pool* pool = state.find_pool(name);
-    const bool waited_for = wanted.contains(name) || (pool != nullptr && pool->warm_nodes > 0);
-    if (waited_for && backoff.until > state.now && !state.shutting_down) next = std::min(next, backoff.until);
+    if (pool != nullptr && (kept_nodes(*pool) > 0 || is_wanted(state, *pool))) next = std::min(next, backoff.until);
   }
   return next;
 }
@@ -199,9 +268,9 @@ Money cost_of(const State& state, const Job& job, Duration elapsed) {
   for (const JobNode& node : job.nodes) {
     const Pool* pool = state.find_pool_of_node(node.name);
     if (pool == nullptr) continue;
-    const Money whole = price_for(pool->sku.price_per_hour, elapsed);
+    const Money whole = price_for(pool->node_price(), elapsed);
     const Resources& all = pool->sku.resources;
-    const Resources part = demand_per_node(job, *pool);
+    const Resources part = demand_per_node(job.spec, *pool);
     // The larger of cpus/all.cpus and gpus/all.gpus, without fractions.
     std::uint64_t numerator = part.cpus;
     std::uint64_t denominator = std::max<std::uint64_t>(all.cpus, 1);

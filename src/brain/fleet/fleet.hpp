@@ -1,4 +1,5 @@
-// Which VMs exist: reserving, releasing, idle time, warm nodes, boot time-outs, and the pause after a refusal.
+// Which VMs exist: asking for them, giving them back, idle time, warm and spare nodes, boot time-outs, evictions, and
+// the pause after a refusal.
 #pragma once
 
 #include <string>
@@ -8,23 +9,36 @@
 
 namespace virga {
 
-/// Numbers 1 … max_nodes of the pool that no VM has and no operator drained.
-std::vector<std::uint32_t> free_slots(const State& state, const Pool& pool);
-/// Asks the cloud for `count` VMs, all or none. `job` is zero for warm nodes. Needs that many free slots.
-GangId reserve_gang(Effects& fx, const Pool& pool, std::uint32_t count, JobId job);
+/// Asks the cloud for VMs with these numbers of the pool, all or none. `job` is zero for warm nodes.
+GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job);
+/// The gang does not come: its VMs were never there, and whoever they were promised to waits again.
+void drop_gang(Effects& fx, GangId gang, Reason reason, const std::string& detail);
+/// The VM leaves the state: nothing of it is billed any more.
+void remove_vm(State& state, VmId id);
 /// Gives a granted VM back. Jobs on it must have been dealt with.
 void release_vm(Effects& fx, Vm& vm, std::string reason);
 /// The VM died or did not boot: its jobs are ended, requeued or sent back to the queue, and it is released.
 void fail_vm(Effects& fx, VmId vm, const std::string& message);
+/// The cloud takes the VM back at `at`: its jobs are warned, so that they can save what they have, and end before.
+void evict_vm(Effects& fx, VmId vm, Time at);
+/// The VM is ready and nobody's from now on.
+void note_idle(const State& state, Vm& vm, const Pool& pool);
 
-/// The pool is not asked before this passes.
-void back_off(Effects& fx, const std::string& pool, Refusal refusal, const std::string& message, Duration retry_after);
-bool is_backed_off(const State& state, const std::string& pool);
+/// A request for so many nodes was refused: what the pool is not asked before the pause is over depends on why.
+///   capacity   as many or more nodes: a smaller gang may find room; each refusal in a row doubles the pause
+///   quota      as many or more; it takes a release, or somebody who raises it
+///   throttled  anything of any pool of this cloud, for as long as the cloud said
+///   fault      anything of this pool
+void back_off(Effects& fx, const std::string& pool, const GangRefused& refusal, std::uint32_t nodes);
 
-/// Warm nodes up to the pools' wish; idle nodes beyond it released once their time is over.
+/// Warm nodes up to the pools' wish; idle nodes that nobody waits for released once their time is over.
 void balance_fleet(Effects& fx);
+/// Boot time-outs and evictions that are due.
 void apply_vm_deadlines(Effects& fx);
-Time next_fleet_deadline(const State& state);
+/// When something of this VM is due.
+Time next_deadline_of(const State& state, const Vm& vm, const Pool& pool);
+/// When a pause ends that somebody waits for.
+Time next_growth(const State& state);
 
 /// List price of `elapsed` on the job's nodes, by the largest share of a node that it takes.
 Money cost_of(const State& state, const Job& job, Duration elapsed);

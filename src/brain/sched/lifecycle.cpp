@@ -1,9 +1,11 @@
 #include "brain/sched/lifecycle.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/sched/queue.hpp"
 #include "brain/sched/schedule.hpp"
 
 namespace virga {
@@ -22,37 +24,40 @@ std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
   return taken;
 }
 
-void occupy(Effects& fx, Job& job, Vm& vm) {
-  const Pool* pool = fx.state.find_pool(vm.pool);
-  VIRGA_ASSERT(pool != nullptr, "jobs are bound to VMs of configured pools");
-  Resources demand = demand_per_node(job, *pool);
+JobNode occupy(Effects& fx, Job& job, Vm& vm) {
+  const Pool& pool = fx.state.config.pools[fx.state.number_of_pool(vm.pool)];
+  Resources demand = demand_per_node(job.spec, pool);
   vm.used.cpus += demand.cpus;
   vm.used.gpus += demand.gpus;
   vm.used.memory_bytes += demand.memory_bytes;
   vm.exclusive = job.spec.exclusive;
   vm.idle_since = {};
+  vm.release_after = Time::never();
   vm.jobs.insert(std::upper_bound(vm.jobs.begin(), vm.jobs.end(), job.id), job.id);
-  job.nodes.push_back({vm.id, vm.name, take_gpus(vm, demand.gpus)});
+  std::vector<std::uint32_t> gpus = take_gpus(vm, demand.gpus);
+  index_vm(fx.state, vm);
+  return {vm.id, vm.name, std::move(gpus)};
 }
 
-void vacate(Effects& fx, const Job& job) {
-  for (const JobNode& node : job.nodes) {
+void vacate(Effects& fx, const Job& job, const std::vector<JobNode>& nodes) {
+  for (const JobNode& node : nodes) {
     auto it = fx.state.vms.find(node.vm);
     if (it == fx.state.vms.end()) continue;  // it died and is gone
     Vm& vm = it->second;
     if (std::erase(vm.jobs, job.id) == 0) continue;
-    const Pool* pool = fx.state.find_pool(vm.pool);
-    VIRGA_ASSERT(pool != nullptr, "a pool with VMs stays configured");
-    Resources demand = demand_per_node(job, *pool);
+    const Pool& pool = fx.state.config.pools[fx.state.number_of_pool(vm.pool)];
+    Resources demand = demand_per_node(job.spec, pool);
     vm.used.cpus -= demand.cpus;
     vm.used.gpus -= demand.gpus;
     vm.used.memory_bytes -= demand.memory_bytes;
     std::erase_if(vm.gpus_used, [&](std::uint32_t gpu) {
       return std::find(node.gpus.begin(), node.gpus.end(), gpu) != node.gpus.end();
     });
-    if (!vm.jobs.empty()) continue;
-    vm.exclusive = false;
-    if (vm.state == VmState::ready) vm.idle_since = fx.state.now;
+    if (vm.jobs.empty()) {
+      vm.exclusive = false;
+      if (vm.state == VmState::ready) note_idle(fx.state, vm, pool);
+    }
+    index_vm(fx.state, vm);
   }
 }
 
@@ -89,32 +94,49 @@ void back_to_queue(Effects& fx, Job& job) {
 
 }  // namespace
 
-void index_job(State& state, const Job& job) {
-  state.queue.erase(job.id);
-  state.living.erase(job.id);
-  if (is_final(job.state)) {
-    state.ended.emplace(job.ended, job.id);
-  } else if (holds_nodes(job.state)) {
-    state.living.insert(job.id);
-  } else if (job.reason != Reason::held_user && job.reason != Reason::held_admin) {
-    state.queue.insert(job.id);
+void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms) {
+  VIRGA_ASSERT(job.state == JobState::pending && job.promised.empty() && vms.size() == job.spec.nodes,
+               "a gang is all or nothing");
+  job.expected_end = fx.state.now + expected_time(job.spec);
+  job.promised.reserve(vms.size());
+  for (VmId id : vms) job.promised.push_back(occupy(fx, job, fx.state.vms.at(id)));
+  keep_promise(fx, job);
+}
+
+void keep_promise(Effects& fx, Job& job) {
+  VIRGA_ASSERT(job.state == JobState::pending && !job.promised.empty(), "there is something to keep");
+  const bool all_granted = std::all_of(job.promised.begin(), job.promised.end(), [&](const JobNode& node) {
+    return fx.state.vms.at(node.vm).state != VmState::requested;
+  });
+  if (all_granted) {
+    job.nodes = std::move(job.promised);
+    job.promised.clear();
+    job.state = JobState::configuring;
+    job.reason = Reason::booting;
+    job.detail.clear();
   }
-  if (!state.queue.contains(job.id)) {
-    state.front.erase(job.id);
-  } else if (job.reason != Reason::priority) {
-    state.front.insert(job.id);
+  index_job(fx.state, job);
+  if (all_granted) launch_if_ready(fx, job);
+}
+
+void expect_end(State& state, Job& job, Time when) {
+  // Whoever looks ahead cares for more than the second that a launch takes; each change costs a step per node.
+  constexpr Duration k_worth_telling = Duration::seconds(1);
+  if (when - job.expected_end <= k_worth_telling && job.expected_end - when <= k_worth_telling) return;
+  job.expected_end = when;
+  for (const JobNode& node : job.nodes) {
+    auto vm = state.vms.find(node.vm);
+    if (vm != state.vms.end()) index_vm(state, vm->second);
   }
 }
 
-void bind_job(Effects& fx, Job& job, const std::vector<VmId>& vms) {
-  VIRGA_ASSERT(job.state == JobState::pending && vms.size() == job.spec.nodes, "a gang is all or nothing");
-  job.nodes.clear();
-  for (VmId id : vms) occupy(fx, job, fx.state.vms.at(id));
-  job.state = JobState::configuring;
-  job.reason = Reason::booting;
-  job.detail.clear();
+void break_promise(Effects& fx, Job& job, Reason reason, std::string detail) {
+  const std::vector<JobNode> nodes = std::exchange(job.promised, {});
+  job.expected_end = Time::never();
+  vacate(fx, job, nodes);
+  job.reason = reason;
+  job.detail = std::move(detail);
   index_job(fx.state, job);
-  launch_if_ready(fx, job);
 }
 
 void launch_if_ready(Effects& fx, Job& job) {
@@ -129,8 +151,9 @@ void launch_if_ready(Effects& fx, Job& job) {
 
 void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail) {
   VIRGA_ASSERT(job.state == JobState::configuring && !job.launched, "a launched job must be ended first");
-  vacate(fx, job);
-  job.nodes.clear();
+  const std::vector<JobNode> nodes = std::exchange(job.nodes, {});
+  job.expected_end = Time::never();
+  vacate(fx, job, nodes);
   job.state = JobState::pending;
   job.reason = reason;
   job.detail = std::move(detail);
@@ -149,6 +172,7 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
     }
     if (ending.signal != 9 || job.kill_at.is_never()) return;
     job.kill_at = Time::never();
+    index_job(fx.state, job);
     fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes, job.reason});
     return;
   }
@@ -167,7 +191,11 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
 }
 
 void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::string detail) {
-  vacate(fx, job);
+  vacate(fx, job, job.nodes);
+  vacate(fx, job, job.promised);
+  job.promised.clear();
+  job.expected_end = Time::never();
+  unindex_job(fx.state, job);
   job.state = state;
   job.reason = reason;
   job.detail = std::move(detail);
@@ -185,6 +213,7 @@ void apply_job_deadlines(Effects& fx, Job& job) {
   const Time now = fx.state.now;
   if (job.state == JobState::completing && job.kill_at <= now) {
     job.kill_at = Time::never();
+    index_job(fx.state, job);
     fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes, job.reason});
     return;
   }
@@ -193,6 +222,7 @@ void apply_job_deadlines(Effects& fx, Job& job) {
     begin_ending(fx, job, {.state = JobState::timeout, .reason = Reason::time_limit, .detail = "time limit reached"});
   } else if (job.spec.warning.signal != 0 && !job.warned && job.end_limit - job.spec.warning.before_end <= now) {
     job.warned = true;
+    index_job(fx.state, job);
     fx.emit(SignalJob{job.id, job.incarnation, job.spec.warning.signal, job.spec.warning.batch_shell_only});
   }
 }

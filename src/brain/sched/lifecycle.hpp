@@ -1,9 +1,12 @@
-// The life of one job between its nodes: bound, launched, ended, back to the queue or final.
+// The life of one job between its nodes: promised, bound, launched, ended, back to the queue or final.
 //
-//   pending ──bind──▶ configuring ──launch, JobStarted──▶ running ──JobEnded──▶ completed | failed
-//      ▲                  │                                  │
-//      │              unbind (a node failed to boot)     begin_ending (cancel, limit, node lost)
-//      └──────────────────┴───────── requeue ◀── completing ─┴──JobEnded──▶ cancelled | timeout | node_fail
+//   pending ──assign──▶ configuring ──launch, JobStarted──▶ running ──JobEnded──▶ completed | failed
+//    ▲ │ ▲ promised        │                                   │
+//    │ └─┘ until granted   │ unbind (a node failed to boot)  begin_ending (cancel, limit, node lost, preemption)
+//    └─────────────────────┴───────── requeue ◀── completing ──┴──JobEnded──▶ cancelled | timeout | node_fail
+//
+// A promise keeps nodes for a pending job while the cloud has not granted all of them: nobody else gets their room, but
+// the job is bound only to machines that exist.
 #pragma once
 
 #include <string>
@@ -13,8 +16,14 @@
 
 namespace virga {
 
-/// Binds a pending job to VMs, in rank order, and launches it if all are ready.
-void bind_job(Effects& fx, Job& job, const std::vector<VmId>& vms);
+/// Gives a pending job these VMs, in rank order: binds it, or promises them if some are not granted yet.
+void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms);
+/// Binds the job if every node promised to it is granted by now.
+void keep_promise(Effects& fx, Job& job);
+/// The schedule counts on a job that holds nodes to end then.
+void expect_end(State& state, Job& job, Time when);
+/// A pending job loses what was promised to it, and is in the queue again.
+void break_promise(Effects& fx, Job& job, Reason reason, std::string detail);
 /// Sends StartJob once every node of a configuring job is ready.
 void launch_if_ready(Effects& fx, Job& job);
 /// A configuring job that was not launched goes back to its place in the queue.
@@ -36,8 +45,5 @@ void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::strin
 void apply_job_deadlines(Effects& fx, Job& job);
 /// When apply_job_deadlines() has something to do.
 Time next_deadline_of(const Job& job);
-
-/// Keeps queue, living, front and ended in step with the job's state. Call after every change of state or reason.
-void index_job(State& state, const Job& job);
 
 }  // namespace virga

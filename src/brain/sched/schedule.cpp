@@ -3,139 +3,256 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
+#include <set>
+#include <utility>
 
+#include "base/assert.hpp"
 #include "brain/fleet/fleet.hpp"
 #include "brain/sched/lifecycle.hpp"
+#include "brain/sched/queue.hpp"
+#include "brain/sched/supply.hpp"
 
 namespace virga {
 
 namespace {
 
-bool has_room(const Vm& vm, const Job& job, const Resources& demand) {
-  if (vm.drained || (vm.state != VmState::booting && vm.state != VmState::ready)) return false;
-  if (vm.exclusive || (job.spec.exclusive && !vm.jobs.empty())) return false;
-  Resources left{.cpus = vm.total.cpus - vm.used.cpus,
-                 .gpus = vm.total.gpus - vm.used.gpus,
-                 .memory_bytes = vm.total.memory_bytes - vm.used.memory_bytes};
-  return demand.fits_in(left);
+/// A lane's candidates that turn out not to fit after all cost time: so many in one pass are enough.
+constexpr std::uint32_t k_misses_per_lane = 32;
+
+void tell(State& state, Job& job, Reason reason, std::string detail) {
+  if (job.reason == reason && job.detail == detail) return;
+  job.reason = reason;
+  job.detail = std::move(detail);
+  index_job(state, job);
 }
 
-/// VMs that could take the job now: ready before booting, the fullest first so that others can be released, then the
-/// oldest. A total order.
-std::vector<const Vm*> candidates(const State& state, const Job& job, const Pool& pool) {
-  const Resources demand = demand_per_node(job, pool);
-  std::vector<const Vm*> found;
-  for (const auto& [id, vm] : state.vms) {
-    if (vm.pool == pool.name && has_room(vm, job, demand)) found.push_back(&vm);
-  }
-  auto rank = [](const Vm* vm) {
-    return std::tuple(vm->state != VmState::ready, vm->total.cpus - vm->used.cpus, vm->id);
-  };
-  std::sort(found.begin(), found.end(), [&](const Vm* a, const Vm* b) { return rank(a) < rank(b); });
-  return found;
-}
+/// A pool that the first job which must wait for it has to itself from `at` on, but for `extra` nodes.
+struct Hold {
+  JobId job;
+  Time at = Time::never();
+  std::int64_t extra = 0;
 
-/// Neighbours in the pool become neighbours in rank: nodes are ordered by their number.
-void sort_by_slot(const State& state, std::vector<VmId>& vms) {
-  auto slot = [&](VmId id) {
-    std::uint32_t number = 0;
-    state.find_pool_of_node(state.vms.at(id).name, &number);
-    return std::tuple(number, id);
-  };
-  std::sort(vms.begin(), vms.end(), [&](VmId a, VmId b) { return slot(a) < slot(b); });
-}
-
-struct Waiting {
-  Reason reason = Reason::none;  ///< none: the job was bound
-  std::string detail;
+  bool is_set() const { return job.value != 0; }
 };
 
-Reason reason_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::capacity:
-      return Reason::capacity;
-    case Refusal::quota:
-      return Reason::quota;
-    case Refusal::throttled:
-      return Reason::throttled;
-    case Refusal::fault:
-      return Reason::cloud_fault;
-  }
-  return Reason::cloud_fault;
-}
+class Pass {
+ public:
+  explicit Pass(Effects& fx) : fx_(fx), state_(fx.state), holds_(fx.state.config.pools.size()) {}
 
-std::uint32_t count_drained(const State& state, const Pool& pool) {
-  return static_cast<std::uint32_t>(std::count_if(state.node_marks.begin(), state.node_marks.end(), [&](const auto& m) {
-    return m.second.drained && state.find_pool_of_node(m.first) == &pool;
-  }));
-}
+  void run();
 
-Waiting try_pool(Effects& fx, Job& job, const Pool& pool) {
-  std::vector<const Vm*> room = candidates(fx.state, job, pool);
-  if (room.size() >= job.spec.nodes) {
-    std::vector<VmId> chosen;
-    for (std::uint32_t i = 0; i < job.spec.nodes; ++i) chosen.push_back(room[i]->id);
-    sort_by_slot(fx.state, chosen);
-    bind_job(fx, job, chosen);
-    return {};
-  }
-  const auto missing = static_cast<std::uint32_t>(job.spec.nodes - room.size());
-  if (job.gang) {
-    auto gang = fx.state.gangs.find(job.gang);
-    if (gang != fx.state.gangs.end() && gang->second.pool == pool.name) {
-      return {Reason::reserving,
-              fmt::format("{} VMs of pool {} are being asked for", gang->second.vms.size(), pool.name)};
+ private:
+  struct Lane {
+    LaneKey key;
+    std::vector<std::uint32_t> pools;  ///< in the partition's order
+    WaitingEntry next;                 ///< the candidate at which the walk has come to a stop
+    std::uint32_t misses = 0;
+  };
+
+  void open_lanes();
+  Gap gap_of(const Lane& lane) const;
+  void walk_on(std::uint32_t lane, const WaitingEntry* next);
+  void step();
+  bool try_job(Lane& lane, Job& job);
+  Offer best_offer(const Lane& lane, const Job& job) const;
+  bool respects_hold(const Job& job, const Offer& offer, const Choice& choice);
+  void take(Job& job, const Choice& choice);
+
+  Effects& fx_;
+  State& state_;
+  std::vector<Hold> holds_;  ///< by pool
+  std::vector<Lane> lanes_;
+  std::set<std::pair<OrderKey, std::uint32_t>> next_;  ///< candidates and their lanes
+  std::vector<JobId> told_;  ///< got a reason of their own
+};
+
+void Pass::open_lanes() {
+  for (const auto& [key, jobs] : state_.index.queue.lanes()) {
+    const Partition* partition = state_.find_partition(key.partition);
+    VIRGA_ASSERT(partition != nullptr, "jobs of partitions that are gone do not wait in the queue");
+    Lane lane{.key = key, .pools = {}, .next = {}};
+    for (const std::string& name : partition->pools) lane.pools.push_back(state_.number_of_pool(name));
+    // The first of those that not even all nodes could serve now is told so; the walk itself passes over them.
+    const WaitingEntry* head = jobs.first();
+    const Gap gap = gap_of(lane);
+    if (head->units > gap.free_units) {
+      Job& job = state_.jobs.at(head->job);
+      Offer best = best_offer(lane, job);
+      tell(state_, job, best.reason, std::move(best.detail));
+      told_.push_back(job.id);
     }
+    const WaitingEntry* first = jobs.first_fit(gap);
+    lanes_.push_back(std::move(lane));
+    walk_on(static_cast<std::uint32_t>(lanes_.size() - 1), first);
   }
-  const std::uint32_t drained = count_drained(fx.state, pool);
-  if (job.spec.nodes > pool.max_nodes - std::min(drained, pool.max_nodes)) {
-    return {Reason::drained_nodes, fmt::format("{} of pool {}'s {} nodes are drained; {} are needed", drained,
-                                               pool.name, pool.max_nodes, job.spec.nodes)};
-  }
-  if (free_slots(fx.state, pool).size() < missing) {
-    return {Reason::resources, fmt::format("{} of {} nodes are free in pool {} (limit {})", room.size(), job.spec.nodes,
-                                           pool.name, pool.max_nodes)};
-  }
-  if (is_backed_off(fx.state, pool.name)) {
-    const PoolBackoff& backoff = fx.state.backoffs.at(pool.name);
-    return {reason_of(backoff.refusal), fmt::format("pool {}: {}", pool.name, backoff.message)};
-  }
-  job.gang = reserve_gang(fx, pool, missing, job.id);
-  return {Reason::reserving, fmt::format("{} VMs of pool {} are being asked for", missing, pool.name)};
 }
 
-/// Walks the pools of the job's partition. A reservation under way keeps the job where it was asked for.
-Waiting place(Effects& fx, Job& job, const Partition& partition, const std::set<std::string>& taken) {
-  Waiting best{Reason::priority, ""};
-  if (job.gang) {
-    const Gang& gang = fx.state.gangs.at(job.gang);
-    const Pool* pool = fx.state.find_pool(gang.pool);
-    if (pool != nullptr) return try_pool(fx, job, *pool);
+/// What a job of the lane must be like to be worth a look: it fits somewhere now, beside that pool's hold; or it would
+/// be the first one to wait for a pool.
+Gap Pass::gap_of(const Lane& lane) const {
+  Gap gap{.free_units = 0, .ends_within = {}, .extra_units = 0};
+  for (std::uint32_t number : lane.pools) {
+    const Pool& pool = state_.config.pools[number];
+    const PoolIndex& index = state_.index.pools[number];
+    if (!holds_[number].is_set()) {
+      const std::int64_t possible = index.size() - index.drained();
+      gap.free_units = std::max(gap.free_units, possible);
+      gap.ends_within = Duration::infinite();
+      continue;
+    }
+    GangRequest one{.nodes = 1,
+                    .per_node = {lane.key.cpus, lane.key.gpus, lane.key.memory_bytes},
+                    .exclusive = lane.key.exclusive};
+    if (one.exclusive) one.per_node = pool.sku.resources;
+    const std::int64_t room = std::int64_t{index.fitting(one)} + growth_of(state_, pool, 1).nodes;
+    gap.free_units = std::max(gap.free_units, room);
+    const Hold& hold = holds_[number];
+    gap.ends_within = std::max(gap.ends_within, hold.at.is_never() ? Duration::infinite() : hold.at - state_.now);
+    // A shared node that stays in use anyhow takes nothing from the hold: only the look at the nodes can tell.
+    const bool may_share = !(one.per_node == pool.sku.resources);
+    gap.extra_units = std::max(gap.extra_units, may_share ? room : hold.extra);
   }
-  for (const std::string& name : partition.pools) {
-    const Pool* pool = fx.state.find_pool(name);
-    if (pool == nullptr || taken.contains(name)) continue;
-    if (job.spec.nodes > pool->max_nodes || !demand_per_node(job, *pool).fits_in(pool->sku.resources)) continue;
-    Waiting w = try_pool(fx, job, *pool);
-    if (w.reason == Reason::none || w.reason == Reason::reserving) return w;
-    if (best.reason == Reason::priority || w.reason == Reason::resources) best = std::move(w);
+  return gap;
+}
+
+void Pass::walk_on(std::uint32_t lane, const WaitingEntry* next) {
+  if (next == nullptr) return;
+  lanes_[lane].next = *next;
+  next_.emplace(next->key, lane);
+}
+
+Offer Pass::best_offer(const Lane& lane, const Job& job) const {
+  Offer best;
+  for (std::uint32_t number : lane.pools) {
+    Offer offer = offer_of(state_, job, number);
+    if (offer.way == Way::wait && holds_[number].is_set()) continue;  // others wait there already
+    if (is_better(offer, best)) best = std::move(offer);
+    if (best.way == Way::ready && best.price == Money{}) break;
   }
   return best;
 }
 
-void set_waiting(State& state, Job& job, Waiting waiting) {
-  if (job.reason == waiting.reason && job.detail == waiting.detail) return;
-  job.reason = waiting.reason;
-  job.detail = std::move(waiting.detail);
-  index_job(state, job);
+/// Later jobs must leave a pool's holder what it waits for.
+bool Pass::respects_hold(const Job& job, const Offer& offer, const Choice& choice) {
+  Hold& hold = holds_[offer.pool];
+  if (!hold.is_set() || offer.start + expected_time(job.spec) <= hold.at) return true;
+  const PoolIndex& index = state_.index.pools[offer.pool];
+  const auto wanted = std::count_if(choice.slots.begin(), choice.slots.end(),
+                                    [&](std::uint32_t slot) { return index.is_free_by(slot, hold.at); });
+  if (wanted > hold.extra) return false;
+  hold.extra -= wanted;
+  return true;
+}
+
+/// Binds the job, or asks for what is missing and promises the rest.
+void Pass::take(Job& job, const Choice& choice) {
+  const Pool& pool = state_.config.pools[choice.pool];
+  const PoolIndex& index = state_.index.pools[choice.pool];
+  std::vector<std::uint32_t> absent;
+  for (std::uint32_t slot : choice.slots) {
+    if (!index.vm_at(slot)) absent.push_back(slot + 1);
+  }
+  if (!absent.empty()) reserve_gang(fx_, pool, absent, job.id);
+  std::vector<VmId> vms;
+  vms.reserve(choice.slots.size());
+  for (std::uint32_t slot : choice.slots) vms.push_back(index.vm_at(slot));
+  if (!absent.empty()) {
+    job.reason = Reason::reserving;
+    job.detail = fmt::format("{} VMs of pool {} are being asked for", absent.size(), pool.name);
+  }
+  assign_nodes(fx_, job, vms);
+}
+
+/// True if the job has its nodes now.
+bool Pass::try_job(Lane& lane, Job& job) {
+  Offer best = best_offer(lane, job);
+  if (best.way == Way::never) {
+    if (job.reason == Reason::priority || job.reason == Reason::none) return false;
+    told_.push_back(job.id);  // keeps the reason that it has: all its pools are held by others
+    return false;
+  }
+  if (best.way != Way::wait) {
+    Choice choice;
+    if (choose_nodes(state_, job, best, choice) && respects_hold(job, best, choice)) {
+      take(job, choice);
+      return true;
+    }
+    if (holds_[best.pool].is_set()) return false;
+    best.reason = Reason::resources;
+    best.detail = fmt::format("pool {} has {} free nodes, but not where the fabric joins them", state_.config.pools[best.pool].name,
+                              job.spec.nodes);
+    best.extra = 0;
+  }
+  holds_[best.pool] = {job.id, best.start, best.extra};
+  tell(state_, job, best.reason, std::move(best.detail));
+  told_.push_back(job.id);
+  return false;
+}
+
+/// The first candidate of all lanes gets its chance, and its lane the next one. What is free only shrinks during a pass,
+/// so a candidate that was found earlier may have become one that does not fit, but none before it has come to fit.
+void Pass::step() {
+  const std::uint32_t number = next_.begin()->second;
+  next_.erase(next_.begin());
+  Lane& lane = lanes_[number];
+  const WaitingEntry entry = lane.next;
+  if (gap_of(lane).holds(entry) && !try_job(lane, state_.jobs.at(entry.job))) ++lane.misses;
+  auto jobs = state_.index.queue.lanes().find(lane.key);
+  if (jobs == state_.index.queue.lanes().end() || lane.misses >= k_misses_per_lane) return;
+  walk_on(number, jobs->second.next_fit(entry.key, gap_of(lane)));
+}
+
+void Pass::run() {
+  const std::set<JobId> old_front = state_.index.front;
+  open_lanes();
+  while (!next_.empty()) step();
+  std::sort(told_.begin(), told_.end());
+  for (JobId id : old_front) {
+    // Who was told something before, and is no longer, waits for those before it.
+    if (std::binary_search(told_.begin(), told_.end(), id)) continue;
+    auto job = state_.jobs.find(id);
+    if (job != state_.jobs.end() && job->second.indexed_as == IndexedAs::queued) {
+      tell(state_, job->second, Reason::priority, "");
+    }
+  }
+}
+
+void wake_sleepers(State& state) {
+  while (!state.index.asleep.empty() && state.index.asleep.begin()->first <= state.now) {
+    Job& job = state.jobs.at(state.index.asleep.begin()->second);
+    unindex_job(state, job);
+    job.reason = Reason::priority;
+    job.detail.clear();
+    index_job(state, job);
+  }
 }
 
 }  // namespace
 
-Resources demand_per_node(const Job& job, const Pool& pool) {
-  if (job.spec.exclusive) return pool.sku.resources;
-  return job.spec.per_node;
+Resources demand_per_node(const JobSpec& spec, const Pool& pool) {
+  if (spec.exclusive) return pool.sku.resources;
+  return spec.per_node;
+}
+
+std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
+  const Resources& has = pool.sku.resources;
+  if (spec.nodes > pool.max_nodes) {
+    return fmt::format("{} nodes asked for, pool {} has at most {}", spec.nodes, pool.name, pool.max_nodes);
+  }
+  if (spec.nodes > 1 && spec.needs_fabric && pool.set_nodes_max > 0 && !pool.ib_spans_sets &&
+      spec.nodes > pool.set_nodes_max) {
+    return fmt::format("{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}",
+                       spec.nodes, pool.name, pool.set_nodes_max);
+  }
+  if (spec.exclusive || spec.per_node.fits_in(has)) return std::nullopt;
+  if (spec.per_node.gpus > has.gpus) {
+    return fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool.sku.name, has.gpus);
+  }
+  if (spec.per_node.cpus > has.cpus) {
+    return fmt::format("{} CPUs per node asked for, {} has {}", spec.per_node.cpus, pool.sku.name, has.cpus);
+  }
+  return fmt::format("{} MiB per node asked for, {} has {}", spec.per_node.memory_bytes >> 20, pool.sku.name,
+                     has.memory_bytes >> 20);
 }
 
 std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
@@ -145,66 +262,41 @@ std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
   for (const std::string& name : partition->pools) {
     const Pool* pool = state.find_pool(name);
     if (pool == nullptr) continue;
-    const Resources& has = pool->sku.resources;
-    if (spec.nodes > pool->max_nodes) {
-      why = fmt::format("{} nodes asked for, pool {} has at most {}", spec.nodes, name, pool->max_nodes);
-    } else if (spec.exclusive || spec.per_node.fits_in(has)) {
-      return std::nullopt;
-    } else if (spec.per_node.gpus > has.gpus) {
-      why = fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool->sku.name, has.gpus);
-    } else if (spec.per_node.cpus > has.cpus) {
-      why = fmt::format("{} CPUs per node asked for, {} has {}", spec.per_node.cpus, pool->sku.name, has.cpus);
-    } else {
-      why = fmt::format("{} MiB per node asked for, {} has {}", spec.per_node.memory_bytes >> 20, pool->sku.name,
-                        has.memory_bytes >> 20);
-    }
+    std::optional<std::string> misfit = misfit_of(*pool, spec);
+    if (!misfit) return std::nullopt;
+    why = *std::move(misfit);
   }
   return Error{Code::refused, "Requested node configuration is not available: " + why};
 }
 
 void schedule(Effects& fx) {
+  wake_sleepers(fx.state);
+  if (fx.state.shutting_down || fx.state.index.queue.lanes().empty()) return;
+  Pass(fx).run();
+}
+
+void review_waiting_jobs(Effects& fx) {
   State& state = fx.state;
-  std::set<std::string> taken;  // pools that an earlier job waits for
-  std::set<JobId> seen;
-  const std::set<JobId> old_front = state.front;
-  for (auto it = state.queue.begin(); it != state.queue.end() && taken.size() < state.config.pools.size();) {
-    Job& job = state.jobs.at(*it);
-    ++it;  // placing the job takes it out of the queue
-    if (state.shutting_down) {
-      set_waiting(state, job, {Reason::shutting_down, "the supercomputer is being taken down"});
-      seen.insert(job.id);
-      continue;
-    }
-    if (job.eligible > state.now) {
-      seen.insert(job.id);
-      continue;
-    }
+  for (auto& [id, job] : state.jobs) {
+    if (job.state != JobState::pending || !job.promised.empty()) continue;
+    if (job.reason == Reason::held_user || job.reason == Reason::held_admin) continue;
+    unindex_job(state, job);
     const Partition* partition = state.find_partition(job.spec.partition);
-    if (partition == nullptr || !partition->up) {
-      set_waiting(state, job, {Reason::partition_down, "partition " + job.spec.partition + " is down"});
-      seen.insert(job.id);
-      continue;
+    if (state.shutting_down) {
+      job.reason = Reason::shutting_down;
+      job.detail = "the supercomputer is being taken down";
+    } else if (partition == nullptr || !partition->up) {
+      job.reason = Reason::partition_down;
+      job.detail = "partition " + job.spec.partition + " is down";
+    } else if (std::optional<Error> never = never_fits(state, job.spec)) {
+      job.reason = Reason::config_refuses;
+      job.detail = never->message;
+    } else if (job.reason == Reason::shutting_down || job.reason == Reason::partition_down ||
+               job.reason == Reason::config_refuses) {
+      job.reason = Reason::priority;
+      job.detail.clear();
     }
-    if (std::all_of(partition->pools.begin(), partition->pools.end(),
-                    [&](const auto& p) { return taken.contains(p); })) {
-      continue;
-    }
-    if (std::optional<Error> never = never_fits(state, job.spec)) {
-      set_waiting(state, job, {Reason::config_refuses, never->message});
-      seen.insert(job.id);
-      continue;
-    }
-    Waiting waiting = place(fx, job, *partition, taken);
-    if (waiting.reason == Reason::none) continue;
-    taken.insert(partition->pools.begin(), partition->pools.end());
-    seen.insert(job.id);
-    set_waiting(state, job, std::move(waiting));
-  }
-  // Who was at the front before, and is no longer, waits for those before it.
-  for (JobId id : old_front) {
-    if (seen.contains(id) || !state.queue.contains(id)) continue;
-    Job& job = state.jobs.at(id);
-    if (job.eligible <= state.now) set_waiting(state, job, {Reason::priority, ""});
+    index_job(state, job);
   }
 }
 

@@ -112,7 +112,7 @@ struct Storm {
   /// Answers everything and lets time pass until all is quiet.
   void settle() {
     for (int n = 1; n <= 6; ++n) feed(NodeUpdated{{0, 0, "root", true}, "nd-" + std::to_string(n), false, ""});
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 5'000; ++i) {
       if (!open.empty()) {
         answer_one();
       } else if (!running.empty()) {
@@ -125,6 +125,9 @@ struct Storm {
       } else {
         return;
       }
+    }
+    for (const auto& [id, job] : brain.state().jobs) {
+      if (!is_final(job.state)) MESSAGE(id.value << " " << name_of(job.state) << " " << name_of(job.reason) << " " << job.detail);
     }
     FAIL("it never became quiet");
   }

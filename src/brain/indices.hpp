@@ -1,0 +1,25 @@
+// What the brain looks up often, derived from State and never stored. index_job() and index_vm() keep it up to date;
+// State::rebuild_indices() makes it anew, and decisions are the same afterwards.
+#pragma once
+
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "brain/pool_index.hpp"
+#include "brain/sched/queue.hpp"
+
+namespace virga {
+
+struct Indices {
+  Queue queue;             ///< pending jobs that wait for nodes and nothing else
+  std::set<JobId> living;  ///< jobs that hold nodes
+  std::set<JobId> front;   ///< pending jobs that were told a reason of their own by the last pass
+  std::set<std::pair<Time, JobId>> asleep;  ///< pending jobs that may not start before that time
+  std::set<std::pair<Time, JobId>> ended;   ///< final jobs by the time they ended
+  std::set<std::pair<Time, JobId>> job_alarms;
+  std::set<std::pair<Time, VmId>> vm_alarms;
+  std::vector<PoolIndex> pools;  ///< in the order of Config::pools
+};
+
+}  // namespace virga

@@ -1,0 +1,215 @@
+#include "brain/pool_index.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace virga {
+
+namespace {
+
+/// ReleaseProfile names what it holds by job ids; here a node's number stands in for them.
+ReleaseKey key_of(std::uint32_t slot, Time busy_until) { return {busy_until, JobId{slot + 1}}; }
+
+std::shared_ptr<const Fabric> fabric_of(const Pool& pool, std::uint32_t nodes) {
+  const PoolFabric& shape = pool.fabric;
+  Result<Fabric> fabric = Fabric::build(FabricShape{.nodes = nodes,
+                                                    .nodes_per_leaf = shape.nodes_per_leaf > 0 ? shape.nodes_per_leaf : nodes,
+                                                    .leaves_per_spine = shape.leaves_per_spine,
+                                                    .spines_per_pod = shape.spines_per_pod});
+  VIRGA_ASSERT(fabric, "a regular fabric can always be built");
+  return std::make_shared<const Fabric>(*std::move(fabric));
+}
+
+std::uint32_t count_in(const NodeIndex& nodes, const GangRequest& request) {
+  return nodes.fitting({.nodes = request.nodes, .per_node = request.per_node, .exclusive = request.exclusive});
+}
+
+}  // namespace
+
+PoolIndex::PoolIndex(const Pool& pool)
+    : total_(pool.sku.resources), slots_(pool.max_nodes), absent_(pool.max_nodes) {
+  const bool sets_matter = pool.set_nodes_max > 0 && !pool.ib_spans_sets;
+  cell_nodes_ = sets_matter ? pool.set_nodes_max : pool.max_nodes;
+  for (std::uint32_t first = 0; first < pool.max_nodes; first += cell_nodes_) {
+    auto fabric = fabric_of(pool, std::min(cell_nodes_, pool.max_nodes - first));
+    NodeIndex nodes(*fabric, total_);
+    cells_.push_back({first, std::move(fabric), nodes, nodes});
+  }
+}
+
+void PoolIndex::replace(std::uint32_t number, const Slot& now) {
+  Slot& slot = slots_[number];
+  Cell& cell = cells_[number / cell_nodes_];
+  const std::uint32_t at[] = {number - cell.first};
+  const auto state_in = [](const Slot& s, bool usable) {
+    if (!s.vm && !s.drained) return SlotState::absent;
+    return usable ? SlotState::usable : SlotState::unusable;
+  };
+  const bool same_room = slot.occupied == now.occupied && slot.exclusive == now.exclusive && slot.used == now.used;
+  for (NodeIndex* nodes : {&cell.present, &cell.ready}) {
+    const bool all = nodes == &cell.present;
+    const SlotState old_state = state_in(slot, all ? slot.usable : slot.usable && slot.ready);
+    const SlotState new_state = state_in(now, all ? now.usable : now.usable && now.ready);
+    const bool held = slot.occupied && old_state != SlotState::absent;
+    if (held && (!same_room || new_state == SlotState::absent)) nodes->vacate(at, slot.used, slot.exclusive);
+    if (old_state != new_state) {
+      if (new_state == SlotState::absent) nodes->set_absent(at[0]);
+      if (new_state == SlotState::usable) nodes->set_usable(at[0]);
+      if (new_state == SlotState::unusable) nodes->set_unusable(at[0]);
+    }
+    if (now.occupied && new_state != SlotState::absent && (!held || !same_room)) {
+      nodes->occupy(at, now.used, now.exclusive);
+    }
+  }
+  if (slot.busy_until != now.busy_until || slot.usable != now.usable) {
+    if (slot.usable && slot.busy_until.is_set()) releases_.erase(key_of(number, slot.busy_until));
+    if (now.usable && now.busy_until.is_set()) releases_.insert({key_of(number, now.busy_until), 1});
+  }
+  alive_ += static_cast<std::uint32_t>(now.alive) - static_cast<std::uint32_t>(slot.alive);
+  usable_ += static_cast<std::uint32_t>(now.usable) - static_cast<std::uint32_t>(slot.usable);
+  drained_ += static_cast<std::uint32_t>(now.drained) - static_cast<std::uint32_t>(slot.drained);
+  absent_ += static_cast<std::uint32_t>(!now.vm && !now.drained) - static_cast<std::uint32_t>(!slot.vm && !slot.drained);
+  slot = now;
+}
+
+void PoolIndex::put(std::uint32_t slot, const Vm& vm, Time busy_until) {
+  Slot now;
+  now.vm = vm.id;
+  now.alive = vm.state != VmState::releasing;
+  now.usable = now.alive && !vm.drained && !vm.doomed;
+  now.ready = vm.state == VmState::ready;
+  now.drained = vm.drained;
+  now.occupied = !vm.jobs.empty();
+  now.exclusive = vm.exclusive;
+  now.used = vm.used;
+  now.busy_until = busy_until;
+  replace(slot, now);
+}
+
+void PoolIndex::clear(std::uint32_t slot, bool drained) {
+  Slot now;
+  now.drained = drained;
+  replace(slot, now);
+}
+
+std::uint32_t PoolIndex::fitting(const GangRequest& request) const {
+  std::uint32_t sum = 0;
+  std::uint32_t best = 0;
+  for (const Cell& cell : cells_) {
+    const std::uint32_t here = count_in(cell.present, request);
+    sum += here;
+    best = std::max(best, here);
+  }
+  return request.one_cell ? best : sum;
+}
+
+std::uint32_t PoolIndex::fitting_ready(const GangRequest& request) const {
+  std::uint32_t sum = 0;
+  std::uint32_t best = 0;
+  for (const Cell& cell : cells_) {
+    const std::uint32_t here = count_in(cell.ready, request);
+    sum += here;
+    best = std::max(best, here);
+  }
+  return request.one_cell ? best : sum;
+}
+
+std::uint32_t PoolIndex::fitting_or_absent(const GangRequest& request) const {
+  std::uint32_t sum = 0;
+  std::uint32_t best = 0;
+  for (const Cell& cell : cells_) {
+    const std::uint32_t here = count_in(cell.present, request) + cell.present.absent();
+    sum += here;
+    best = std::max(best, here);
+  }
+  return request.one_cell ? best : sum;
+}
+
+/// The cell that has the most of the gang already; of equals the fullest, then the first.
+const PoolIndex::Cell* PoolIndex::cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const {
+  const Cell* best = nullptr;
+  std::pair<std::uint32_t, std::uint32_t> best_rank;
+  for (const Cell& cell : cells_) {
+    const std::uint32_t here = count_in(ready_only ? cell.ready : cell.present, request);
+    const std::uint32_t room = here + (grow ? cell.present.absent() : 0);
+    if (room < request.nodes) continue;
+    // What is missing comes first, then what would be left over: whole cells stay for those who need them.
+    const std::pair rank{request.nodes - std::min(here, request.nodes), room};
+    if (best != nullptr && best_rank <= rank) continue;
+    best = &cell;
+    best_rank = rank;
+  }
+  return best;
+}
+
+bool PoolIndex::choose_in(const Cell& cell, PlaceRequest request, bool ready_only, bool grow,
+                          std::vector<std::uint32_t>& slots) {
+  const NodeIndex& nodes = ready_only ? cell.ready : cell.present;
+  const std::uint32_t here = std::min(nodes.fitting(request), request.nodes);
+  const std::uint32_t missing = request.nodes - here;
+  if (missing > 0 && !grow) return false;
+  request.nodes = here;
+  slots.clear();
+  if (here > 0 && !nodes.pick(request, slots)) return false;
+  if (missing > 0) {
+    std::vector<std::uint32_t> more;
+    if (!nodes.pick_absent(missing, slots, {}, more)) return false;
+    slots.insert(slots.end(), more.begin(), more.end());
+    const Fabric& fabric = *cell.fabric;
+    std::sort(slots.begin(), slots.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return fabric.position(a) < fabric.position(b); });
+  }
+  for (std::uint32_t& slot : slots) slot += cell.first;
+  return true;
+}
+
+/// A gang that needs no fabric takes the cells that have the most for it.
+bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const {
+  const GangRequest all{.nodes = request.nodes, .per_node = request.per_node, .exclusive = request.exclusive};
+  std::vector<std::size_t> order(cells_.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto room = [&](std::size_t i) { return count_in(ready_only ? cells_[i].ready : cells_[i].present, all); };
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return room(a) > room(b); });
+  std::uint32_t left = request.nodes;
+  std::uint32_t present = 0;
+  for (std::size_t i : order) present += room(i);
+  std::uint32_t missing = left - std::min(left, present);
+  slots.clear();
+  for (std::size_t i : order) {
+    const std::uint32_t here = std::min(room(i), left - missing);
+    const std::uint32_t fresh = grow ? std::min(missing, cells_[i].present.absent()) : 0;
+    if (here + fresh == 0) continue;
+    std::vector<std::uint32_t> part;
+    request.nodes = here + fresh;
+    if (!choose_in(cells_[i], request, ready_only, fresh > 0, part)) return false;
+    slots.insert(slots.end(), part.begin(), part.end());
+    left -= here + fresh;
+    missing -= fresh;
+  }
+  return left == 0;
+}
+
+bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const {
+  const PlaceRequest place{.nodes = request.nodes,
+                           .per_node = request.per_node,
+                           .exclusive = request.exclusive,
+                           .switches_max = request.switches_max};
+  if (const Cell* cell = cell_to_choose(request, ready_only, grow)) return choose_in(*cell, place, ready_only, grow, slots);
+  if (request.one_cell || cells_.size() == 1) return false;
+  return choose_across(place, ready_only, grow, slots);
+}
+
+std::uint32_t PoolIndex::leaves_spanned(const std::vector<std::uint32_t>& slots) const {
+  std::set<std::pair<std::uint32_t, std::uint32_t>> leaves;
+  for (std::uint32_t slot : slots) {
+    const std::uint32_t cell = slot / cell_nodes_;
+    leaves.emplace(cell, cells_[cell].fabric->leaf(slot - cells_[cell].first));
+  }
+  return static_cast<std::uint32_t>(leaves.size());
+}
+
+}  // namespace virga

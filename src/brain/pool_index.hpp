@@ -1,0 +1,112 @@
+// One pool as the schedule sees it: which of its node numbers exist, what is free on them, and when the rest comes free.
+// Derived from State::vms, kept up to date by index_vm(), never stored.
+//
+//   PoolIndex& pool = state.index.pools[0];
+//   pool.fitting(demand, exclusive)      // nodes with room now, booting and promised ones included
+//   pool.choose(request, slots)          // which ones, along the fabric
+//   pool.shadow(open, nodes, now)        // when enough will be free
+//
+// A slot is a node's number less one. Slots of one scale set form a cell; where InfiniBand does not reach across sets, a
+// gang that needs it stays within one cell. Counting is O(levels), choosing and updating O(log n) (place/node_index.hpp).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "brain/place/node_index.hpp"
+#include "brain/sched/release_profile.hpp"
+#include "core/config.hpp"
+#include "core/vm.hpp"
+
+namespace virga {
+
+/// A gang's wish, in the pool's own terms.
+struct GangRequest {
+  std::uint32_t nodes = 1;
+  Resources per_node;
+  bool exclusive = false;
+  bool one_cell = false;           ///< InfiniBand must reach from each node to each
+  std::uint32_t switches_max = 0;  ///< leaves that it may span; 0: any number
+};
+
+class PoolIndex {
+ public:
+  explicit PoolIndex(const Pool& pool);
+
+  // Upkeep -----------------------------------------------------------------------------------------------------------
+
+  /// The VM's room, state and jobs are as given; it is busy until then (Time{}: nobody holds it).
+  void put(std::uint32_t slot, const Vm& vm, Time busy_until);
+  /// No VM has this number; a drained number is not given to a new one.
+  void clear(std::uint32_t slot, bool drained);
+
+  // Questions --------------------------------------------------------------------------------------------------------
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(slots_.size()); }
+  /// Zero where nobody has that number.
+  VmId vm_at(std::uint32_t slot) const { return slots_[slot].vm; }
+  bool is_absent(std::uint32_t slot) const { return !slots_[slot].vm && !slots_[slot].drained; }
+  std::uint32_t alive() const { return alive_; }      ///< VMs that are not being released
+  std::uint32_t usable() const { return usable_; }    ///< of these, neither drained nor about to go
+  std::uint32_t absent() const { return absent_; }    ///< numbers that a new VM could have
+  std::uint32_t drained() const { return drained_; }  ///< numbers that no job may have
+
+  /// How many nodes (of the best cell, where the gang must stay within one) have room for their share now.
+  std::uint32_t fitting(const GangRequest& request) const;
+  /// The same among nodes that answer.
+  std::uint32_t fitting_ready(const GangRequest& request) const;
+  /// The same with numbers that could be asked for counted in.
+  std::uint32_t fitting_or_absent(const GangRequest& request) const;
+
+  /// Chooses slots in rank order. With `grow`, absent ones fill up what is missing. False if fabric and cells do not
+  /// allow it.
+  bool choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
+
+  /// When `need` nodes will be free, if `open` are now and what runs ends as expected.
+  Shadow shadow(std::uint32_t open, std::uint32_t need, Time now) const {
+    return releases_.shadow({.free_units = open, .need = need, .now = now});
+  }
+  /// Will nobody be on this node by then? Such a node counts for whoever holds the pool.
+  bool is_free_by(std::uint32_t slot, Time at) const { return slots_[slot].busy_until <= at; }
+
+  /// Leaves that these slots span, and the fewest that as many slots could.
+  std::uint32_t leaves_spanned(const std::vector<std::uint32_t>& slots) const;
+
+ private:
+  struct Slot {
+    VmId vm;
+    bool alive = false;
+    bool usable = false;
+    bool ready = false;
+    bool drained = false;
+    bool occupied = false;
+    bool exclusive = false;
+    Resources used;
+    Time busy_until;
+  };
+  struct Cell {
+    std::uint32_t first = 0;
+    std::shared_ptr<const Fabric> fabric;  ///< the two below refer to it
+    NodeIndex present;                     ///< nodes that are asked for, boot or answer
+    NodeIndex ready;                       ///< those that answer
+  };
+
+  void replace(std::uint32_t slot, const Slot& now);
+  const Cell* cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const;
+  static bool choose_in(const Cell& cell, PlaceRequest request, bool ready_only, bool grow,
+                        std::vector<std::uint32_t>& slots);
+  bool choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
+
+  Resources total_;
+  std::uint32_t cell_nodes_ = 1;
+  std::vector<Slot> slots_;
+  std::vector<Cell> cells_;
+  ReleaseProfile releases_;
+  std::uint32_t alive_ = 0;
+  std::uint32_t usable_ = 0;
+  std::uint32_t absent_ = 0;
+  std::uint32_t drained_ = 0;
+};
+
+}  // namespace virga

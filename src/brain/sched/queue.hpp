@@ -1,0 +1,55 @@
+// The jobs that wait for nodes and for nothing else, in the order in which they are served.
+//
+//   queue.insert(job);
+//   for (auto& [key, lane] : queue.lanes()) { … lane.first() … }
+//
+// Jobs of one partition that ask the same of each node form a lane. Within a lane only the number of nodes and the
+// expected time differ, so "the first one that fits into what is free" is one search in a WaitingList, whatever the
+// length of the queue. The order over all lanes is (rank, job id): lower first.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "brain/sched/waiting_list.hpp"
+#include "core/job.hpp"
+
+namespace virga {
+
+/// What all jobs of a lane have in common.
+struct LaneKey {
+  std::string partition;
+  std::uint32_t cpus = 0;
+  std::uint32_t gpus = 0;
+  std::uint64_t memory_bytes = 0;
+  bool exclusive = false;
+
+  friend auto operator<=>(const LaneKey&, const LaneKey&) = default;
+};
+
+LaneKey lane_of(const JobSpec& spec);
+/// Of a job in the queue; lower is served first.
+OrderKey order_of(const Job& job);
+/// How long the schedule expects a job to run: its limit, or a guess for one that has none.
+Duration expected_time(const JobSpec& spec);
+
+class Queue {
+ public:
+  void insert(const Job& job);
+  /// Nothing happens if the job does not wait here.
+  void erase(const Job& job);
+  void clear() { lanes_.clear(); }
+
+  bool contains(const Job& job) const;
+  std::size_t size() const;
+  /// How many jobs of the same partition are served before this one.
+  std::size_t ahead_of(const Job& job) const;
+  const std::map<LaneKey, WaitingList>& lanes() const { return lanes_; }
+
+ private:
+  std::map<LaneKey, WaitingList> lanes_;  ///< none is empty
+};
+
+}  // namespace virga

@@ -1,0 +1,138 @@
+#include "brain/sched/supply.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "brain/fleet/fleet.hpp"
+#include "brain/sched/queue.hpp"
+#include "brain/sched/schedule.hpp"
+
+namespace virga {
+
+namespace {
+
+GangRequest request_of(const Job& job, const Pool& pool) {
+  GangRequest request{.nodes = job.spec.nodes,
+                      .per_node = demand_per_node(job.spec, pool),
+                      .exclusive = job.spec.exclusive,
+                      .one_cell = job.spec.nodes > 1 && job.spec.needs_fabric,
+                      .switches_max = 0};
+  return request;
+}
+
+/// The pool's last nodes are for jobs that lost one of theirs.
+std::uint32_t kept_from(const Job& job, const Pool& pool) { return job.lost_node ? 0 : pool.spare_nodes; }
+
+std::uint32_t less(std::uint32_t count, std::uint32_t kept) { return count > kept ? count - kept : 0; }
+
+Reason reason_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::capacity:
+      return Reason::capacity;
+    case Refusal::quota:
+      return Reason::quota;
+    case Refusal::throttled:
+      return Reason::throttled;
+    case Refusal::fault:
+      return Reason::cloud_fault;
+  }
+  return Reason::cloud_fault;
+}
+
+/// What a node costs the owner of the supercomputer if it runs: reserved ones are paid for anyhow.
+Money running_price(const Pool& pool) { return pool.purchase == Purchase::reserved ? Money{} : pool.node_price(); }
+
+Offer waiting_offer(const State& state, const Job& job, std::uint32_t number, std::uint32_t present, Offer offer) {
+  const Pool& pool = state.config.pools[number];
+  const PoolIndex& index = state.index.pools[number];
+  const Growth growth = growth_of(state, pool, job.spec.nodes);
+  offer.way = Way::wait;
+  const std::uint32_t open = present + growth.nodes;
+  Shadow shadow = index.shadow(open, job.spec.nodes, state.now);
+  offer.reason = Reason::resources;
+  offer.detail = fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec.nodes, pool.name,
+                             pool.max_nodes);
+  const std::uint32_t possible = index.size() - index.drained();
+  if (job.spec.nodes > possible) {
+    offer.reason = Reason::drained_nodes;
+    offer.detail = fmt::format("{} of pool {}'s {} nodes are drained; {} are needed", index.drained(), pool.name,
+                               pool.max_nodes, job.spec.nodes);
+    shadow = {};
+  } else if (growth.reason != Reason::none && present + index.absent() >= job.spec.nodes) {
+    offer.reason = growth.reason;
+    offer.detail = growth.detail;
+    const Time after_pause = growth.until + boot_time_of(state, pool);
+    if (after_pause < shadow.at) shadow = {after_pause, 0};
+  }
+  offer.start = shadow.at;
+  offer.extra = shadow.extra_units;
+  return offer;
+}
+
+}  // namespace
+
+Duration boot_time_of(const State& state, const Pool& pool) {
+  auto history = state.history.find(pool.name);
+  return history != state.history.end() && history->second.boots > 0 ? history->second.boot_time : pool.boot_time;
+}
+
+Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes) {
+  if (state.shutting_down) return {0, Reason::shutting_down, "the supercomputer is being taken down", Time::never()};
+  const PoolIndex& index = state.index.pools[state.number_of_pool(pool.name)];
+  auto pause = state.backoffs.find(pool.name);
+  if (pause != state.backoffs.end() && pause->second.until > state.now && nodes >= pause->second.nodes) {
+    return {0, reason_of(pause->second.refusal), fmt::format("pool {}: {}", pool.name, pause->second.message),
+            pause->second.until};
+  }
+  return {index.absent(), Reason::none, "", state.now};
+}
+
+Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
+  const Pool& pool = state.config.pools[number];
+  const PoolIndex& index = state.index.pools[number];
+  const GangRequest request = request_of(job, pool);
+  Offer offer;
+  offer.pool = number;
+  if (misfit_of(pool, job.spec)) return offer;
+  const Duration expected = expected_time(job.spec);
+  offer.price = {price_for(running_price(pool), expected).micro_usd * job.spec.nodes};
+  const std::uint32_t kept = kept_from(job, pool);
+  if (less(index.fitting_ready(request), kept) >= job.spec.nodes) {
+    offer.way = Way::ready;
+    offer.start = state.now;
+    return offer;
+  }
+  const std::uint32_t present = less(index.fitting(request), kept);
+  if (present >= job.spec.nodes) {
+    offer.way = Way::coming;
+    offer.start = state.now + boot_time_of(state, pool);
+    return offer;
+  }
+  const std::uint32_t missing = job.spec.nodes - present;
+  if (less(index.fitting_or_absent(request), kept) >= job.spec.nodes &&
+      growth_of(state, pool, missing).nodes >= missing) {
+    offer.way = Way::buy;
+    offer.missing = missing;
+    offer.start = state.now + boot_time_of(state, pool);
+    return offer;
+  }
+  return waiting_offer(state, job, number, present, offer);
+}
+
+bool is_better(const Offer& a, const Offer& b) {
+  if ((a.way == Way::never) != (b.way == Way::never)) return b.way == Way::never;
+  if (a.start != b.start) return a.start < b.start;
+  return a.price < b.price;
+}
+
+bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice) {
+  const Pool& pool = state.config.pools[offer.pool];
+  PoolIndex& index = state.index.pools[offer.pool];
+  std::vector<std::uint32_t> slots;
+  if (!index.choose(request_of(job, pool), offer.way == Way::ready, offer.way == Way::buy, slots)) return false;
+  choice = {.pool = offer.pool, .slots = std::move(slots)};
+  return true;
+}
+
+}  // namespace virga

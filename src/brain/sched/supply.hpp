@@ -1,0 +1,61 @@
+// How one pool could serve a job: with nodes that are there, with nodes that it asks the cloud for, or later.
+//
+//   Offer offer = offer_of(state, job, pool_number);
+//   if (offer.way == Way::buy) …ask for offer.missing VMs…
+//
+// An offer is a forecast: `start` follows from the limits of what runs and from the pool's boot time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "brain/state.hpp"
+
+namespace virga {
+
+enum class Way : std::uint8_t {
+  ready,   ///< enough nodes are ready and free
+  coming,  ///< enough nodes are free, some of which still boot or are being granted
+  buy,     ///< what is missing can be asked for
+  wait,    ///< running jobs must end first, or a pause after a refusal must pass
+  never,   ///< the pool cannot hold the job
+};
+
+struct Offer {
+  Way way = Way::never;
+  std::uint32_t pool = 0;        ///< its place in Config::pools
+  Time start = Time::never();    ///< when the whole gang could be there
+  Money price;                   ///< what running its nodes for the expected time adds to the bill
+  std::uint32_t missing = 0;     ///< with `buy`: VMs to ask for
+  std::int64_t extra = 0;        ///< with `wait`: nodes free at `start` beyond its need
+  Reason reason = Reason::none;  ///< with `wait`
+  std::string detail;
+};
+
+Offer offer_of(const State& state, const Job& job, std::uint32_t pool);
+
+/// The sooner one; of two at the same time the cheaper.
+bool is_better(const Offer& a, const Offer& b);
+
+/// How many more VMs may be asked for now, if a request of `nodes` is meant; why not more, and until when.
+struct Growth {
+  std::uint32_t nodes = 0;
+  Reason reason = Reason::none;
+  std::string detail;
+  Time until;
+};
+Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes);
+
+/// The nodes of an offer that is not `wait` or `never`, in rank order. Those without a VM are to be asked for.
+struct Choice {
+  std::uint32_t pool = 0;
+  std::vector<std::uint32_t> slots;
+};
+/// False if the fabric has room only in the wrong places.
+bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice);
+
+/// From the request to a ready node, as this pool's boots went so far.
+Duration boot_time_of(const State& state, const Pool& pool);
+
+}  // namespace virga

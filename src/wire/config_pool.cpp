@@ -1,0 +1,44 @@
+#include "wire/config_pool.hpp"
+
+#include <fmt/format.h>
+
+namespace virga {
+namespace {
+
+void read_fabric(TomlSection& section, Pool& pool) {
+  PoolFabric& fabric = pool.fabric;
+  section.number("nodes_per_leaf", fabric.nodes_per_leaf, {1, 4'096});
+  section.number("leaves_per_spine", fabric.leaves_per_spine, {1, 4'096});
+  section.number("spines_per_pod", fabric.spines_per_pod, {1, 4'096});
+  if (fabric.nodes_per_leaf == 0 && fabric.leaves_per_spine > 0) {
+    section.wrong("leaves_per_spine", "leaves of unknown size; add nodes_per_leaf");
+  }
+  if (fabric.leaves_per_spine == 0 && fabric.spines_per_pod > 0) {
+    section.wrong("spines_per_pod", "spines of unknown size; add leaves_per_spine");
+  }
+}
+
+}  // namespace
+
+void read_pool_supply(TomlSection& section, Pool& pool) {
+  std::string purchase;
+  if (section.text("purchase", purchase)) {
+    if (const auto value = enum_from_name<Purchase>(purchase)) {
+      pool.purchase = *value;
+    } else {
+      section.wrong("purchase",
+                    fmt::format("no purchase \"{}\"; write \"on_demand\", \"reserved\" or \"spot\"", shown(purchase)));
+    }
+  }
+  section.price("price_per_hour", pool.price_per_hour);
+  section.duration("boot_time", pool.boot_time, {Duration{}, Duration::minutes(24 * 60)});
+  if (section.number("spare_nodes", pool.spare_nodes, {0, 1'000}) && pool.spare_nodes >= pool.max_nodes) {
+    section.wrong("spare_nodes", fmt::format("{} of {} nodes are to be spare, which leaves none for jobs; lower it",
+                                             pool.spare_nodes, pool.max_nodes));
+  }
+  section.number("set_nodes_max", pool.set_nodes_max, {1, 10'000});
+  section.flag("ib_spans_sets", pool.ib_spans_sets);
+  read_fabric(section, pool);
+}
+
+}  // namespace virga
