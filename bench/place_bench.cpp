@@ -36,9 +36,8 @@ void* operator new(std::size_t size) {
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
+namespace virga {
 namespace {
-
-using namespace virga;
 
 constexpr Resources k_node{.cpus = 96, .gpus = 8, .memory_bytes = std::uint64_t{1900} << 30};
 
@@ -204,17 +203,16 @@ void quality(std::uint32_t nodes, std::uint32_t nodes_per_leaf, std::uint32_t pe
   }
   const double measured = static_cast<double>(placed - 20'000);
   std::printf(
-      "{\"what\":\"quality\",\"pool\":%u,\"leaf\":%u,\"load_percent\":%u,\"seed\":%llu,\"jobs_above_least_percent\":%."
-      "2f,"
-      "\"gangs_above_least_percent\":%.2f,\"excess_leaves\":%llu,\"of_them_gangs_below_a_leaf\":%llu}\n",
+      "{\"what\":\"quality\",\"pool\":%u,\"leaf\":%u,\"load_percent\":%u,\"seed\":%llu,"
+      "\"jobs_above_least_percent\":%.2f,\"gangs_above_least_percent\":%.2f,\"excess_leaves\":%llu,"
+      "\"of_them_gangs_below_a_leaf\":%llu}\n",
       nodes, nodes_per_leaf, percent, static_cast<unsigned long long>(seed),
       100.0 * static_cast<double>(above) / measured, 100.0 * static_cast<double>(above) / static_cast<double>(gangs),
       static_cast<unsigned long long>(excess), static_cast<unsigned long long>(excess_small));
 }
 
-}  // namespace
-
-int main() {
+/// Every line of the output.
+void run() {
   for (const std::uint32_t leaf : {16U, 32U, 36U, 64U}) {
     for (const std::uint32_t nodes : {1152U, 12'800U}) {
       measure("one GPU", nodes, leaf, 0, {1, gpus(1)}, 60);
@@ -238,3 +236,8 @@ int main() {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) quality(1152, 32, percent, seed);
   }
 }
+
+}  // namespace
+}  // namespace virga
+
+int main() { virga::run(); }
