@@ -4,7 +4,7 @@
 //   S="src/fabric/fabric.cpp src/brain/place/leaf_cover.cpp src/brain/place/node_index.cpp
 //      src/brain/place/node_index_pick.cpp src/brain/place/node_index_absent.cpp"
 //   g++ -std=c++20 -O2 -DNDEBUG -Isrc bench/place_bench.cpp $S -o build/place_bench
-//   build/place_bench            # everything, about half a minute
+//   build/place_bench            # everything, about a minute
 //
 // A placement is pick + occupy + vacate, timed together in user CPU seconds; each pool is loaded with other jobs first,
 // and jobs are kept for a while before they end, so that the index is never in the same state twice in a row.
@@ -135,6 +135,28 @@ void measure(const char* what, std::uint32_t nodes, std::uint32_t nodes_per_leaf
       static_cast<unsigned long long>(g_allocations - allocations), bytes);
 }
 
+/// The costliest request: every node has GPUs left but no CPUs for them, so that each is looked at and none fits.
+void worst(std::uint32_t nodes) {
+  const Fabric fabric = fabric_of(nodes, 32, 0);
+  NodeIndex index(fabric, k_node);
+  std::vector<std::uint32_t> slots;
+  for (std::uint32_t slot = 0; slot < nodes; ++slot) {
+    index.set_usable(slot);
+    slots.push_back(slot);
+  }
+  index.occupy(slots, {.cpus = 95, .gpus = 4, .memory_bytes = 0}, false);
+  std::uint64_t done = 0;
+  std::uint64_t found = 0;
+  const double start = user_seconds();
+  do {
+    found += index.pick({1, gpus(1)}, slots) ? 1 : 0;
+    ++done;
+  } while (done % 64 != 0 || user_seconds() - start < 0.3);
+  const double seconds = user_seconds() - start;
+  std::printf("{\"what\":\"refused, all nodes looked at\",\"pool\":%u,\"per_s\":%.0f,\"found\":%llu}\n", nodes,
+              static_cast<double>(done) / seconds, static_cast<unsigned long long>(found));
+}
+
 /// Sizes as on a training machine: mostly parts of a node and single nodes, most of the area in large gangs.
 PlaceRequest random_job(Random& random) {
   const std::uint32_t dice = random.below(1000);
@@ -232,6 +254,7 @@ void run() {
       measure(what, nodes, 32, leaves_per_spine, {128, k_node, true}, 40);
     }
   }
+  for (const std::uint32_t nodes : {1152U, 12'800U}) worst(nodes);
   for (const std::uint32_t percent : {80U, 90U, 100U}) {
     for (std::uint64_t seed = 1; seed <= 2; ++seed) quality(1152, 32, percent, seed);
   }

@@ -22,7 +22,7 @@
 // leaves. A node's level is necessary, not sufficient: CPUs and memory are compared exactly before it is taken, so a
 // fit is never missed. Costs, for n picked nodes: pick O(n) within a leaf plus O(leaves / 64) words; over several
 // leaves O(leaves); gangs of parts of nodes O(leaves + partly used nodes). occupy and vacate O(1) a node. No allocation
-// once the vectors have grown. Memory: about 60 bytes a slot with leaves of 64, 70 with leaves of 16.
+// once the vectors have grown. Memory: about 40 bytes a slot with leaves of 64, 65 with leaves of 16.
 #pragma once
 
 #include <cstdint>

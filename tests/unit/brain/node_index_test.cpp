@@ -266,6 +266,20 @@ TEST_CASE("node index: large gangs take whole leaves, and the tightest one for t
   CHECK(slots == Slots{14, 15});
 }
 
+TEST_CASE("node index: the remainder of a large gang goes to the tightest leaf, not to a whole one") {
+  const Fabric fabric = regular({.nodes = 20, .nodes_per_leaf = 4});
+  Pair pair(fabric, k_h100);
+  for (std::uint32_t slot = 0; slot < 20; ++slot) pair.set(slot, SlotState::usable);
+  pair.occupy({0, 12, 13}, k_h100, true);  // leaves have 3 4 4 2 4
+  Slots slots;
+  REQUIRE(pair.index.pick({6, k_h100, true}, slots));
+  CHECK(slots == Slots{4, 5, 6, 7, 14, 15});
+  REQUIRE(pair.index.pick({11, k_h100, true}, slots));
+  CHECK(slots == Slots{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  REQUIRE(pair.index.pick({17, k_h100, true}, slots));
+  CHECK(slots.size() == 17);
+}
+
 TEST_CASE("node index: a tapered spine is not crossed for one leaf less") {
   FabricShape shape{.nodes = 24, .nodes_per_leaf = 4, .leaves_per_spine = 3};
   auto spines_and_leaves = [&] {
