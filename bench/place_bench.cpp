@@ -6,8 +6,10 @@
 //   g++ -std=c++20 -O2 -DNDEBUG -Isrc bench/place_bench.cpp $S -o build/place_bench
 //   build/place_bench            # everything, about a minute
 //
-// A placement is pick + occupy + vacate, timed together in user CPU seconds; each pool is loaded with other jobs first,
-// and jobs are kept for a while before they end, so that the index is never in the same state twice in a row.
+// A placement is pick + occupy + vacate, timed together in user CPU seconds; each pool is loaded with other jobs first.
+// With requests of one size the slots of the job that just ended are often the best ones again, so memory is warm; the
+// "quality" lines mix sizes and lengths at random, and their jobs_per_s (the bench's own queue included) is the colder
+// figure.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -193,6 +195,7 @@ void quality(std::uint32_t nodes, std::uint32_t nodes_per_leaf, std::uint32_t pe
   std::uint64_t excess = 0;
   std::uint64_t excess_small = 0;
   std::vector<std::uint32_t> slots;
+  const double start = user_seconds();
   while (placed < 200'000) {
     const PlaceRequest request = random_job(random);
     while (used + std::uint64_t{request.nodes} * request.per_node.gpus > wanted || !index.pick(request, slots)) {
@@ -223,14 +226,15 @@ void quality(std::uint32_t nodes, std::uint32_t nodes_per_leaf, std::uint32_t pe
     excess += leaves - least;
     excess_small += leaves > least && request.nodes <= nodes_per_leaf ? 1 : 0;
   }
+  const double jobs_per_s = static_cast<double>(placed) / (user_seconds() - start);
   const double measured = static_cast<double>(placed - 20'000);
   std::printf(
       "{\"what\":\"quality\",\"pool\":%u,\"leaf\":%u,\"load_percent\":%u,\"seed\":%llu,"
       "\"jobs_above_least_percent\":%.2f,\"gangs_above_least_percent\":%.2f,\"excess_leaves\":%llu,"
-      "\"of_them_gangs_below_a_leaf\":%llu}\n",
+      "\"of_them_gangs_below_a_leaf\":%llu,\"jobs_per_s\":%.0f}\n",
       nodes, nodes_per_leaf, percent, static_cast<unsigned long long>(seed),
       100.0 * static_cast<double>(above) / measured, 100.0 * static_cast<double>(above) / static_cast<double>(gangs),
-      static_cast<unsigned long long>(excess), static_cast<unsigned long long>(excess_small));
+      static_cast<unsigned long long>(excess), static_cast<unsigned long long>(excess_small), jobs_per_s);
 }
 
 /// Every line of the output.
