@@ -25,7 +25,7 @@ FILE_LINES_MAX = 500
 TEST_FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 PURE_ROOMS = {"base", "fabric", "core", "twin", "brain"}
-INTEGER_ROOMS = {"base", "core", "brain"}
+INTEGER_ROOMS = {"base", "fabric", "core", "brain"}
 # Rooms of one level that may include another of it: (who, whom). Each needs a reason in docs/design.md.
 SAME_LEVEL_ALLOWED = set()
 
