@@ -1,10 +1,19 @@
 #include "brain/sched/conservative.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <vector>
 
 namespace virga {
 
+namespace {
+
+constexpr OrderKey k_last_key{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::uint64_t>::max()};
+
+}  // namespace
+
 Time ConservativePlan::submit(const WaitingEntry& entry, Time now) {
+  move_forward(now);
   profile_.forget_before(now);
   const Time start = profile_.earliest_fit(now, {entry.units, entry.estimate});
   if (start.is_never()) return start;
@@ -39,16 +48,16 @@ void ConservativePlan::move_forward(Time now) {
   if (!has_hole_) return;
   has_hole_ = false;
   profile_.forget_before(now);
-  for (auto& [key, promise] : waiting_) {
-    const auto& entry = promise.entry;
-    if (promise.start <= now) continue;
-    profile_.give_back({promise.start, promise.start + entry.estimate}, entry.units);
-    const Time start = std::min(promise.start, profile_.earliest_fit(now, {entry.units, entry.estimate}));
-    profile_.take({start, start + entry.estimate}, entry.units);
-    if (start == promise.start) continue;
-    by_start_.erase({promise.start, key});
-    by_start_.emplace(start, key);
-    promise.start = start;
+  const std::vector<std::pair<Time, OrderKey>> in_order(by_start_.upper_bound({now, k_last_key}), by_start_.end());
+  for (const auto& [old_start, key] : in_order) {
+    Promise& promise = waiting_.at(key);
+    const WaitingEntry& entry = promise.entry;
+    profile_.give_back({old_start, old_start + entry.estimate}, entry.units);
+    promise.start = std::min(old_start, profile_.earliest_fit(now, {entry.units, entry.estimate}));
+    profile_.take({promise.start, promise.start + entry.estimate}, entry.units);
+    if (promise.start == old_start) continue;
+    by_start_.erase({old_start, key});
+    by_start_.emplace(promise.start, key);
   }
 }
 

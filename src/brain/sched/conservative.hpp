@@ -4,11 +4,13 @@
 //   plan.submit(entry, now);                  // the earliest time that disturbs no reservation
 //   plan.ended({start, estimated_end}, units, now);      // a running job is gone, perhaps early
 //   plan.pass(machine);                       // starts what is due
-//   Time next = plan.next_start();            // a pass is due then, whatever else happens
+//   Time next = plan.next_start();            // a pass is due then, also where the job before it does not end
 //
-// When a job has ended early, the next pass gives each waiting job, in queue order, the earliest time that is now
-// possible for it with all others where they are (one sweep); its old time always is, so reservations only ever move
-// forward. A job whose time has come but whose units are still held (by a job that ends this very second) keeps its
+// When a job has ended early, each waiting job is given the earliest time that is now possible for it with all others
+// where they are, in the order of their reservations; its old time always is, so reservations only ever move forward.
+// One sweep in that order is enough: what keeps a job from an earlier start are jobs that start before it, and those
+// have moved already. So every reservation begins now or with the expected end of another job. A newcomer comes after
+// the sweep. A job whose time has come but whose units are still held (by a job that ends this very second) keeps its
 // reservation and starts with the next pass.
 //
 // Cost: O(steps of the profile) a job; a sweep takes O(waiting jobs x steps).

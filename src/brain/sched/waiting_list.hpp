@@ -12,7 +12,7 @@
 // Every operation is O(log n) in a tree (order_tree.hpp) whose inner nodes know of each subtree the fewest units, and
 // the shortest estimate among jobs up to each of 48 sizes (two a power of two). What a summary promises is there,
 // except where the only short jobs are wider than `free_units` by less than a half and the narrow ones too long; such
-// subtrees are looked into in vain, so the worst case, every job of the list so, is a scan of about 1 ns a job.
+// subtrees are looked into in vain, so the worst case, every job of the list so, is a scan of 2 to 4 ns a job.
 #pragma once
 
 #include <array>

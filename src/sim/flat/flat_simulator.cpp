@@ -133,20 +133,16 @@ FlatRun FlatMachine::run() {
     std::int64_t next = k_no_promise;
     if (submitted_ < jobs_.size()) next = jobs_[submitted_].submit_s;
     if (!ends_.empty()) next = std::min(next, ends_.top().first);
-    if (uses_plan() && plan_.size() > 0) next = std::min(next, std::max(now_s_, plan_.next_start().whole_seconds()));
     advance(next);
-    bool passed = false;
     while (!ends_.empty() && ends_.top().first == now_s_) {
       end_one();
       if (pass_each) pass();
-      passed = pass_each;
     }
     while (submitted_ < jobs_.size() && jobs_[submitted_].submit_s == now_s_) {
       submit_one();
       if (pass_each) pass();
-      passed = pass_each;
     }
-    if (!passed) pass();
+    if (!pass_each) pass();
   }
   VIRGA_ASSERT(waiting() == 0, "a job was never started");
   return std::move(run_);

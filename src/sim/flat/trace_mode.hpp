@@ -24,8 +24,8 @@ struct TraceMode {
   FlatPass pass = FlatPass::time;
   FlatEstimates estimates = FlatEstimates::request;
   std::uint32_t overlay = 1;
-  std::string starts;  ///< a file; empty: none
-  std::string json;    ///< a file, or "-"; empty: a table instead
+  std::string starts{};  ///< a file; empty: none
+  std::string json{};    ///< a file, or "-"; empty: a table instead
 };
 
 Result<std::string> run_trace_mode(const TraceMode& mode);

@@ -42,7 +42,7 @@ struct TraceJob {
   std::int64_t estimate_s = 0;  ///< the larger of limit and duration; the duration where no limit is known
   std::uint32_t units = 0;
   std::uint32_t copy = 0;  ///< of an overlay
-  std::string_view id;     ///< a part of Trace::text
+  std::string_view id{};   ///< a part of Trace::text
 };
 
 struct Trace {

@@ -38,7 +38,7 @@ TEST_CASE("the shadow time is the one that a walk over the running jobs finds") 
     ReleaseProfile profile;
     std::vector<ReleaseEntry> running;
     const std::int64_t size = random.between(1, 700);
-    for (std::uint32_t id = 1; id <= 2000; ++id) {
+    for (std::uint32_t id = 1; id <= 1500; ++id) {
       if (static_cast<std::int64_t>(running.size()) >= random.between(1, size)) {
         const auto i = static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(running.size()) - 1));
         REQUIRE(profile.erase(running[i].key));
@@ -48,7 +48,7 @@ TEST_CASE("the shadow time is the one that a walk over the running jobs finds") 
       running.push_back(
           {{Time::from_seconds(random.between(1, 300)), JobId{id}}, static_cast<std::uint32_t>(random.between(1, 50))});
       profile.insert(running.back());
-      if (!random.one_in(10)) continue;
+      if (!random.one_in(40)) continue;
       const ReleaseProfile::Wish wish{random.between(0, 60), random.between(1, 60) * random.between(1, 200),
                                       Time::from_seconds(random.between(0, 320))};
       CHECK(profile.shadow(wish) == naive_shadow(running, wish));

@@ -61,6 +61,12 @@ class ReferenceSimulator {
     return all;
   }
 
+  std::vector<std::size_t> by_plan() const {
+    std::vector<std::size_t> all = queue();
+    std::stable_sort(all.begin(), all.end(), [&](std::size_t a, std::size_t b) { return planned_[a] < planned_[b]; });
+    return all;
+  }
+
   void events_at_now() {
     const bool each = options_.pass == FlatPass::event;
     bool any = false;
@@ -74,7 +80,10 @@ class ReferenceSimulator {
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
       if (state_[i] != unknown || jobs_[i].submit_s != now_) continue;
       state_[i] = waiting;
-      if (is_conservative()) planned_[i] = earliest(i);
+      if (is_conservative()) {
+        move_forward();
+        planned_[i] = earliest(i);
+      }
       any = true;
       if (each) pass();
     }
@@ -91,8 +100,12 @@ class ReferenceSimulator {
     if (waiting_jobs.empty() || options_.policy == QueuePolicy::fcfs) return;
     const std::size_t head = waiting_jobs.front();
     waiting_jobs.erase(waiting_jobs.begin());
+    std::set<std::int64_t> ends = {now_};
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (state_[i] == running) ends.insert(start_[i] + estimate(i));
+    }
     std::int64_t shadow = now_;
-    while (free_if_nobody_starts(shadow) < jobs_[head].units) ++shadow;
+    for (auto end = ends.begin(); free_if_nobody_starts(shadow) < jobs_[head].units; ++end) shadow = *end;
     std::int64_t extra = free_if_nobody_starts(shadow) - jobs_[head].units;
     if (options_.policy == QueuePolicy::easy_sjbf) {
       std::stable_sort(waiting_jobs.begin(), waiting_jobs.end(),
@@ -117,33 +130,37 @@ class ReferenceSimulator {
     return free;
   }
 
-  /// Units free during second `t`, when all plans but that of `except` are kept.
-  std::int64_t free_planned(std::int64_t t, std::size_t except) const {
-    std::int64_t free = free_if_nobody_starts(t);
+  /// Second by second, with what runs and all plans but that of this job taken off.
+  std::int64_t earliest(std::size_t job) const {
+    std::vector<std::int64_t> free;
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      if (state_[i] != waiting || i == except || planned_[i] < 0) continue;
-      if (planned_[i] <= t && t < planned_[i] + estimate(i)) free -= jobs_[i].units;
+      const bool is_planned = state_[i] == waiting && i != job && planned_[i] >= 0;
+      if (!is_planned && state_[i] != running) continue;
+      const std::int64_t begin = is_planned ? planned_[i] : now_;
+      const std::int64_t end = (is_planned ? planned_[i] : start_[i]) + estimate(i);
+      if (end - now_ > static_cast<std::int64_t>(free.size())) free.resize(end - now_, options_.units);
+      for (std::int64_t t = std::max(begin, now_); t < end; ++t) free[t - now_] -= jobs_[i].units;
     }
-    return free;
-  }
-  /// Second by second.
-  std::int64_t earliest(std::size_t i) const {
     std::int64_t start = now_;
-    for (std::int64_t t = now_; t < start + estimate(i); ++t) {
-      if (free_planned(t, i) < jobs_[i].units) start = t + 1;
+    for (std::int64_t t = now_; t < start + estimate(job) && t - now_ < static_cast<std::int64_t>(free.size()); ++t) {
+      if (free[t - now_] < jobs_[job].units) start = t + 1;
     }
     return start;
   }
-  void conservative_pass() {
-    if (has_hole_) {
-      for (const std::size_t i : queue()) {
-        if (planned_[i] > now_) planned_[i] = std::min(planned_[i], earliest(i));
+  /// Until nobody can move any more.
+  void move_forward() {
+    while (has_hole_) {
+      has_hole_ = false;
+      for (const std::size_t i : by_plan()) {
+        const std::int64_t start = planned_[i] > now_ ? earliest(i) : planned_[i];
+        if (start < planned_[i]) has_hole_ = true;
+        planned_[i] = std::min(planned_[i], start);
       }
     }
-    has_hole_ = false;
-    std::vector<std::size_t> due = queue();
-    std::stable_sort(due.begin(), due.end(), [&](std::size_t a, std::size_t b) { return planned_[a] < planned_[b]; });
-    for (const std::size_t i : due) {
+  }
+  void conservative_pass() {
+    move_forward();
+    for (const std::size_t i : by_plan()) {
       if (planned_[i] <= now_ && fits(i)) start(i);
     }
   }

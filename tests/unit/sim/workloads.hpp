@@ -24,13 +24,13 @@ struct Workload {
 };
 
 /// Short and crowded, so that many things happen at the same second; some with many small jobs, some with few sizes.
-inline Workload random_workload(std::uint64_t seed, std::int64_t jobs_max = 40) {
+inline Workload random_workload(std::uint64_t seed, std::int64_t jobs_max = 30) {
   Random random(seed);
   Workload w;
   w.units = random.between(1, 24);
   const std::int64_t count = random.between(1, jobs_max);
   const std::int64_t arrivals_s = random.between(0, 4 * count);
-  const std::int64_t length_s = random.between(1, 60);
+  const std::int64_t length_s = random.between(1, 40);
   const bool has_few_sizes = random.one_in(2);
   const bool has_limits = !random.one_in(4);
   for (std::int64_t i = 0; i < count; ++i) {
