@@ -10,6 +10,7 @@
 #include "clouds/host/gpus.hpp"
 #include "clouds/host/tier.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
+#include "sim/simulate.hpp"
 
 namespace {
 
@@ -72,6 +73,7 @@ int main(int argc, char** argv) {
   };
   hooks.examine_machine = examine_machine;
   hooks.journal_main = journal_main;
+  hooks.simulate_main = virga::simulate_main;
   hooks.bin_dir = bin_dir;
   return virga::virga_main(argc, argv, hooks);
 }

@@ -46,8 +46,9 @@ struct DoctorReport {
 struct VerbHooks {
   std::function<Result<std::unique_ptr<Journal>>(const std::string& path)> open_journal_to_read;
   std::function<DoctorReport()> examine_machine;
-  std::function<int(int, char**)> journal_main;  ///< `virga journal …`
-  std::string bin_dir;                           ///< where virgad and the Slurm commands lie
+  std::function<int(int, char**)> journal_main;   ///< `virga journal …`
+  std::function<int(int, char**)> simulate_main;  ///< `virga simulate …`
+  std::string bin_dir;                            ///< where virgad and the Slurm commands lie
 };
 
 int virga_main(int argc, char** argv, const VerbHooks& hooks);

@@ -31,8 +31,8 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   return best;
 }
 
-const std::vector<std::string> k_verbs = {"up",    "down", "status", "doctor",     "explain", "logs",
-                                          "watch", "env",  "reload", "checkpoint", "journal", "version"};
+const std::vector<std::string> k_verbs = {"up",  "down",   "status",     "doctor",  "explain",  "logs",   "watch",
+                                          "env", "reload", "checkpoint", "journal", "simulate", "version"};
 
 /// Everything the parser fills in; one verb uses some of it.
 struct Parsed {
@@ -81,6 +81,7 @@ void describe(CLI::App& app, Parsed& p) {
   done->add_option("--bytes", p.bytes, "its size");
   app.add_subcommand("journal",
                      "the journal: info, verify, replay, backup, restore, events (see 'virga journal --help')");
+  app.add_subcommand("simulate", "replay a recorded workload on a simulated pool (see 'virga simulate --help')");
   app.add_subcommand("version", "print the version");
 }
 
@@ -105,8 +106,9 @@ int dispatch(const std::string& verb, Parsed& p, const VerbHooks& hooks) {
 }  // namespace
 
 int virga_main(int argc, char** argv, const VerbHooks& hooks) {
-  // The journal's verbs have a parser of their own.
+  // These have parsers of their own.
   if (argc >= 2 && std::string(argv[1]) == "journal") return hooks.journal_main(argc - 1, argv + 1);
+  if (argc >= 2 && std::string(argv[1]) == "simulate") return hooks.simulate_main(argc - 1, argv + 1);
   if (argc >= 2 && std::string(argv[1]) == "help") argv[1] = const_cast<char*>("--help");
   if (argc >= 2 && argv[1][0] != '-' && std::find(k_verbs.begin(), k_verbs.end(), argv[1]) == k_verbs.end()) {
     const std::string near = nearest(argv[1], k_verbs);

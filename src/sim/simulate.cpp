@@ -1,0 +1,89 @@
+#include "sim/simulate.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "sim/flat/trace_mode.hpp"
+#include "wire/error_codes.hpp"
+
+namespace virga {
+
+namespace {
+
+/// Pools and overlays of a size that 32-bit units and 64-bit unit-seconds hold.
+constexpr std::int64_t k_units_max = 1'000'000'000;
+constexpr std::uint32_t k_overlay_max = 10'000;
+
+/// What the parser fills in: names become enum values afterwards.
+struct Arguments {
+  TraceMode trace;
+  std::string unit_column{name_of(UnitColumn::cpus)};
+  std::string policy{name_of(QueuePolicy::easy)};
+  std::string pass{name_of(FlatPass::time)};
+  std::string estimates{name_of(FlatEstimates::request)};
+};
+
+int complain(const Error& error) {
+  fmt::print(stderr, "virga simulate: {}\n", error.message);
+  return exit_code(error.code);
+}
+
+template <NamedEnum E>
+CLI::Option* add_names(CLI::App& app, const std::string& name, std::string& value, const std::string& what) {
+  const std::vector<std::string> names(std::begin(EnumNames<E>::names), std::end(EnumNames<E>::names));
+  return app.add_option(name, value, what)->check(CLI::IsMember(names))->capture_default_str();
+}
+
+void describe(CLI::App& app, Arguments& args) {
+  TraceMode& t = args.trace;
+  app.add_option("--trace", t.trace, "a recorded workload: .csv or .swf, also .gz")->type_name("FILE")->required();
+  app.add_option("--units", t.units, "size of the pool, of one copy of the trace")
+      ->check(CLI::Range(std::int64_t{1}, k_units_max))
+      ->required();
+  add_names<UnitColumn>(app, "--unit-column", args.unit_column, "the trace's column that counts as units");
+  add_names<QueuePolicy>(app, "--policy", args.policy, "who may start, and who may overtake");
+  add_names<FlatPass>(app, "--pass", args.pass, "one pass a second with events, or one after every event");
+  add_names<FlatEstimates>(app, "--estimates", args.estimates, "run times the scheduler knows: requested or true ones");
+  app.add_option("--overlay", t.overlay, "lay so many copies over each other, on so many times the units")
+      ->check(CLI::Range(std::uint32_t{1}, k_overlay_max));
+  app.add_option("--starts", t.starts, "write job_id,submit_s,start_s,end_s; gzip'ed if the name ends in .gz")
+      ->type_name("OUT.csv[.gz]");
+  app.add_option("--json", t.json, "write the figures as JSON, '-' to standard output, instead of a table")
+      ->type_name("FILE");
+}
+
+}  // namespace
+
+int simulate_main(int argc, char** argv) {
+  Arguments args;
+  CLI::App app("Replays a recorded workload on a simulated pool, with the brain's own scheduling code.",
+               "virga simulate");
+  describe(app, args);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& wrong) {
+    return complain({Code::invalid, fmt::format("{} (see 'virga simulate --help')", wrong.what())});
+  }
+  TraceMode& t = args.trace;
+  t.unit_column = *enum_from_name<UnitColumn>(args.unit_column);
+  t.policy = *enum_from_name<QueuePolicy>(args.policy);
+  t.pass = *enum_from_name<FlatPass>(args.pass);
+  t.estimates = *enum_from_name<FlatEstimates>(args.estimates);
+  if (t.units * t.overlay > k_units_max) {
+    return complain(
+        {Code::invalid, fmt::format("--units {} times --overlay {} is more than {}", t.units, t.overlay, k_units_max)});
+  }
+  Result<std::string> report = run_trace_mode(t);
+  if (!report) return complain(report.error());
+  fmt::print("{}", *report);
+  // Half an answer must not pass for a whole one.
+  if (std::fflush(stdout) != 0) return complain({Code::exhausted, "the output cannot be written"});
+  return 0;
+}
+
+}  // namespace virga
