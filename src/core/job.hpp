@@ -191,9 +191,9 @@ inline constexpr std::uint32_t k_no_array_task = 4'294'967'294U;
 
 struct Dependency {
   DependencyKind kind = DependencyKind::afterany;
-  JobId job;                             ///< a job, or the id of a whole array; none with singleton
+  JobId job = {};                        ///< a job, or the id of a whole array; none with singleton
   std::uint32_t task = k_no_array_task;  ///< of that array; none: all of them
-  Duration delay;                        ///< only of `after`
+  Duration delay = {};                   ///< only of `after`
 
   friend bool operator==(const Dependency&, const Dependency&) = default;
 

@@ -164,8 +164,8 @@ TEST_CASE("policy: mistakes about the order of jobs and QOS") {
 }
 
 TEST_CASE("policy: mistakes about tenants") {
-  CHECK(
-      has(refusal("[tenant.a]\nparent = \"b\"\n"), "virga.toml:5:10: tenant.a.parent: no tenant \"b\"; known: \"a\""));
+  CHECK(has(refusal("[tenant.a]\nparent = \"theory\"\n"),
+            "virga.toml:5:10: tenant.a.parent: no tenant \"theory\"; known: \"a\""));
   CHECK(refusal("[tenant.a]\nparent = \"c\"\n[tenant.b]\nparent = \"a\"\n[tenant.c]\nparent = \"b\"\n") ==
         "virga.toml:5:10: tenant.a.parent: a tenant cannot be below itself (a < c < b < a); take one of these "
         "parents away");
