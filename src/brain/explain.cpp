@@ -9,6 +9,36 @@ namespace virga {
 
 namespace {
 
+/// The rules of the configuration's policy, which hold back a job that would have its nodes.
+ExplainedReason explain_policy(const Job& job, const std::string& own) {
+  switch (job.reason) {
+    case Reason::dependency:
+      return {job.reason, "it waits for another job" + own, ""};
+    case Reason::dependency_never:
+      return {job.reason, "what it depends on can never come true" + own, fmt::format("scancel {}", job.id.value)};
+    case Reason::begin_time:
+      return {job.reason, "its begin time has not come" + own, "an earlier --begin"};
+    case Reason::array_limit:
+      return {job.reason, "as many tasks of its array run as may at a time" + own, "a larger number after the %"};
+    case Reason::qos_limit:
+    case Reason::qos_node_limit:
+      return {job.reason, "its user has what its QOS allows" + own, "another --qos, or the end of other jobs"};
+    case Reason::tenant_limit:
+    case Reason::tenant_gpu_limit:
+      return {job.reason, "its tenant has what it may have" + own, "another --account, or the end of other jobs"};
+    case Reason::budget:
+      return {job.reason, "it may cost more than its tenant has left" + own, "fewer nodes, or a shorter --time"};
+    case Reason::reservation:
+      return {job.reason, "nodes are reserved" + own, "a shorter --time, so that it ends before"};
+    case Reason::preempted:
+      return {job.reason, "it gave its nodes to a more important job" + own, ""};
+    case Reason::deadline:
+      return {job.reason, "it cannot end before its deadline" + own, "a later --deadline, or a shorter --time"};
+    default:
+      return {};
+  }
+}
+
 ExplainedReason explain_reason(const State& state, const Job& job) {
   const std::string own = job.detail.empty() ? "" : ": " + job.detail;
   switch (job.reason) {
@@ -65,6 +95,8 @@ ExplainedReason explain_reason(const State& state, const Job& job) {
     }
     case Reason::config_refuses:
       return {job.reason, "no pool can hold it any more" + own, "change the job or virga.toml"};
+    default:
+      return explain_policy(job, own);
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/job.hpp"
+#include "core/policy.hpp"
 
 namespace virga {
 
@@ -111,6 +112,9 @@ struct Partition {
   Duration default_time = Duration::infinite();
   bool is_default = false;
   bool up = true;
+  std::uint32_t priority = 0;                   ///< its part of a job's priority
+  std::string qos = {};                         ///< of jobs that name none; empty: none
+  std::vector<std::string> allow_tenants = {};  ///< empty: all
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -120,6 +124,9 @@ struct Partition {
     v("default_time", s.default_time);
     v("is_default", s.is_default);
     v("up", s.up);
+    v("priority", s.priority);
+    v("qos", s.qos);
+    v("allow_tenants", s.allow_tenants);
   }
 };
 
@@ -136,6 +143,11 @@ struct Config {
   std::string operator_group = "virga-operators";
   std::string listen;      ///< optional TCP address:port of the API
   std::string token_file;  ///< tokens of that TCP listener, one `token user` a line
+  SchedulerPolicy scheduler;
+  PriorityWeights priority;
+  std::vector<Qos> qos;         ///< empty: jobs may name none
+  std::vector<Tenant> tenants;  ///< empty: --account is a word for the accounts and nothing else
+  std::vector<Reservation> reservations;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -151,6 +163,11 @@ struct Config {
     v("operator_group", s.operator_group);
     v("listen", s.listen);
     v("token_file", s.token_file);
+    v("scheduler", s.scheduler);
+    v("priority", s.priority);
+    v("qos", s.qos);
+    v("tenants", s.tenants);
+    v("reservations", s.reservations);
   }
 };
 

@@ -71,11 +71,14 @@ enum class JobState : std::uint8_t {
   timeout,
   cancelled,
   node_fail,
+  preempted,  ///< gave its nodes to a more important job
+  deadline,   ///< could not end before its deadline any more
 };
 template <>
 struct EnumNames<JobState> {
-  static constexpr std::string_view names[] = {"PENDING", "CONFIGURING", "RUNNING",   "COMPLETING", "COMPLETED",
-                                               "FAILED",  "TIMEOUT",     "CANCELLED", "NODE_FAIL"};
+  static constexpr std::string_view names[] = {"PENDING",   "CONFIGURING", "RUNNING", "COMPLETING",
+                                               "COMPLETED", "FAILED",      "TIMEOUT", "CANCELLED",
+                                               "NODE_FAIL", "PREEMPTED",   "DEADLINE"};
 };
 constexpr bool is_final(JobState s) { return s >= JobState::completed; }
 constexpr bool holds_nodes(JobState s) { return s >= JobState::configuring && s <= JobState::completing; }
@@ -102,14 +105,29 @@ enum class Reason : std::uint8_t {
   time_limit,
   cancelled,
   non_zero_exit,
-  config_refuses,  ///< the configuration changed, and no pool can ever hold this job now
+  config_refuses,    ///< the configuration changed, and no pool can ever hold this job now
+  dependency,        ///< waits for another job
+  dependency_never,  ///< what it depends on can never come true any more
+  begin_time,        ///< --begin has not come yet
+  array_limit,       ///< as many tasks of its array run as may at a time
+  qos_limit,         ///< its user runs as many jobs of its QOS as may
+  qos_node_limit,    ///< the same for nodes
+  tenant_limit,      ///< its tenant, or one above it, has as many nodes as it may
+  tenant_gpu_limit,  ///< the same for GPUs
+  budget,            ///< what it may cost is more than its tenant has left
+  reservation,       ///< its reservation has not begun, or is full; or the nodes are reserved for others
+  preempted,         ///< gave its nodes to a more important job
+  deadline,          ///< cannot end before its deadline
 };
 template <>
 struct EnumNames<Reason> {
   static constexpr std::string_view names[] = {
-      "none",     "priority",      "resources",    "reserving",   "booting",       "held_user",      "held_admin",
-      "capacity", "quota",         "throttled",    "cloud_fault", "drained_nodes", "partition_down", "shutting_down",
-      "requeued", "launch_failed", "node_failure", "time_limit",  "cancelled",     "non_zero_exit",  "config_refuses"};
+      "none",           "priority",      "resources",      "reserving",     "booting",          "held_user",
+      "held_admin",     "capacity",      "quota",          "throttled",     "cloud_fault",      "drained_nodes",
+      "partition_down", "shutting_down", "requeued",       "launch_failed", "node_failure",     "time_limit",
+      "cancelled",      "non_zero_exit", "config_refuses", "dependency",    "dependency_never", "begin_time",
+      "array_limit",    "qos_limit",     "qos_node_limit", "tenant_limit",  "tenant_gpu_limit", "budget",
+      "reservation",    "preempted",     "deadline"};
 };
 
 /// How a process ended: an exit code, or the signal that killed it.
@@ -155,6 +173,69 @@ struct WarningSignal {
   }
 };
 
+/// What one job waits for in another: Slurm's --dependency. Brain's rules are in brain/policy/dependencies.hpp.
+enum class DependencyKind : std::uint8_t {
+  after,       ///< begun, or cancelled before that; `delay` later
+  afterany,    ///< ended, however
+  afterok,     ///< ended with exit code 0
+  afternotok,  ///< ended otherwise
+  singleton,   ///< all earlier jobs of the same name and user have ended; names no job
+};
+template <>
+struct EnumNames<DependencyKind> {
+  static constexpr std::string_view names[] = {"after", "afterany", "afterok", "afternotok", "singleton"};
+};
+
+/// Slurm's NO_VAL: no task of an array is meant. SLURM_ARRAY_TASK_ID never has it.
+inline constexpr std::uint32_t k_no_array_task = 4'294'967'294U;
+
+struct Dependency {
+  DependencyKind kind = DependencyKind::afterany;
+  JobId job = {};                        ///< a job, or the id of a whole array; none with singleton
+  std::uint32_t task = k_no_array_task;  ///< of that array; none: all of them
+  Duration delay = {};                   ///< only of `after`
+
+  friend bool operator==(const Dependency&, const Dependency&) = default;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("kind", s.kind);
+    v("job", s.job);
+    v("task", s.task);
+    v("delay", s.delay);
+  }
+};
+
+/// first, first + step … up to `last`, which is one of them.
+struct IndexRange {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  std::uint32_t step = 1;
+
+  friend bool operator==(const IndexRange&, const IndexRange&) = default;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("first", s.first);
+    v("last", s.last);
+    v("step", s.step);
+  }
+};
+
+/// `--array=0-9:3,20%2`: ranges are ascending, and no index stands in two of them.
+struct ArraySpec {
+  std::vector<IndexRange> tasks;  ///< empty: no array
+  std::uint32_t limit = 0;        ///< how many run at a time; 0: all
+
+  friend bool operator==(const ArraySpec&, const ArraySpec&) = default;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("tasks", s.tasks);
+    v("limit", s.limit);
+  }
+};
+
 /// What sbatch or srun asked for, defaults filled in. Output patterns keep their `%` letters.
 struct JobSpec {
   JobKind kind = JobKind::batch;
@@ -179,6 +260,16 @@ struct JobSpec {
   WarningSignal warning;
   bool requeue = true;
   bool held = false;
+  std::string qos;        ///< empty: the partition's, or none
+  std::int32_t nice = 0;  ///< taken off the priority
+  Time begin;             ///< not before; unset: at once
+  Time deadline;          ///< ended by then, or not begun; unset: none
+  std::vector<Dependency> dependencies;
+  bool any_dependency = false;                    ///< Slurm's `?`: one of them is enough
+  std::uint32_t switches = 0;                     ///< at most so many leaves of the fabric; 0: any number
+  Duration switches_wait = Duration::infinite();  ///< then more leaves will do
+  std::string reservation;
+  ArraySpec array;  ///< of a task of an array: that of the whole array
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -204,6 +295,16 @@ struct JobSpec {
     v("warning", s.warning);
     v("requeue", s.requeue);
     v("held", s.held);
+    v("qos", s.qos);
+    v("nice", s.nice);
+    v("begin", s.begin);
+    v("deadline", s.deadline);
+    v("dependencies", s.dependencies);
+    v("any_dependency", s.any_dependency);
+    v("switches", s.switches);
+    v("switches_wait", s.switches_wait);
+    v("reservation", s.reservation);
+    v("array", s.array);
   }
 };
 
@@ -310,7 +411,10 @@ struct Job {
   std::vector<Step> steps;  ///< running ones, and the newest ended ones
   std::uint32_t steps_started = 0;
   Checkpoint checkpoint;
-  Money cost;  ///< list price of the node time it used so far
+  Money cost;                    ///< list price of the node time it used so far
+  JobId array_job;               ///< the array that it is a task of: the id of its first task; zero: none
+  std::uint32_t array_task = 0;  ///< its index there
+  std::int64_t priority = 0;     ///< the higher, the earlier (brain/policy/priority.hpp)
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
   Time alarm = Time::never();  ///< when it needs attention next: a limit, a warning, the end of a grace time
@@ -345,6 +449,9 @@ struct Job {
     v("steps_started", s.steps_started);
     v("checkpoint", s.checkpoint);
     v("cost", s.cost);
+    v("array_job", s.array_job);
+    v("array_task", s.array_task);
+    v("priority", s.priority);
   }
 };
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "wire/config_names.hpp"
+#include "wire/config_policy.hpp"
 #include "wire/config_pool.hpp"
 #include "wire/config_units.hpp"
 #include "wire/sku_table.hpp"
@@ -22,27 +24,10 @@ constexpr std::uint32_t k_most_plain_nodes = 254;  ///< one number of an address
 constexpr std::size_t k_most_pools = 64;
 constexpr Duration k_year = Duration::seconds(std::int64_t{366} * 86400);
 
-constexpr std::string_view k_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 constexpr std::string_view k_digits = "0123456789";
 
 bool consists_of(std::string_view text, std::string_view allowed) {
   return text.find_first_not_of(allowed) == std::string_view::npos;
-}
-
-/// Names end up in hostlists, in file names and between commas: nothing that means something there.
-bool is_name(std::string_view name) {
-  static const std::string k_allowed = std::string(k_letters) + std::string(k_digits) + "_-";
-  return !name.empty() && name.size() <= 32 && consists_of(name.substr(0, 1), k_letters) &&
-         consists_of(name, k_allowed);
-}
-constexpr std::string_view k_name_rule = "a letter, then letters, digits, - or _, at most 32";
-
-/// "did you mean …", or all there is to choose from.
-std::string choice(std::string_view word, const std::vector<std::string_view>& words) {
-  if (const auto near = closest_word(word, words); !near.empty()) return fmt::format("did you mean \"{}\"?", near);
-  std::string all;
-  for (const auto w : words) all += fmt::format("{}\"{}\"", all.empty() ? "" : ", ", w);
-  return fmt::format("known: {}", all);
 }
 
 class Parser {
@@ -59,7 +44,7 @@ class Parser {
   void read_pool(const NamedTable& named, std::size_t index);
   void read_pool_sku(TomlSection& section, Pool& pool);
   void read_node_prefix(TomlSection& section, Pool& pool, std::size_t index);
-  void read_partition(const NamedTable& named);
+  void read_partition(const NamedTable& named, const ConfigPolicy& policy);
   void check_default_partition(const std::vector<NamedTable>& tables);
   const Sku* find_any_sku(std::string_view name) const;
   std::uint32_t most_nodes() const;
@@ -79,6 +64,7 @@ Config Parser::parse() {
   read_skus(top);
   const auto* pools = top.table("pool");
   const auto* partitions = top.table("partition");
+  ConfigPolicy policy(top, config_, mistakes_);
   top.finish();
 
   if (pools != nullptr) {
@@ -92,9 +78,10 @@ Config Parser::parse() {
   }
   if (partitions != nullptr) {
     const auto tables = named_tables(*partitions, "partition", mistakes_);
-    for (const auto& named : tables) read_partition(named);
+    for (const auto& named : tables) read_partition(named, policy);
     check_default_partition(tables);
   }
+  policy.check_names();
   if (pool_names_.empty()) {
     mistakes_.add(root_.source(), "no pool, so there is nothing to run on; add a table such as [pool.nd]");
   }
@@ -268,7 +255,7 @@ void Parser::read_node_prefix(TomlSection& section, Pool& pool, std::size_t inde
   }
 }
 
-void Parser::read_partition(const NamedTable& named) {
+void Parser::read_partition(const NamedTable& named, const ConfigPolicy& policy) {
   Partition partition;
   partition.name = named.name;
   TomlSection section(*named.table, "partition." + shown(named.name), mistakes_);
@@ -294,6 +281,7 @@ void Parser::read_partition(const NamedTable& named) {
   }
   section.flag("default", partition.is_default);
   section.flag("up", partition.up);
+  policy.read_partition(section, partition);
   const DurationRange limits{Duration::seconds(1), k_year, true};
   section.duration("max_time", partition.max_time, limits);
   partition.default_time = partition.max_time;

@@ -10,32 +10,44 @@ namespace {
 
 // In the order of Reason.
 constexpr std::string_view k_reasons[] = {
-    "None",              // none
-    "Priority",          // priority
-    "Resources",         // resources
-    "ReservingNodes",    // reserving: Slurm binds first and reserves later
-    "BootingNodes",      // booting
-    "JobHeldUser",       // held_user
-    "JobHeldAdmin",      // held_admin
-    "CloudCapacity",     // capacity
-    "CloudQuota",        // quota
-    "CloudThrottled",    // throttled
-    "CloudFault",        // cloud_fault
-    "ReqNodeNotAvail",   // drained_nodes
-    "PartitionDown",     // partition_down
-    "ShuttingDown",      // shutting_down
-    "BeginTime",         // requeued: Slurm, too, lets a requeued job wait for a begin time
-    "JobLaunchFailure",  // launch_failed
-    "NodeDown",          // node_failure
-    "TimeLimit",         // time_limit
-    "None",              // cancelled: the state says it
-    "NonZeroExitCode",   // non_zero_exit
-    "BadConstraints",    // config_refuses
+    "None",                      // none
+    "Priority",                  // priority
+    "Resources",                 // resources
+    "ReservingNodes",            // reserving: Slurm binds first and reserves later
+    "BootingNodes",              // booting
+    "JobHeldUser",               // held_user
+    "JobHeldAdmin",              // held_admin
+    "CloudCapacity",             // capacity
+    "CloudQuota",                // quota
+    "CloudThrottled",            // throttled
+    "CloudFault",                // cloud_fault
+    "ReqNodeNotAvail",           // drained_nodes
+    "PartitionDown",             // partition_down
+    "ShuttingDown",              // shutting_down
+    "BeginTime",                 // requeued: Slurm, too, lets a requeued job wait for a begin time
+    "JobLaunchFailure",          // launch_failed
+    "NodeDown",                  // node_failure
+    "TimeLimit",                 // time_limit
+    "None",                      // cancelled: the state says it
+    "NonZeroExitCode",           // non_zero_exit
+    "BadConstraints",            // config_refuses
+    "Dependency",                // dependency
+    "DependencyNeverSatisfied",  // dependency_never
+    "BeginTime",                 // begin_time
+    "JobArrayTaskLimit",         // array_limit
+    "QOSMaxJobsPerUserLimit",    // qos_limit
+    "QOSMaxNodePerUserLimit",    // qos_node_limit
+    "AssocGrpNodeLimit",         // tenant_limit
+    "AssocGrpGRES",              // tenant_gpu_limit
+    "AssocGrpBillingMinutes",    // budget: Slurm counts billing units, not money
+    "Reservation",               // reservation
+    "Preempted",                 // preempted: in Slurm the state alone says it
+    "DeadLine",                  // deadline
 };
 static_assert(std::size(k_reasons) == std::size(EnumNames<Reason>::names), "every reason has a word");
 
 // In the order of JobState.
-constexpr std::string_view k_codes[] = {"PD", "CF", "R", "CG", "CD", "F", "TO", "CA", "NF"};
+constexpr std::string_view k_codes[] = {"PD", "CF", "R", "CG", "CD", "F", "TO", "CA", "NF", "PR", "DL"};
 static_assert(std::size(k_codes) == std::size(EnumNames<JobState>::names), "every state has a code");
 
 struct OtherState {
@@ -43,10 +55,10 @@ struct OtherState {
   std::string_view name;
 };
 constexpr OtherState k_other_states[] = {
-    {"S", "SUSPENDED"},       {"PR", "PREEMPTED"},    {"BF", "BOOT_FAIL"},     {"DL", "DEADLINE"},
-    {"OOM", "OUT_OF_MEMORY"}, {"RS", "RESIZING"},     {"RD", "RESV_DEL_HOLD"}, {"RQ", "REQUEUED"},
-    {"RF", "REQUEUE_FED"},    {"RH", "REQUEUE_HOLD"}, {"RV", "REVOKED"},       {"SI", "SIGNALING"},
-    {"SE", "SPECIAL_EXIT"},   {"SO", "STAGE_OUT"},    {"ST", "STOPPED"},
+    {"S", "SUSPENDED"},      {"BF", "BOOT_FAIL"}, {"OOM", "OUT_OF_MEMORY"}, {"RS", "RESIZING"},
+    {"RD", "RESV_DEL_HOLD"}, {"RQ", "REQUEUED"},  {"RF", "REQUEUE_FED"},    {"RH", "REQUEUE_HOLD"},
+    {"RV", "REVOKED"},       {"SI", "SIGNALING"}, {"SE", "SPECIAL_EXIT"},   {"SO", "STAGE_OUT"},
+    {"ST", "STOPPED"},
 };
 
 bool same_word(std::string_view a, std::string_view b) {

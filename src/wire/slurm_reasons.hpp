@@ -18,7 +18,7 @@ std::string_view slurm_reason(Reason reason);
 /// The reason that sacct and `scontrol show job` give for the job: none once it runs or was cancelled.
 std::string_view slurm_reason(const Job& job);
 
-/// PD, CF, R, CG, CD, F, TO, CA, NF
+/// PD, CF, R, CG, CD, F, TO, CA, NF, PR, DL
 std::string_view slurm_state_code(JobState state);
 
 /// "pd", "PENDING", "Running" …: what users write after --states. `known_elsewhere` tells a state that Slurm has and

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "wire/config_units.hpp"
+#include "wire/json_codec.hpp"
 
 namespace virga {
 namespace {
@@ -188,20 +189,56 @@ bool TomlSection::bytes(std::string_view key, std::uint64_t& value) {
   return true;
 }
 
-bool TomlSection::price(std::string_view key, Money& value) {
+bool TomlSection::dollars(std::string_view key, Money& value, std::int64_t most_usd, std::string_view what) {
   const auto* node = find(key);
   if (node == nullptr) return false;
-  constexpr double k_most_usd = 1'000'000;
   const auto number = node->value<double>();
   if (!number || node->is_boolean()) {
-    wrong_type(key, *node, "a number of US dollars per hour, such as 98.32");
+    wrong_type(key, *node, fmt::format("a number of {}, such as 98.32", what));
     return false;
   }
-  if (!std::isfinite(*number) || *number < 0 || *number > k_most_usd) {
-    wrong(key, fmt::format("{} is out of range; write US dollars per hour, from 0 to 1000000", *number));
+  if (!std::isfinite(*number) || *number < 0 || *number > static_cast<double>(most_usd)) {
+    wrong(key, fmt::format("{} is out of range; write {}, from 0 to {}", *number, what, most_usd));
     return false;
   }
   value = Money{static_cast<std::int64_t>(std::llround(*number * 1e6))};
+  return true;
+}
+
+bool TomlSection::price(std::string_view key, Money& value) {
+  return dollars(key, value, 1'000'000, "US dollars per hour");
+}
+
+bool TomlSection::money(std::string_view key, Money& value) {
+  return dollars(key, value, 1'000'000'000'000, "US dollars");
+}
+
+bool TomlSection::time(std::string_view key, Time& value) {
+  constexpr std::string_view k_right = "a time with its zone, such as \"2026-01-31T12:00:00Z\"";
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  std::string written;
+  if (const auto* text = node->as_string()) {
+    written = text->get();
+  } else if (const auto* date = node->as_date_time(); date != nullptr && date->get().offset) {
+    const toml::date_time& d = date->get();
+    written = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", d.date.year, d.date.month, d.date.day, d.time.hour,
+                          d.time.minute, d.time.second);
+    const auto utc = time_from_iso8601(written);
+    if (utc) {
+      value = *utc - Duration::minutes(d.offset->minutes);
+      return true;
+    }
+  } else {
+    wrong_type(key, *node, k_right);
+    return false;
+  }
+  const auto utc = time_from_iso8601(written);
+  if (!utc || !utc->is_set() || utc->is_never()) {
+    wrong(key, fmt::format("\"{}\" is no time; write {}", shown(written), k_right));
+    return false;
+  }
+  value = *utc;
   return true;
 }
 

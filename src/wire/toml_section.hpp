@@ -30,6 +30,7 @@ struct TomlAssertion : std::logic_error {
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
+#include "base/enum_names.hpp"
 #include "base/money.hpp"
 #include "base/time.hpp"
 
@@ -80,6 +81,24 @@ class TomlSection {
   bool duration(std::string_view key, Duration& value, const DurationRange& range);
   bool bytes(std::string_view key, std::uint64_t& value);
   bool price(std::string_view key, Money& value);
+  /// A sum of money instead of a price per hour.
+  bool money(std::string_view key, Money& value);
+  /// "2026-01-31T12:00:00Z", in quotes or as TOML's own date with an offset.
+  bool time(std::string_view key, Time& value);
+  /// One of an enum's names.
+  template <NamedEnum E>
+  bool word(std::string_view key, E& value) {
+    std::string name;
+    if (!text(key, name)) return false;
+    if (const auto known = enum_from_name<E>(name)) {
+      value = *known;
+      return true;
+    }
+    std::string all;
+    for (const std::string_view n : EnumNames<E>::names) all.append(all.empty() ? "\"" : ", \"").append(n).append("\"");
+    wrong(key, "no \"" + name + "\" here; write one of " + all);
+    return false;
+  }
   bool texts(std::string_view key, std::vector<std::string>& value);
 
   /// The table below `key`; nullptr if it is absent or something else, which is told.
@@ -94,6 +113,7 @@ class TomlSection {
  private:
   const toml::node* find(std::string_view key);
   void wrong_type(std::string_view key, const toml::node& node, std::string_view right);
+  bool dollars(std::string_view key, Money& value, std::int64_t most_usd, std::string_view what);
 
   const toml::table& table_;
   std::string path_;

@@ -94,7 +94,8 @@ Result<std::int64_t> schema_version_of(SQLite::Database& db, const std::string& 
   return version;
 }
 
-/// Version 1 is the only one yet. Step n brings version n to n + 1, inside one transaction with its record_version().
+/// Versions 1 and 2 have the same tables, but jobs and configurations of other layouts in them. Step n brings version n
+/// to n + 1, inside one transaction with its record_version().
 Status migrate(SQLite::Database&, std::int64_t version, const std::string& path) {
   if (version == k_schema_version) return {};
   return fail(Code::internal,
@@ -174,7 +175,7 @@ Status create_journal_file(const std::string& path) {
     SQLite::Transaction transaction(*db, SQLite::TransactionBehavior::IMMEDIATE);
     db->exec(k_schema_1);
     db->exec(fmt::format("PRAGMA application_id = {}", k_application_id));
-    record_version(*db, 1);
+    record_version(*db, k_schema_version);
     transaction.commit();
   } catch (const SQLite::Exception& e) {
     Error error = sqlite_error(e, db.get(), path, "cannot create");

@@ -32,7 +32,7 @@ TEST_CASE("job states: Slurm's names; final ones hold no nodes") {
     CHECK_FALSE((is_final(state) && holds_nodes(state)));
     final_states += is_final(state) ? 1 : 0;
   }
-  CHECK(final_states == 5);
+  CHECK(final_states == 7);
   CHECK_FALSE(is_final(JobState::completing));
   CHECK(holds_nodes(JobState::completing));
   CHECK_FALSE(holds_nodes(JobState::pending));
@@ -42,7 +42,11 @@ TEST_CASE("job states: Slurm's names; final ones hold no nodes") {
 
 TEST_CASE("enum tables have one name for each enumerator") {
   CHECK(name_of(Reason::config_refuses) == "config_refuses");
-  CHECK(std::size(EnumNames<Reason>::names) == static_cast<std::size_t>(Reason::config_refuses) + 1);
+  CHECK(std::size(EnumNames<Reason>::names) == static_cast<std::size_t>(Reason::deadline) + 1);
+  CHECK(name_of(Reason::deadline) == "deadline");
+  CHECK(name_of(JobState::deadline) == "DEADLINE");
+  CHECK(std::size(EnumNames<JobState>::names) == static_cast<std::size_t>(JobState::deadline) + 1);
+  CHECK(name_of(DependencyKind::singleton) == "singleton");
   CHECK(std::size(EnumNames<VmState>::names) == static_cast<std::size_t>(VmState::releasing) + 1);
   CHECK(std::size(EnumNames<JobAction>::names) == static_cast<std::size_t>(JobAction::signal) + 1);
   CHECK(std::size(EnumNames<Refusal>::names) == static_cast<std::size_t>(Refusal::fault) + 1);

@@ -87,8 +87,8 @@ TEST_CASE("sqlite journal: the file is its owner's alone, of our kind, and gives
   {
     SQLite::Database db(path, SQLite::OPEN_READONLY);
     CHECK(db.execAndGet("PRAGMA application_id").getInt() == 0x56495247);
-    CHECK(db.execAndGet("PRAGMA user_version").getInt() == 1);
-    CHECK(db.execAndGet("SELECT max(version) FROM schema_versions").getInt() == 1);
+    CHECK(db.execAndGet("PRAGMA user_version").getInt() == k_schema_version);
+    CHECK(db.execAndGet("SELECT max(version) FROM schema_versions").getInt() == k_schema_version);
     CHECK(db.execAndGet("PRAGMA auto_vacuum").getInt() == 2);
     CHECK(db.execAndGet("PRAGMA journal_mode").getString() == "wal");
   }

@@ -1,0 +1,79 @@
+// How much users and tenants have in hand, against what QOS and tenants allow.
+//
+//   Limits limits(config);                                         // anew when the configuration changes
+//   LimitedJob job = limited_job(job.spec, job.owner.uid);           // names the counters that the job touches
+//   if (auto hit = limits.check_submit(job, 1)) refuse(*hit);      // max_submit_per_user, max_wall, what never fits
+//   limits.add_queued(job);                                        // submitted; remove_queued() at its end
+//   if (auto hit = limits.check_start(job)) wait(hit->reason, hit->detail);
+//   limits.add_running(job);                                       // bound to nodes; remove_running() when it loses
+//   them
+//
+// A tenant's limits hold for its jobs and those of all tenants below it, so a job counts at its tenant and every one
+// above. Counters are derived from the jobs: after a restart they are counted anew. Each call costs O(d log n) for a
+// tenant at depth d. Slurm's words for the reasons: QOSMaxJobsPerUserLimit, QOSMaxNodePerUserLimit,
+// AssocGrpNodeLimit, AssocGrpGRES.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/result.hpp"
+#include "core/config.hpp"
+
+namespace virga {
+
+/// What of a job the limits look at. An empty or unknown QOS or tenant limits nothing.
+struct LimitedJob {
+  std::string qos;
+  std::string tenant;
+  std::uint32_t uid = 0;
+  std::uint32_t nodes = 0;
+  std::uint32_t gpus = 0;  ///< over all nodes
+  Duration time_limit = Duration::infinite();
+};
+LimitedJob limited_job(const JobSpec& spec, std::uint32_t uid);
+
+struct LimitHit {
+  Reason reason = Reason::qos_limit;
+  std::string detail;  ///< one line with the numbers
+};
+
+class Limits {
+ public:
+  explicit Limits(const Config& config);
+
+  /// Why `count` such jobs (an array's tasks) may not be submitted now.
+  std::optional<Error> check_submit(const LimitedJob& job, std::uint32_t count) const;
+  std::optional<LimitHit> check_start(const LimitedJob& job) const;
+
+  void add_queued(const LimitedJob& job);
+  void remove_queued(const LimitedJob& job);
+  void add_running(const LimitedJob& job);
+  void remove_running(const LimitedJob& job);
+
+ private:
+  struct UserCount {
+    std::uint64_t jobs = 0;
+    std::uint64_t nodes = 0;
+    std::uint64_t submitted = 0;
+  };
+  struct TenantCount {
+    std::string parent;
+    std::uint32_t max_nodes = 0;
+    std::uint32_t max_gpus = 0;
+    std::uint64_t nodes = 0;
+    std::uint64_t gpus = 0;
+  };
+  UserCount& user_count(const LimitedJob& job);
+  void drop_if_zero(const LimitedJob& job);
+  UserCount known_count(const LimitedJob& job) const;
+
+  std::map<std::string, Qos> qos_;
+  std::map<std::pair<std::string, std::uint32_t>, UserCount> users_;  ///< by QOS and uid; only where not zero
+  std::map<std::string, TenantCount> tenants_;
+};
+
+}  // namespace virga

@@ -1,0 +1,43 @@
+// Slurm's words for dependencies, arrays and switches, both ways.
+//
+//   parse_dependencies("afterok:12:13_4,after:7+5");   dependencies_text(spec);    //
+//   "afterok:12,afterok:13_4,after:7+5" parse_array("0-9:3,20%2");                         array_text(spec.array); //
+//   "0-9:3,20%2" parse_switches("2@1:00:00");
+//
+// Grammars are those of sbatch(1), Slurm 22.05. Not taken over: aftercorr, afterburstbuffer and expand.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/array.hpp"
+#include "core/job.hpp"
+
+namespace virga {
+
+struct DependencyList {
+  std::vector<Dependency> all;
+  bool any = false;  ///< separated by `?`: one of them is enough
+};
+Result<DependencyList> parse_dependencies(std::string_view text);
+/// "" for none. With `?` between them where one is enough.
+std::string dependencies_text(const JobSpec& spec);
+
+/// Indices in any order and as often as one likes, as Slurm takes them; the result is ascending, each once.
+Result<ArraySpec> parse_array(std::string_view text);
+/// "0-9:3,20%2"; "" for no array.
+std::string array_text(const ArraySpec& array);
+/// "12_3" for a task of an array, else "12": how Slurm's users see a job.
+std::string job_label(const Job& job);
+
+struct SwitchLimit {
+  std::uint32_t count = 0;
+  Duration wait = Duration::infinite();
+};
+/// "2", "2@60" (minutes), "2@1:00:00".
+Result<SwitchLimit> parse_switches(std::string_view text);
+
+}  // namespace virga
