@@ -297,9 +297,9 @@ bool Controller::Inside::is_down() const {
 }
 
 Time Controller::Inside::due() const {
-  if (journal_failing) return journal_retry_at;
-  if (!jobs_to_archive.empty() || !vms_to_archive.empty()) return {};
-  return brain.next_deadline();
+  const bool something_to_write = !waiting_facts.empty() || !jobs_to_archive.empty() || !vms_to_archive.empty();
+  const Time wanted = something_to_write ? Time{} : brain.next_deadline();
+  return journal_failing ? std::max(wanted, journal_retry_at) : wanted;
 }
 
 Duration Controller::Inside::time_to_wait() const {

@@ -16,14 +16,20 @@ namespace {
 constexpr Duration k_backoff_first = Duration::seconds(1);
 constexpr Duration k_backoff_longest = Duration::minutes(5);
 
-/// Pools that a job at the front of the queue waits for: their idle nodes are not given away under it.
+/// Pools that a job at the front of the queue waits for: their idle nodes are not given away under it. A pool of its
+/// partition that can never hold it is none of them.
 std::set<std::string> wanted_pools(const State& state) {
   std::set<std::string> wanted;
   for (JobId id : state.front) {
     const Job& job = state.jobs.at(id);
     if (job.reason == Reason::shutting_down || job.reason == Reason::config_refuses) continue;
     const Partition* partition = state.find_partition(job.spec.partition);
-    if (partition != nullptr && partition->up) wanted.insert(partition->pools.begin(), partition->pools.end());
+    if (partition == nullptr || !partition->up) continue;
+    for (const std::string& name : partition->pools) {
+      const Pool* pool = state.find_pool(name);
+      if (pool == nullptr || job.spec.nodes > pool->max_nodes) continue;
+      if (job.spec.per_node.fits_in(pool->sku.resources)) wanted.insert(name);
+    }
   }
   return wanted;
 }

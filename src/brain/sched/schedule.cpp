@@ -116,7 +116,7 @@ Waiting place(Effects& fx, Job& job, const Partition& partition, const std::set<
   for (const std::string& name : partition.pools) {
     const Pool* pool = fx.state.find_pool(name);
     if (pool == nullptr || taken.contains(name)) continue;
-    if (job.spec.nodes > pool->max_nodes || !demand_per_node(job, *pool).fits_in(pool->sku.resources)) continue;
+    if (job.spec.nodes > pool->max_nodes || !job.spec.per_node.fits_in(pool->sku.resources)) continue;
     Waiting w = try_pool(fx, job, *pool);
     if (w.reason == Reason::none || w.reason == Reason::reserving) return w;
     if (best.reason == Reason::priority || w.reason == Reason::resources) best = std::move(w);
@@ -148,7 +148,7 @@ std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
     const Resources& has = pool->sku.resources;
     if (spec.nodes > pool->max_nodes) {
       why = fmt::format("{} nodes asked for, pool {} has at most {}", spec.nodes, name, pool->max_nodes);
-    } else if (spec.exclusive || spec.per_node.fits_in(has)) {
+    } else if (spec.per_node.fits_in(has)) {  // an exclusive job too: the whole of a node may be too little
       return std::nullopt;
     } else if (spec.per_node.gpus > has.gpus) {
       why = fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool->sku.name, has.gpus);

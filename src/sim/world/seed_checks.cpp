@@ -166,18 +166,26 @@ void SeedChecks::check_idle(const Brain& brain) {
   }
   for (const Pool& pool : state.config.pools) {
     std::uint32_t overdue = 0;
+    std::string which;
     for (const auto& [id, vm] : state.vms) {
       if (vm.pool != pool.name) continue;
       if (!vm.jobs.empty() || wanted.contains(pool.name) || vm.state == VmState::requested ||
           vm.state == VmState::releasing) {
         since_.erase({id, "idle"});
       } else {
-        overdue += longer_than(pool.idle_time + pool.boot_timeout + k_release_slack, "idle", id);
+        if (!longer_than(pool.idle_time + pool.boot_timeout + k_release_slack, "idle", id)) continue;
+        ++overdue;
+        which = fmt::format("{} ({}{})", vm.name, name_of(vm.state), vm.drained ? ", drained" : "");
       }
     }
     if (overdue > pool.warm_nodes) {
-      fail(broken::k_idle, fmt::format("{} machines of pool {} are kept though no job needs them; {} are to be kept",
-                                       overdue, pool.name, pool.warm_nodes));
+      std::string front = "none";
+      if (!state.front.empty()) {
+        const Job& first = state.jobs.at(*state.front.begin());
+        front = fmt::format("job {}: {} {}", first.id.value, name_of(first.reason), first.detail);
+      }
+      fail(broken::k_idle, fmt::format("{} machines of pool {} are kept, {} are to be kept; the last is {}; front: {}",
+                                       overdue, pool.name, pool.warm_nodes, which, front));
     }
   }
 }

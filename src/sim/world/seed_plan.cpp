@@ -198,7 +198,7 @@ bool can_fit(const Config& config, const JobSpec& spec, const Pool& pool) {
   const bool named = std::any_of(config.partitions.begin(), config.partitions.end(), [&](const Partition& p) {
     return p.name == spec.partition && std::find(p.pools.begin(), p.pools.end(), pool.name) != p.pools.end();
   });
-  return named && spec.nodes <= pool.max_nodes && (spec.exclusive || spec.per_node.fits_in(pool.sku.resources));
+  return named && spec.nodes <= pool.max_nodes && spec.per_node.fits_in(pool.sku.resources);
 }
 
 SeedPlan draw_plan(std::uint64_t seed, const SeedLimits& limits) { return Drawing(seed, limits).draw(); }
