@@ -14,13 +14,11 @@ namespace virga {
 
 namespace {
 
-/// A snapshot is taken after so many events, or half as many as the state has jobs, whichever is more: its cost per
-/// event stays constant however long the queue is, and so does the part of a restart that replays events.
 constexpr std::uint64_t k_events_per_snapshot = 20'000;
 /// After a failed append, facts wait this long before the next try.
 constexpr Duration k_journal_retry = Duration::milliseconds(500);
 
-void say(const std::string& line) {
+void say_on_stderr(const std::string& line) {
   std::fprintf(stderr, "virgad: %s\n", line.c_str());
   std::fflush(stderr);
 }
@@ -32,12 +30,16 @@ struct Controller::Inside {
   Brain brain;
   Inbox inbox;
   std::vector<Listener> listeners;
+  std::function<void(CrashPoint)> crash_hook;
+  std::function<void(const std::string&)> say = say_on_stderr;
+  std::uint64_t events_per_snapshot = k_events_per_snapshot;
 
   std::vector<FactItem> waiting_facts;  ///< could not be made durable yet
   std::vector<Job> jobs_to_archive;     ///< go into the next commit
   std::vector<VmRecord> vms_to_archive;
   std::uint64_t events_since_snapshot = 0;
   bool journal_failing = false;
+  Time journal_retry_at;  ///< while it fails
 
   struct Pending {
     JournalEntry entry;
@@ -51,9 +53,12 @@ struct Controller::Inside {
   void apply(Seq seq, Pending& item, RequestId id);
   void execute(Command& command, const std::vector<Pending>* batch);
   void dispatch(std::vector<Pending>& batch);
+  void pass(CrashPoint point);
   void step(std::vector<InboxItem> items);
+  void serve_what_waits();
   void take_snapshot();
   bool is_down() const;
+  Time due() const;
   Duration time_to_wait() const;
 };
 
@@ -132,24 +137,30 @@ Status Controller::recover(Ports ports, const Config& config) {
 
 // Journal → brain → commands -----------------------------------------------------------------------------------------
 
+void Controller::Inside::pass(CrashPoint point) {
+  crash_point(point);
+  if (crash_hook) crash_hook(point);
+}
+
 /// Makes the batch durable and applies it. False if the journal cannot be written: nothing was applied.
 bool Controller::Inside::commit(std::vector<Pending>& batch) {
   std::vector<JournalEntry> entries;
   entries.reserve(batch.size());
   for (Pending& item : batch) entries.push_back(std::move(item.entry));
-  crash_point(CrashPoint::append);
+  pass(CrashPoint::append);
   Result<Seq> first = ports.journal->append(entries, jobs_to_archive, vms_to_archive);
   for (std::size_t i = 0; i < batch.size(); ++i) batch[i].entry = std::move(entries[i]);
   if (!first) {
     if (!journal_failing) say("journal: " + first.error().message + ": requests are refused until it can be written");
     journal_failing = true;
+    journal_retry_at = ports.clock->now() + k_journal_retry;
     return false;
   }
   if (journal_failing) say("journal: can be written again");
   journal_failing = false;
   jobs_to_archive.clear();
   vms_to_archive.clear();
-  crash_point(CrashPoint::appended);
+  pass(CrashPoint::appended);
   for (std::size_t i = 0; i < batch.size(); ++i) apply({first->value + i}, batch[i], i + 1);
   events_since_snapshot += batch.size();
   return true;
@@ -202,10 +213,10 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
         (*batch)[c.request - 1].answer(std::move(c.result));
     }
   };
-  crash_point(CrashPoint::command);
+  pass(CrashPoint::command);
   // The engine starts to look for the agent of a VM as soon as the cloud has granted it: see step().
   std::visit(Carry{*this, batch}, command);
-  crash_point(CrashPoint::commanded);
+  pass(CrashPoint::commanded);
 }
 
 void Controller::Inside::step(std::vector<InboxItem> items) {
@@ -255,8 +266,19 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
     flush_archive();
   }
   for (ReaderItem& reader : readers) reader.read(*ports.journal, brain);
-  if (events_since_snapshot >= std::max<std::uint64_t>(k_events_per_snapshot, brain.state().jobs.size() / 2))
+  if (events_since_snapshot >= std::max<std::uint64_t>(events_per_snapshot, brain.state().jobs.size() / 2))
     take_snapshot();
+}
+
+/// Nobody takes from the inbox any more. Facts need no answer: the next controller asks the ports what is there.
+void Controller::Inside::serve_what_waits() {
+  for (InboxItem& item : inbox.close()) {
+    if (auto* request = std::get_if<RequestItem>(&item)) {
+      request->answer(fail(Code::unavailable, "the controller is going away: nothing was accepted", true));
+    } else if (auto* reader = std::get_if<ReaderItem>(&item)) {
+      reader->read(*ports.journal, brain);
+    }
+  }
 }
 
 void Controller::Inside::take_snapshot() {
@@ -274,10 +296,14 @@ bool Controller::Inside::is_down() const {
   return state.shutting_down && state.vms.empty() && state.gangs.empty() && state.living.empty();
 }
 
+Time Controller::Inside::due() const {
+  const bool something_to_write = !waiting_facts.empty() || !jobs_to_archive.empty() || !vms_to_archive.empty();
+  const Time wanted = something_to_write ? Time{} : brain.next_deadline();
+  return journal_failing ? std::max(wanted, journal_retry_at) : wanted;
+}
+
 Duration Controller::Inside::time_to_wait() const {
-  if (journal_failing) return k_journal_retry;
-  if (!jobs_to_archive.empty() || !vms_to_archive.empty()) return {};
-  const Time next = brain.next_deadline();
+  const Time next = due();
   if (next.is_never()) return Duration::infinite();
   return std::max(Duration{}, next - ports.clock->now());
 }
@@ -287,9 +313,22 @@ Duration Controller::Inside::time_to_wait() const {
 void Controller::run() {
   Inside& in = *inside_;
   while (!in.inbox.stopped() && !in.is_down()) in.step(in.inbox.take(in.time_to_wait()));
+  in.serve_what_waits();
   in.flush_archive();
   in.take_snapshot();
 }
+
+bool Controller::step_now() {
+  Inside& in = *inside_;
+  std::vector<InboxItem> items = in.inbox.take({});
+  if (items.empty() && in.due() > in.ports.clock->now()) return false;
+  in.step(std::move(items));
+  return true;
+}
+
+Time Controller::next_deadline() const { return inside_->due(); }
+
+bool Controller::is_down() const { return inside_->is_down(); }
 
 void Controller::stop() { inside_->inbox.stop(); }
 
@@ -298,7 +337,9 @@ void Controller::post(EventBody fact) { inside_->inbox.put(FactItem{std::move(fa
 void Controller::request(EventBody body, std::optional<LaunchPayload> payload, Answer answer) {
   Answer turned_away = answer;
   if (!inside_->inbox.put(RequestItem{std::move(body), std::move(payload), std::move(answer)})) {
-    turned_away(fail(Code::exhausted, "too many requests wait already", true));
+    turned_away(inside_->inbox.stopped()
+                    ? fail(Code::unavailable, "the controller is going away: nothing was accepted", true)
+                    : fail(Code::exhausted, "too many requests wait already", true));
   }
 }
 
@@ -311,5 +352,11 @@ void Controller::with_journal(std::function<void(Journal&, const Brain&)> reader
 }
 
 void Controller::listen(Listener listener) { inside_->listeners.push_back(std::move(listener)); }
+
+void Controller::on_crash_point(std::function<void(CrashPoint)> hook) { inside_->crash_hook = std::move(hook); }
+
+void Controller::log_to(std::function<void(const std::string&)> log) { inside_->say = std::move(log); }
+
+void Controller::snapshot_every(std::uint64_t events) { inside_->events_per_snapshot = events; }
 
 }  // namespace virga

@@ -7,6 +7,10 @@
 //   controller.request(JobSubmitted{...}, payload, [](Result<std::uint64_t> id) { … });   // from any thread
 //   controller.view([](const Brain& brain) { … });                                        // from any thread
 //
+// Who has a clock of his own (a simulator, a test) drives the same loop step by step instead of calling run():
+//
+//   while (controller.next_deadline() <= clock.now() || something_was_posted) controller.step_now();
+//
 // Group commit: everything that has queued up while one batch was made durable becomes the next batch. No command is
 // carried out and no request is answered before its event is on stable storage. If the journal cannot be written,
 // requests are refused (Code::exhausted) and facts wait; nothing is applied that is not durable.
@@ -18,6 +22,7 @@
 #include <string>
 
 #include "brain/brain.hpp"
+#include "control/crash_point.hpp"
 #include "ports/clock.hpp"
 #include "ports/cloud.hpp"
 #include "ports/engine.hpp"
@@ -48,15 +53,34 @@ class Controller : public EventSink {
   void run();
   void stop();
 
+  /// One turn of run()'s loop that never waits: handles what is in the inbox and the timers that are due, on the
+  /// calling thread. Whether there was anything to do. Not to be mixed with run().
+  bool step_now();
+  /// When step_now() has something to do though nothing is posted; Time::never() if only a post can change that.
+  Time next_deadline() const;
+  /// Whether a shutdown that was asked for has released every VM: run() would return.
+  bool is_down() const;
+
   /// A fact from a port. Never refused, never lost while this process lives.
   void post(EventBody fact) override;
-  /// A request from outside; `answer` is called once, on the control thread.
+  /// A request from outside; `answer` is called once, on the control thread. What still waits when run() ends is
+  /// refused, and what comes later is refused at once, on the caller's thread.
   void request(EventBody body, std::optional<LaunchPayload> payload, Answer answer);
-  /// Reads the state between two batches, on the control thread.
+  /// Reads the state between two batches, on the control thread. Readers that wait when run() ends are served before it
+  /// returns; later ones never are.
   void view(std::function<void(const Brain&)> reader);
   /// Reads journal and accounts, on the control thread.
   void with_journal(std::function<void(Journal&, const Brain&)> reader);
   void listen(Listener listener);
+
+  /// Called at every crash point, beside what the environment asks for. One that throws unwinds step_now() or
+  /// recover(): the controller then is as good as killed, and all that may be done with it is to destroy it.
+  void on_crash_point(std::function<void(CrashPoint)> hook);
+  /// Where the controller's own messages go, one line each without its end; standard error by default.
+  void log_to(std::function<void(const std::string&)> log);
+  /// A snapshot is taken after so many events, or half as many as the state has jobs, whichever is more: its cost per
+  /// event stays constant however long the queue is, and so does the part of a restart that replays events.
+  void snapshot_every(std::uint64_t events);
 
  private:
   struct Inside;

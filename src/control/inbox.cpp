@@ -9,6 +9,7 @@ namespace virga {
 bool Inbox::put(InboxItem item) {
   {
     std::lock_guard lock(mutex_);
+    if (closed_) return false;
     if (items_.size() >= k_requests_max && std::holds_alternative<RequestItem>(item)) return false;
     items_.push_back(std::move(item));
   }
@@ -29,11 +30,18 @@ bool Inbox::stopped() const {
   return stopped_;
 }
 
+std::deque<InboxItem> Inbox::close() {
+  std::lock_guard lock(mutex_);
+  stopped_ = true;
+  closed_ = true;
+  return std::exchange(items_, {});
+}
+
 std::vector<InboxItem> Inbox::take(Duration wait) {
   // A day is as good as for ever, and keeps the sum below the clock's range.
   const auto bounded = std::chrono::nanoseconds(std::clamp<std::int64_t>(wait.ns, 0, 86'400'000'000'000));
   std::unique_lock lock(mutex_);
-  filled_.wait_for(lock, bounded, [&] { return stopped_ || !items_.empty(); });
+  if (wait.ns > 0) filled_.wait_for(lock, bounded, [&] { return stopped_ || !items_.empty(); });
   const std::size_t n = std::min(items_.size(), k_batch_max);
   std::vector<InboxItem> taken;
   taken.reserve(n);

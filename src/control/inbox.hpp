@@ -31,12 +31,14 @@ using InboxItem = std::variant<FactItem, RequestItem, ReaderItem>;
 
 class Inbox {
  public:
-  /// False when the inbox is full: only requests are turned away, facts and readers are always taken.
+  /// False when the inbox is full or closed. Only requests are turned away when it is full.
   bool put(InboxItem item);
   void stop();
   bool stopped() const;
   /// Waits until something is there, `wait` has passed, or stop(). Takes at most `k_batch_max` items.
   std::vector<InboxItem> take(Duration wait);
+  /// Everything that waits. Nothing is put after this.
+  std::deque<InboxItem> close();
 
  private:
   static constexpr std::size_t k_batch_max = 4'096;
@@ -46,6 +48,7 @@ class Inbox {
   std::condition_variable filled_;
   std::deque<InboxItem> items_;
   bool stopped_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace virga

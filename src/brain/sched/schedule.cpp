@@ -244,7 +244,7 @@ std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
     return fmt::format("{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}",
                        spec.nodes, pool.name, pool.set_nodes_max);
   }
-  if (spec.exclusive || spec.per_node.fits_in(has)) return std::nullopt;
+  if (spec.per_node.fits_in(has)) return std::nullopt;  // an exclusive job too: a whole node may be too little
   if (spec.per_node.gpus > has.gpus) {
     return fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool.sku.name, has.gpus);
   }

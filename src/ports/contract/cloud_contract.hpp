@@ -11,17 +11,14 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "ports/cloud.hpp"
+#include "ports/contract/recorder.hpp"
 #include "ports/event_sink.hpp"
 
 namespace virga {
@@ -40,68 +37,14 @@ struct CloudUnderTest {
   std::function<void(const std::string& node)> break_boot;
   /// Names what the lender still holds for this instance; "" if nothing.
   std::function<std::string()> leftovers;
+  /// Empty, or how a simulated lender's time passes.
+  contract::Advance advance = {};
 };
 
 namespace cloud_contract {
 
-constexpr std::chrono::seconds k_patience{60};
-
-template <class Condition>
-bool eventually(Condition condition) {
-  auto end = std::chrono::steady_clock::now() + k_patience;
-  while (std::chrono::steady_clock::now() < end) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return condition();
-}
-
-class RecordingSink : public EventSink {
- public:
-  void post(EventBody fact) override {
-    std::lock_guard lock(mutex_);
-    facts_.push_back(std::move(fact));
-    changed_.notify_all();
-  }
-
-  template <class T>
-  std::vector<T> all() {
-    std::lock_guard lock(mutex_);
-    return pick<T>();
-  }
-
-  /// Waits until there are `count` facts of the type; an answer that never comes fails the test.
-  template <class T>
-  std::vector<T> wait_for(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, k_patience, [&] { return pick<T>().size() >= count || is_refused_instead<T>(); });
-    auto found = pick<T>();
-    REQUIRE_MESSAGE(found.size() == count, "waited for ", T::k_name, ", refused: ", first_refusal());
-    return found;
-  }
-
- private:
-  template <class T>
-  std::vector<T> pick() const {
-    std::vector<T> found;
-    for (const EventBody& fact : facts_) {
-      if (auto body = std::get_if<T>(&fact)) found.push_back(*body);
-    }
-    return found;
-  }
-  template <class T>
-  bool is_refused_instead() const {
-    return std::is_same_v<T, GangGranted> && !pick<GangRefused>().empty();
-  }
-  std::string first_refusal() const {
-    auto refusals = pick<GangRefused>();
-    return refusals.empty() ? "nothing" : refusals[0].message;
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<EventBody> facts_;
-};
+using contract::eventually;
+using RecordingSink = contract::Recorder;
 
 inline ReserveGang gang(const CloudUnderTest& t, std::uint64_t id, std::uint32_t first, std::uint32_t count) {
   ReserveGang command{GangId{id}, t.pool, {}};
@@ -127,7 +70,7 @@ inline void check_granted(const CloudUnderTest& t, Cloud& cloud, const ReserveGa
   auto list = cloud.list();
   REQUIRE(list);
   for (std::size_t i = 0; i < command.vms.size(); ++i) {
-    CHECK(eventually([&] { return t.runs(command.vms[i].vm) == 1; }));
+    CHECK(eventually(t.advance, [&] { return t.runs(command.vms[i].vm) == 1; }));
     bool found = false;
     for (const ListedVm& vm : *list) {
       if (vm.vm != command.vms[i].vm) continue;
@@ -142,11 +85,11 @@ inline void check_granted(const CloudUnderTest& t, Cloud& cloud, const ReserveGa
 inline void release_all(Cloud& cloud, RecordingSink& sink, const std::vector<std::uint32_t>& vms) {
   std::size_t before = sink.all<VmReleased>().size();
   for (std::uint32_t vm : vms) cloud.release(VmId{vm});
-  sink.wait_for<VmReleased>(before + vms.size());
+  sink.first<VmReleased>(before + vms.size());
 }
 
 inline void check_nothing_left(const CloudUnderTest& t) {
-  bool gone = eventually([&] { return t.leftovers().empty(); });
+  bool gone = eventually(t.advance, [&] { return t.leftovers().empty(); });
   CHECK_MESSAGE(gone, "left: ", t.leftovers());
 }
 
@@ -154,13 +97,13 @@ inline void check_nothing_left(const CloudUnderTest& t) {
 
 inline void check_cloud_contract(const CloudUnderTest& t) {
   namespace cc = cloud_contract;
-  cc::RecordingSink sink;
+  cc::RecordingSink sink(t.advance);
   auto cloud = t.open(sink);
 
   SUBCASE("a gang is granted, runs its user data once, and leaves nothing when it is released") {
     auto command = cc::gang(t, 1, 1, 4);
     cloud->reserve(command, t.user_data);
-    cc::check_granted(t, *cloud, command, sink.wait_for<GangGranted>(1)[0]);
+    cc::check_granted(t, *cloud, command, sink.first<GangGranted>(1)[0]);
     cc::release_all(*cloud, sink, {1, 2, 3, 4});
     CHECK(cc::listed(*cloud).empty());
     CHECK(sink.all<VmFailed>().empty());
@@ -171,10 +114,10 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
   SUBCASE("the same gang again has no effect but the answer") {
     auto command = cc::gang(t, 1, 1, 2);
     cloud->reserve(command, t.user_data);
-    auto first = sink.wait_for<GangGranted>(1)[0];
+    auto first = sink.first<GangGranted>(1)[0];
     cc::check_granted(t, *cloud, command, first);
     cloud->reserve(command, t.user_data);
-    auto second = sink.wait_for<GangGranted>(2)[1];
+    auto second = sink.first<GangGranted>(2)[1];
     CHECK(second.addresses == first.addresses);
     cc::check_granted(t, *cloud, command, second);
     cc::release_all(*cloud, sink, {1, 2});
@@ -185,7 +128,7 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     auto two = cc::gang(t, 2, 3, 2);
     cloud->reserve(one, t.user_data);
     cloud->reserve(two, t.user_data);
-    auto granted = sink.wait_for<GangGranted>(2);
+    auto granted = sink.first<GangGranted>(2);
     std::set<std::string> addresses;
     for (const auto& g : granted) addresses.insert(g.addresses.begin(), g.addresses.end());
     CHECK(addresses.size() == 4);
@@ -199,7 +142,7 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     auto command = cc::gang(t, 1, 1, 4);
     t.break_boot(command.vms[2].name);
     cloud->reserve(command, t.user_data);
-    auto refused = sink.wait_for<GangRefused>(1)[0];
+    auto refused = sink.first<GangRefused>(1)[0];
     CHECK(refused.gang == command.gang);
     CHECK(refused.refusal == Refusal::fault);
     CHECK(refused.message.find(command.vms[2].name) != std::string::npos);
@@ -214,9 +157,9 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
   SUBCASE("a death is told once, and a dead VM can be released") {
     auto command = cc::gang(t, 1, 1, 3);
     cloud->reserve(command, t.user_data);
-    sink.wait_for<GangGranted>(1);
+    sink.first<GangGranted>(1);
     t.kill(VmId{2});
-    CHECK(sink.wait_for<VmFailed>(1)[0].vm == VmId{2});
+    CHECK(sink.first<VmFailed>(1)[0].vm == VmId{2});
     cc::release_all(*cloud, sink, {1, 2, 3});
     CHECK(sink.all<VmFailed>().size() == 1);
     cc::check_nothing_left(t);
@@ -226,7 +169,7 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     cc::release_all(*cloud, sink, {77});
     auto command = cc::gang(t, 1, 1, 1);
     cloud->reserve(command, t.user_data);
-    sink.wait_for<GangGranted>(1);
+    sink.first<GangGranted>(1);
     cc::release_all(*cloud, sink, {1});
     cc::release_all(*cloud, sink, {1});
     CHECK(sink.all<VmReleased>().size() == 3);
@@ -235,17 +178,17 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
   SUBCASE("VMs survive their controller; the next one lists, adopts and releases them") {
     auto command = cc::gang(t, 1, 1, 3);
     cloud->reserve(command, t.user_data);
-    auto granted = sink.wait_for<GangGranted>(1)[0];
+    auto granted = sink.first<GangGranted>(1)[0];
     cc::check_granted(t, *cloud, command, granted);
     cloud.reset();
-    cc::RecordingSink next_sink;
+    cc::RecordingSink next_sink(t.advance);
     auto next = t.open(next_sink);
     CHECK(cc::listed(*next) == std::set<VmId>{VmId{1}, VmId{2}, VmId{3}});
     for (const WantedVm& vm : command.vms) next->adopt(vm.vm);
     next->reserve(command, t.user_data);
-    CHECK(next_sink.wait_for<GangGranted>(1)[0].addresses == granted.addresses);
+    CHECK(next_sink.first<GangGranted>(1)[0].addresses == granted.addresses);
     t.kill(VmId{3});
-    CHECK(next_sink.wait_for<VmFailed>(1)[0].vm == VmId{3});
+    CHECK(next_sink.first<VmFailed>(1)[0].vm == VmId{3});
     cc::release_all(*next, next_sink, {1, 2, 3});
     for (const WantedVm& vm : command.vms) CHECK(t.runs(vm.vm) == 1);
     CHECK(cc::listed(*next).empty());
@@ -255,15 +198,15 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
   SUBCASE("a VM that died while no controller was there is told when it is adopted") {
     auto command = cc::gang(t, 1, 1, 2);
     cloud->reserve(command, t.user_data);
-    sink.wait_for<GangGranted>(1);
+    sink.first<GangGranted>(1);
     cloud.reset();
     t.kill(VmId{1});
-    cc::RecordingSink next_sink;
+    cc::RecordingSink next_sink(t.advance);
     auto next = t.open(next_sink);
     CHECK(cc::listed(*next).count(VmId{2}) == 1);
     next->adopt(VmId{1});
     next->adopt(VmId{2});
-    CHECK(next_sink.wait_for<VmFailed>(1)[0].vm == VmId{1});
+    CHECK(next_sink.first<VmFailed>(1)[0].vm == VmId{1});
     cc::release_all(*next, next_sink, {1, 2});
     cc::check_nothing_left(t);
   }

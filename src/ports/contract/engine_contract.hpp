@@ -11,16 +11,13 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "ports/contract/recorder.hpp"
 #include "ports/engine.hpp"
 #include "ports/event_sink.hpp"
 
@@ -41,65 +38,19 @@ struct EngineUnderTest {
   std::function<LaunchPayload()> lasting;
   /// How often a script of this job has run.
   std::function<int(JobId)> runs;
+  /// Empty, or how a simulated world's time passes.
+  contract::Advance advance = {};
 };
 
 namespace engine_contract {
 
-constexpr std::chrono::seconds k_patience{60};
+using RecordingSink = contract::Recorder;
 
+/// In a real world; a simulated one needs its own way to let time pass.
 template <class Condition>
 bool eventually(Condition condition) {
-  auto end = std::chrono::steady_clock::now() + k_patience;
-  while (std::chrono::steady_clock::now() < end) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return condition();
+  return contract::eventually({}, condition);
 }
-
-class RecordingSink : public EventSink {
- public:
-  void post(EventBody fact) override {
-    std::lock_guard lock(mutex_);
-    facts_.push_back(std::move(fact));
-    changed_.notify_all();
-  }
-  /// The n-th fact of this type (the first is 0) that `wanted` accepts; the test fails if it does not come.
-  template <class Fact, class Wanted>
-  Fact wait_for(Wanted wanted, int n = 0) {
-    std::unique_lock lock(mutex_);
-    Fact found{};
-    auto arrived = [&] {
-      int left = n;
-      for (const EventBody& fact : facts_) {
-        const auto* f = std::get_if<Fact>(&fact);
-        if (f == nullptr || !wanted(*f) || left-- > 0) continue;
-        found = *f;
-        return true;
-      }
-      return false;
-    };
-    const bool came = changed_.wait_for(lock, k_patience, arrived);
-    REQUIRE_MESSAGE(came, "fact did not come: ", std::string(Fact::k_name));
-    return found;
-  }
-  template <class Fact>
-  Fact wait_for_job(JobId job, int n = 0) {
-    return wait_for<Fact>([job](const Fact& f) { return f.job == job; }, n);
-  }
-  template <class Fact>
-  int count() {
-    std::lock_guard lock(mutex_);
-    int n = 0;
-    for (const EventBody& fact : facts_) n += std::holds_alternative<Fact>(fact);
-    return n;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<EventBody> facts_;
-};
 
 inline Job job_on(const EngineUnderTest& t, std::uint32_t id, std::vector<JobNode> nodes) {
   Job job;
@@ -120,7 +71,7 @@ inline void wait_ready(RecordingSink& sink, Engine& engine, const std::vector<Jo
 }
 
 inline void check_running(const EngineUnderTest& t) {
-  RecordingSink sink;
+  RecordingSink sink(t.advance);
   auto engine = t.open(sink);
   std::vector<JobNode> nodes = {t.boot(), t.boot(), t.boot()};
   wait_ready(sink, *engine, nodes);
@@ -166,7 +117,7 @@ inline void check_running(const EngineUnderTest& t) {
     Job job = job_on(t, 3, nodes);
     engine->start({job}, t.lasting());
     sink.wait_for_job<JobStarted>(job.id);
-    REQUIRE(eventually([&] { return t.runs(job.id) == 1; }));
+    REQUIRE(contract::eventually(t.advance, [&] { return t.runs(job.id) == 1; }));
     engine->end({job.id, 0, 15, job.nodes});
     CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{0, 15});
     engine->start({job}, t.lasting());
@@ -184,7 +135,7 @@ inline void check_running(const EngineUnderTest& t) {
 }
 
 inline void check_losses(const EngineUnderTest& t) {
-  RecordingSink sink;
+  RecordingSink sink(t.advance);
   auto engine = t.open(sink);
   std::vector<JobNode> nodes = {t.boot(), t.boot()};
   wait_ready(sink, *engine, nodes);
@@ -193,9 +144,9 @@ inline void check_losses(const EngineUnderTest& t) {
   SUBCASE("a controller that comes back finds the running job") {
     engine->start({job}, t.lasting());
     sink.wait_for_job<JobStarted>(job.id);
-    REQUIRE(eventually([&] { return t.runs(job.id) == 1; }));
+    REQUIRE(contract::eventually(t.advance, [&] { return t.runs(job.id) == 1; }));
     engine.reset();
-    RecordingSink second;
+    RecordingSink second(t.advance);
     engine = t.open(second);
     wait_ready(second, *engine, nodes);
     engine->start({job}, t.lasting());
@@ -209,7 +160,7 @@ inline void check_losses(const EngineUnderTest& t) {
   SUBCASE("a controller that comes back is told of a job that ended meanwhile") {
     engine->start({job}, t.ending(5));
     engine.reset();  // before or after the launch: both must do
-    RecordingSink second;
+    RecordingSink second(t.advance);
     engine = t.open(second);
     for (const JobNode& node : nodes) engine->attach(node.vm);
     engine->start({job}, t.ending(5));

@@ -25,7 +25,7 @@ void check_failing_steps(Tier tier, const std::vector<const char*>& steps) {
     cc::RecordingSink sink;
     auto cloud = under_test.open(sink);
     cloud->reserve(command, under_test.user_data);
-    auto refused = sink.wait_for<GangRefused>(1)[0];
+    auto refused = sink.first<GangRefused>(1)[0];
     CHECK(refused.refusal == Refusal::fault);
     CHECK(refused.message.find(fmt::format("boot step {}", step)) != std::string::npos);
     CHECK(refused.message.find("EIO") != std::string::npos);
@@ -45,7 +45,7 @@ void check_hanging_steps(Tier tier, const std::vector<const char*>& steps) {
     cc::RecordingSink sink;
     auto cloud = under_test.open(sink);
     cloud->reserve(command, under_test.user_data);
-    auto refused = sink.wait_for<GangRefused>(1)[0];
+    auto refused = sink.first<GangRefused>(1)[0];
     CHECK(refused.message.find(fmt::format("boot step {}: did not end in time", step)) != std::string::npos);
     cc::check_nothing_left(under_test);
   }
@@ -60,10 +60,10 @@ void check_release_during_boot(Tier tier) {
   cc::RecordingSink sink;
   auto cloud = under_test.open(sink);
   cloud->reserve(command, under_test.user_data);
-  CHECK(cc::eventually([&] { return host::lock_holder(host::vm_lock_path(instance.home(), VmId{2})) != 0; }));
+  CHECK(cc::eventually({}, [&] { return host::lock_holder(host::vm_lock_path(instance.home(), VmId{2})) != 0; }));
   for (std::uint32_t vm = 1; vm <= 3; ++vm) cloud->release(VmId{vm});
-  CHECK(sink.wait_for<GangRefused>(1)[0].message == "released while it was booting");
-  sink.wait_for<VmReleased>(3);
+  CHECK(sink.first<GangRefused>(1)[0].message == "released while it was booting");
+  sink.first<VmReleased>(3);
   cc::check_nothing_left(under_test);
 }
 
@@ -100,9 +100,9 @@ void check_controller_killed(Tier tier) {
     found_something += !listed.empty();
     if (delay_ms % 2 == 0 || delay_ms == 1) {
       cloud->reserve(command, under_test.user_data);
-      sink.wait_for<GangGranted>(1);
+      sink.first<GangGranted>(1);
       for (const WantedVm& vm : command.vms) {
-        CHECK(cc::eventually([&] {
+        CHECK(cc::eventually({}, [&] {
           for (const VmFailed& failed : sink.all<VmFailed>()) {
             if (failed.vm == vm.vm) return true;  // killed between its record and its user data
           }
@@ -113,7 +113,7 @@ void check_controller_killed(Tier tier) {
       for (const WantedVm& vm : command.vms) CHECK(instance.runs(vm.vm) <= 1);
     } else {
       for (VmId vm : listed) cloud->release(vm);
-      sink.wait_for<VmReleased>(listed.size());
+      sink.first<VmReleased>(listed.size());
     }
     cc::check_nothing_left(under_test);
   }
@@ -133,11 +133,11 @@ void check_daemons_end(Tier tier, bool kill_init) {
   cc::RecordingSink sink;
   auto cloud = under_test.open(sink);
   cloud->reserve(cc::gang(under_test, 1, 1, 1), under_test.user_data);
-  sink.wait_for<GangGranted>(1);
-  CHECK(cc::eventually([&] { return !instance.note("a").empty() && !instance.note("b").empty(); }));
+  sink.first<GangGranted>(1);
+  CHECK(cc::eventually({}, [&] { return !instance.note("a").empty() && !instance.note("b").empty(); }));
   if (kill_init) {
     under_test.kill(VmId{1});
-    sink.wait_for<VmFailed>(1);
+    sink.first<VmFailed>(1);
     // Told is told: nothing of it runs any more.
     std::string left = instance.leftovers();
     CHECK_MESSAGE(left.find("sleep 100000") == std::string::npos, left);
@@ -152,13 +152,13 @@ void check_fabric_killed(Tier tier) {
   cc::RecordingSink sink;
   auto cloud = under_test.open(sink);
   cloud->reserve(cc::gang(under_test, 1, 1, 2), under_test.user_data);
-  sink.wait_for<GangGranted>(1);
+  sink.first<GangGranted>(1);
   kill(host::lock_holder(host::fabric_lock_path(instance.home())), SIGKILL);
-  sink.wait_for<VmFailed>(2);
+  sink.first<VmFailed>(2);
   cc::release_all(*cloud, sink, {1, 2});
   cc::check_nothing_left(under_test);
   cloud->reserve(cc::gang(under_test, 2, 3, 2), under_test.user_data);
-  sink.wait_for<GangGranted>(1);
+  sink.first<GangGranted>(1);
   cc::release_all(*cloud, sink, {3, 4});
   cc::check_nothing_left(under_test);
 }
@@ -169,7 +169,7 @@ void check_user_data_ends(Tier tier) {
   cc::RecordingSink sink;
   auto cloud = under_test.open(sink);
   cloud->reserve(cc::gang(under_test, 1, 1, 1), [](const WantedVm&) { return "#!/bin/sh\necho bad luck\nexit 3\n"; });
-  auto failed = sink.wait_for<VmFailed>(1)[0];
+  auto failed = sink.first<VmFailed>(1)[0];
   CHECK(failed.message.find("ended with exit code 3") != std::string::npos);
   CHECK(host::read_file(host::vm_console_path(instance.home(), VmId{1})).value_or("") == "bad luck\n");
   cc::release_all(*cloud, sink, {1});
@@ -262,7 +262,7 @@ TEST_CASE("plain tier: a machine without file descriptors left has no capacity")
   few.rlim_cur = static_cast<rlim_t>(host::UniqueFd(dup(0)).get()) + 2;  // for a file, not for the pipe of a launcher
   REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
   cloud->reserve(cc::gang(under_test, 1, 1, 2), under_test.user_data);
-  auto refused = sink.wait_for<GangRefused>(1);
+  auto refused = sink.first<GangRefused>(1);
   REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(refused[0].refusal == Refusal::capacity);
   CHECK(refused[0].message.find("EMFILE") != std::string::npos);
@@ -275,10 +275,10 @@ void check_home_removed(Tier tier) {
   cc::RecordingSink sink;
   auto cloud = under_test.open(sink);
   cloud->reserve(cc::gang(under_test, 1, 1, 2), under_test.user_data);
-  sink.wait_for<GangGranted>(1);
+  sink.first<GangGranted>(1);
   cloud.reset();
   std::filesystem::remove_all(instance.home().vms());
-  CHECK(cc::eventually([&] {
+  CHECK(cc::eventually({}, [&] {
     std::string left = instance.leftovers();  // zombies, too: nobody is there to reap them yet
     return left.find(instance.folder()) == std::string::npos && left.find("sleep") == std::string::npos;
   }));
@@ -322,7 +322,7 @@ TEST_CASE("a leftover of another boot of the machine is not taken for a running 
     auto cloud = under_test.open(sink);
     CHECK(cc::listed(*cloud) == std::set<VmId>{VmId{1}});
     cloud->adopt(VmId{1});
-    CHECK(sink.wait_for<VmFailed>(1)[0].vm == VmId{1});
+    CHECK(sink.first<VmFailed>(1)[0].vm == VmId{1});
     cc::release_all(*cloud, sink, {1});
     CHECK(host::is_alive(host::identify(bystander)));
   }

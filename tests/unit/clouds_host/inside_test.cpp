@@ -23,12 +23,12 @@ struct Nodes {
     if (change) change(under_test.pool);
     cloud = under_test.open(sink);
     cloud->reserve(cc::gang(under_test, 1, 1, count), user_data ? user_data : under_test.user_data);
-    granted = sink.wait_for<GangGranted>(1)[0];
+    granted = sink.first<GangGranted>(1)[0];
   }
   ~Nodes() {
     for (std::uint32_t vm = 1; vm <= count; ++vm) cloud->release(VmId{vm});
-    CHECK(cc::eventually([&] { return sink.all<VmReleased>().size() == count; }));
-    CHECK(cc::eventually([&] { return instance.leftovers().empty(); }));
+    CHECK(cc::eventually({}, [&] { return sink.all<VmReleased>().size() == count; }));
+    CHECK(cc::eventually({}, [&] { return instance.leftovers().empty(); }));
   }
   std::string in(std::uint32_t vm, const std::string& command) { return inside(instance, VmId{vm}, command); }
 
@@ -84,7 +84,7 @@ void check_host_tmp(Tier tier) {
                             "echo hello > {1}/from-node; echo done > {2}/done\" > /dev/shm/go.new; "
                             "mv /dev/shm/go.new /dev/shm/go",
                             program, shown, folder));
-    CHECK(cc::eventually([&] { return nodes.instance.note("done") == "done"; }));
+    CHECK(cc::eventually({}, [&] { return nodes.instance.note("done") == "done"; }));
     INFO(host::read_file(host::vm_console_path(nodes.instance.home(), VmId{1})).value_or(""));
     CHECK(nodes.instance.note("missing").find("No such file") != std::string::npos);
     CHECK(host::read_file(std::string(shown) + "/from-node").value_or("nothing") == "hello\n");
@@ -127,7 +127,7 @@ TEST_CASE("user tier: user data runs as the user, with the capabilities that nod
   Nodes nodes(Tier::user, 1, {}, [&](const WantedVm&) {
     return "#!/bin/sh\nid -u > /dev/shm/uid\ngrep CapEff /proc/self/status > /dev/shm/caps\nexec sleep 100000\n";
   });
-  CHECK(cc::eventually([&] { return nodes.in(1, "cat /dev/shm/caps").find("CapEff") != std::string::npos; }));
+  CHECK(cc::eventually({}, [&] { return nodes.in(1, "cat /dev/shm/caps").find("CapEff") != std::string::npos; }));
   CHECK(nodes.in(1, "cat /dev/shm/uid") == std::to_string(geteuid()));
   CHECK(nodes.in(1, "cat /dev/shm/caps").find("0000000000000000") == std::string::npos);
 }
@@ -147,7 +147,7 @@ TEST_CASE("root tier: a node is held to its limits") {
     // The first one wants more memory than the node has, and is killed; the node lives on.
     return "#!/bin/sh\nhead -c 200m /dev/zero | tail > /dev/null\necho $? > /dev/shm/code\nexec sleep 100000\n";
   });
-  CHECK(cc::eventually([&] { return nodes.in(1, "cat /dev/shm/code") == "137"; }));
+  CHECK(cc::eventually({}, [&] { return nodes.in(1, "cat /dev/shm/code") == "137"; }));
   CHECK(nodes.sink.all<VmFailed>().empty());
   bool cpu_limited = false;
   for (const std::string& folder : nodes.instance.file(VmId{1}).cgroups) {

@@ -305,6 +305,73 @@ TEST_CASE("group commit: what queues up during a commit shares the next one") {
   CHECK(journal.commits - before <= 3);
 }
 
+TEST_CASE("who still waits when the loop ends is served: requests are refused, readers read") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  Life life(journal, cloud, engine, clock);
+  std::promise<void> hold;
+  std::shared_future<void> released = hold.get_future().share();
+  life.controller.view([released](const Brain&) { released.wait(); });
+  std::optional<Result<std::uint64_t>> answer;
+  bool read = false;
+  std::thread late([&] {
+    life.controller.stop();  // the loop ends after the batch that it is in
+    life.controller.request(JobSubmitted{k_user, {}, ""}, std::nullopt, [&](auto r) { answer = std::move(r); });
+    life.controller.view([&](const Brain&) { read = true; });
+    hold.set_value();
+  });
+  late.join();
+  life.thread.join();
+  REQUIRE(answer.has_value());
+  if (!answer->has_value()) CHECK(answer->error().code != Code::internal);
+  CHECK(read);
+  answer.reset();
+  life.controller.request(JobSubmitted{k_user, {}, ""}, std::nullopt, [&](auto r) { answer = std::move(r); });
+  REQUIRE(answer.has_value());
+  CHECK(answer->error().code == Code::unavailable);
+}
+
+TEST_CASE("driven step by step, the same loop runs on the caller's thread and clock") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  Controller controller;
+  cloud.sink = &controller;
+  engine.sink = &controller;
+  engine.ends_at_once = false;
+  REQUIRE(controller.recover({&journal, &cloud, &engine, &clock}, config()).has_value());
+  CHECK_FALSE(controller.step_now());
+  CHECK(controller.next_deadline().is_never());
+  JobSpec spec;
+  spec.work_dir = "/";
+  spec.time_limit = Duration::minutes(1);
+  std::uint64_t id = 0;
+  controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{}, [&](auto r) { id = r.value_or(0); });
+  CHECK(controller.step_now());
+  CHECK(id == 1);
+  while (controller.step_now()) continue;
+  CHECK(engine.starts.size() == 1);
+  CHECK(controller.next_deadline() > Time{clock.time} + Duration::seconds(59));
+  CHECK(controller.next_deadline() < Time{clock.time} + Duration::seconds(61));
+  clock.time += Duration::minutes(2).ns;
+  CHECK(controller.step_now());  // the time limit
+  while (controller.step_now()) continue;
+  controller.view([](const Brain& brain) { CHECK(brain.state().jobs.at({1}).state == JobState::timeout); });
+  CHECK(controller.step_now());
+
+  struct Crash {};
+  controller.on_crash_point([](CrashPoint point) {
+    if (point == CrashPoint::appended) throw Crash{};
+  });
+  controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{}, [](auto) { FAIL("it crashed before that"); });
+  const std::size_t before = journal.events.size();
+  CHECK_THROWS_AS(controller.step_now(), Crash);
+  CHECK(journal.events.size() == before + 1);
+}
+
 TEST_CASE("a wall clock that was set back does not take time back: it goes on from the journal's last event") {
   const Time wall = make_system_clock({})->now();
   const Time ahead = wall + Duration::minutes(60);
