@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "sim/trace_files.hpp"
+#include "unit/sim/trace_files.hpp"
 
 namespace virga {
 namespace {

@@ -1,4 +1,4 @@
-#include "sim/trace_files.hpp"
+#include "unit/sim/trace_files.hpp"
 
 #include <doctest/doctest.h>
 
