@@ -57,7 +57,7 @@ std::vector<FluidJob> fluid_jobs(const RunRecord& run) {
   std::vector<FluidJob> jobs;
   jobs.reserve(run.jobs.size());
   for (const auto& job : run.jobs) {
-    if (!job.started()) continue;
+    if (!job.ended()) continue;
     jobs.push_back({job.submit.ns / k_ns_per_ms, job.needed.ns / k_ns_per_ms, static_cast<std::int64_t>(job.units)});
   }
   return jobs;

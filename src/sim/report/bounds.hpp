@@ -55,7 +55,7 @@ struct DemandCurve {
 /// Jobs without work (no units or no duration) leave no trace.
 DemandCurve demand_of(std::span<const FluidJob> jobs);
 
-/// The started jobs of a run, with the run time they needed.
+/// The ended jobs of a run, with the run time they needed.
 std::vector<FluidJob> fluid_jobs(const RunRecord& run);
 
 struct FluidSchedule {

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <string>
 
 #include "unit/sim/trace_files.hpp"
 
@@ -123,8 +123,8 @@ TEST_CASE("cost without waiting: the best reservation is no worse than any other
 
 TEST_CASE("real traces: EASY against the fluid bound, and the price of never waiting") {
   struct Known {
-    const char* trace;
-    const char* column;
+    std::string trace;
+    std::string column;
     std::int64_t units;
     double easy_wait_s;
     double ratio;
