@@ -14,7 +14,7 @@ namespace virga {
 namespace {
 
 constexpr double k_top = 34;
-constexpr double k_lane = 18;  ///< height of one kind of fault
+constexpr double k_lane = 30;  ///< height of one kind of fault
 constexpr std::size_t k_lanes_max = 8;
 constexpr std::size_t k_named_gangs_max = 400;
 
@@ -127,12 +127,11 @@ void draw_fault_lanes(Svg& svg, const RunRecord& run, double top) {
   for (const auto& [kind, marks] : lanes) {
     if (shown++ == k_lanes_max) break;
     std::string data;
-    for (const auto& [x, count] : marks) data += fmt::format("M{} {}v9", x, svg_number(y - top + 4));
+    for (const auto& [x, count] : marks) data += fmt::format("M{} {}v10", x, svg_number(y - top + 17));
     open_zoom(svg, top, static_cast<double>(lanes.size()) * k_lane);
     svg.path(data, "fault");
     close_zoom(svg);
-    svg.text(k_plot_left - 12, y + 12, "tick end", fmt::format("{} ×", counts[kind]));
-    svg.text(k_plot_left + 4, y + 12, "tick halo", kind);
+    svg.text(k_plot_left, y + 13, "tick halo", fmt::format("{}: {}", kind, grouped(static_cast<double>(counts[kind]))));
     y += k_lane;
   }
 }

@@ -44,7 +44,7 @@ std::string gantt_section(const RunRecord& run, std::size_t index) {
       layout.nodes_per_line > 1 ? fmt::format("{} nodes", layout.nodes_per_line) : std::string("one node");
   return section("Gangs on their nodes",
                  fmt::format("A line of the picture is {}, a column about {}; a cell takes the colour of what filled "
-                             "most of it, and stays empty where no VM was for more than half of it. Stripes at the "
+                             "at least half of it, and stays empty where no VM existed for that long. Stripes at the "
                              "left are leaf switches. Drag to zoom in time, double click for all of it.",
                              line, column_text(run, k_gantt_columns)),
                  gantt_plot(run, index), "gantt");
@@ -53,10 +53,12 @@ std::string gantt_section(const RunRecord& run, std::size_t index) {
 std::string run_sections(const RunRecord& run, std::size_t index) {
   std::string html = gantt_section(run, index);
   html += section("The queue", fmt::format("Means over {} each.", column_text(run, k_columns)), queue_plot(run, index));
+  const auto scale = units_per_vm(run) > 1
+                         ? fmt::format(" The lines count {}s as VMs of {:.0f}.", run.unit, units_per_vm(run))
+                         : std::string();
   html += section("Machines",
-                  fmt::format("VMs that exist, booting ones included, by pool; means over {} each. The lines count "
-                              "{}s as VMs of {:.0f}.",
-                              column_text(run, k_columns), run.unit, units_per_vm(run)),
+                  fmt::format("VMs that exist, booting ones included, by pool; means over {} each.{}",
+                              column_text(run, k_columns), scale),
                   vm_plot(run, index));
   return html;
 }
@@ -78,12 +80,16 @@ std::string cost_section(const std::vector<RunRecord>& runs, const std::vector<R
   const auto plot = cost_plot(runs, metrics);
   if (plot.empty()) return {};
   const auto& m = metrics.front();
+  const bool mixed = m.prices.reserved < m.prices.on_demand;
+  const auto capacity =
+      mixed ? fmt::format("with its cheapest mix of reserved ({} per {}-hour) and on-demand ({}) capacity",
+                          money_text(m.prices.reserved), runs.front().unit, money_text(m.prices.on_demand))
+            : fmt::format("at {} per {}-hour", money_text(m.prices.on_demand), runs.front().unit);
   return section("Cost against wait",
-                 fmt::format("Small dots: the same jobs poured like water into machines of constant capacity, each "
-                             "with its cheapest mix of reserved ({} per {}-hour) and on-demand ({}) capacity. Large "
-                             "dots: the runs. Spot VMs are cheaper than what the curve assumes; VMs that boot or idle "
-                             "cost more.",
-                             money_text(m.prices.reserved), runs.front().unit, money_text(m.prices.on_demand)),
+                 fmt::format("Small dots: the same jobs poured like water into machines of constant capacity, each {}. "
+                             "Large dots: the runs. VMs that boot or idle make a run dearer than the curve; spot VMs, "
+                             "which the curve leaves out, make it cheaper.",
+                             capacity),
                  plot);
 }
 
@@ -130,8 +136,10 @@ std::string html_report(const std::vector<RunRecord>& runs) {
     page += run_tables(runs[i], metrics[i]);
   }
   page +=
-      "<footer>Bounds hold for every schedule of the jobs that ended: work-weighted wait and makespan from the "
-      "fluid machine with the capacity of all pools; cost from the cheapest prices of the pools.</footer>\n";
+      "<footer>Bounds are made from the jobs that ended. Work-weighted wait and makespan: no schedule on the capacity "
+      "of "
+      "all pools, however clever, is below them. No-wait cost: the least for reserved and on-demand capacity if no job "
+      "may wait; a run that waits, or has spot VMs, may cost less. Floor: no run is below it.</footer>\n";
   page += fmt::format("</main><div id=\"tip\"></div><script>{}{}</script></body></html>\n", script_data(runs),
                       k_page_script);
   return page;

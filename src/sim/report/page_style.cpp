@@ -16,7 +16,7 @@ body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,"Seg
 main{max-width:1220px;margin:0 auto;padding:28px 20px 60px}
 h1{font-size:27px;line-height:1.2;margin:0 0 4px}h2{font-size:18px;margin:0 0 2px}
 h3{font-size:13px;font-weight:500;color:var(--soft);margin:0}
-.note,.sub{color:var(--soft);margin:2px 0 10px;font-size:13.5px;max-width:110ch}
+.note,.sub{color:var(--soft);margin:2px 0 10px;font-size:13.5px;max-width:130ch}
 section{background:var(--card);border:1px solid var(--grid);border-radius:10px;padding:16px 20px;margin-top:18px}
 .tiles{display:grid;grid-template-columns:repeat(5,1fr);gap:12px;margin-top:18px}
 .tile{background:var(--card);border:1px solid var(--grid);border-radius:10px;padding:12px 14px}
@@ -32,7 +32,8 @@ svg.plot{display:block;width:100%;height:auto;user-select:none}
 .fault{fill:none;stroke:var(--fault);stroke-width:1.6;vector-effect:non-scaling-stroke}
 .fill.p0,.fill.a0{fill:var(--p0)}.fill.p1{fill:var(--p1)}.fill.p2{fill:var(--p2)}.fill.p3{fill:var(--p3)}
 .fill.p4{fill:var(--p4)}.fill.p5{fill:var(--p5)}.fill.a1{fill:var(--p4)}
-.line.a0{stroke:var(--p0)}.line.a1{stroke:var(--p4)}.line.ink{stroke:var(--ink)}.line.want{stroke:var(--want)}
+.line.a0{stroke:var(--p0)}.line.a1{stroke:var(--p4)}.line.ink{stroke:var(--ink)}
+.line.want{stroke:var(--want);stroke-width:1.1}
 .line.fault{stroke:var(--fault)}.dot.a1{fill:var(--p4)}
 .point{stroke:var(--card);stroke-width:2}.q0{fill:var(--p0)}.q1{fill:var(--p1)}.q2{fill:var(--p2)}.q3{fill:var(--p3)}
 .q4{fill:var(--ink)}.q5{fill:var(--p5)}
@@ -56,7 +57,8 @@ const L=84,W=1040,tip=document.getElementById('tip'),view=RUNS.map(()=>[0,1]);
 const clock=s=>{const p=n=>String(n).padStart(2,'0'),m=Math.floor(s/60);
 return 'day '+Math.floor(m/1440)+', '+p(Math.floor(m/60)%24)+':'+p(m%60)};
 const plots=r=>document.querySelectorAll('svg.time[data-run="'+r+'"]');
-const el=(n,a)=>{const e=document.createElementNS('http://www.w3.org/2000/svg',n);for(const k in a)e.setAttribute(k,a[k]);
+const el=(n,a)=>{const e=document.createElementNS('http://www.w3.org/2000/svg',n);for(const k in a)
+e.setAttribute(k,a[k]);
 return e};
 const at=(svg,e)=>{const b=svg.getBoundingClientRect();return[(e.clientX-b.left)/b.width*1140-L,
 (e.clientY-b.top)*1140/b.width-svg.dataset.top]};

@@ -22,10 +22,10 @@ struct Tile {
 };
 
 std::vector<Tile> time_tiles(const RunMetrics& m) {
-  const auto bound =
-      m.area_weighted_wait_bound_s > 0
-          ? fmt::format("bound {}: {} of it", duration_text(m.area_weighted_wait_bound_s), ratio_text(m.wait_ratio()))
-          : std::string("bound 0 s: the machine is large enough");
+  const auto bound = m.area_weighted_wait_bound_s > 0
+                         ? fmt::format("bound {}; this is {} it", duration_text(m.area_weighted_wait_bound_s),
+                                       ratio_text(m.wait_ratio()))
+                         : std::string("bound 0 s: the machine is large enough");
   return {
       {"Mean wait", duration_text(m.wait.mean_s),
        fmt::format("median {}, 95 % within {}, longest {}", duration_text(m.wait.median_s), duration_text(m.wait.p95_s),

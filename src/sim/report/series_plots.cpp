@@ -86,7 +86,7 @@ std::string vm_plot(const RunRecord& run, std::size_t index) {
   svg.path(line_path(frame, busy), "line ink");
   close_zoom(svg);
   if (most_of(wanted) > frame.y_max) {
-    svg.text(k_plot_width - k_plot_right - 6, frame.top + 14, "tick end",
+    svg.text(k_plot_width - k_plot_right - 6, frame.top - 8, "tick end",
              fmt::format("wanted peaks at {} VMs, above this picture", grouped(most_of(wanted))));
   }
   return svg.take();
