@@ -3,6 +3,8 @@
 
 #include "brain/brain.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/sched/forecast.hpp"
+#include "brain/sched/queue.hpp"
 #include "brain/sched/schedule.hpp"
 
 namespace virga {
@@ -122,11 +124,16 @@ Explanation Brain::explain(JobId id) const {
     pool = state_.find_pool(partition->pools.front());
   }
   if (pool != nullptr) {
+    explanation.expected_price = {price_for(pool->node_price(), expected_time(job.spec)).micro_usd * job.spec.nodes};
     explanation.price_per_hour = {pool->node_price().micro_usd * job.spec.nodes};
     auto backoff = state_.backoffs.find(pool->name);
     if (job.state == JobState::pending && backoff != state_.backoffs.end())
       explanation.retry_at = backoff->second.until;
   }
+  Forecast forecast = forecast_of(state_, job);
+  explanation.expected_start = forecast.start;
+  explanation.confidence = forecast.confidence;
+  explanation.options = std::move(forecast.options);
   return explanation;
 }
 

@@ -1,9 +1,12 @@
 // Why a job is where it is: ranked reasons, what would help, and what it costs.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/enum_names.hpp"
 #include "base/money.hpp"
 #include "base/time.hpp"
 #include "core/job.hpp"
@@ -23,6 +26,33 @@ struct ExplainedReason {
   }
 };
 
+/// How far an expected start can be relied on.
+enum class Confidence : std::uint8_t {
+  none,      ///< nobody can say: it is held, or what it waits for has no known end
+  promise,   ///< nodes are kept for it from then on: no later job delays it, if what runs keeps its limits
+  estimate,  ///< those before it are counted in as if all ran to their limits: mostly earlier, later if others cut in
+};
+template <>
+struct EnumNames<Confidence> {
+  static constexpr std::string_view names[] = {"none", "promise", "estimate"};
+};
+
+/// What one pool of its partition could do for a waiting job.
+struct ExplainedOption {
+  std::string pool;
+  Time start = Time::never();  ///< if the whole gang came from this pool
+  Money price;                 ///< that running it there adds to the bill; reserved nodes are paid for anyhow
+  std::string text;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("pool", s.pool);
+    v("start", s.start);
+    v("price", s.price);
+    v("text", s.text);
+  }
+};
+
 struct Explanation {
   JobId job;
   JobState state = JobState::pending;
@@ -30,6 +60,10 @@ struct Explanation {
   std::uint32_t jobs_ahead = 0;          ///< pending jobs that are served before this one
   Time retry_at = Time::never();         ///< when the cloud is asked again, where a refusal is the reason
   Money price_per_hour;                  ///< of all its nodes, list price
+  Time expected_start = Time::never();   ///< of a waiting job
+  Confidence confidence = Confidence::none;
+  Money expected_price;  ///< list price until its time limit, or for an hour where it has none
+  std::vector<ExplainedOption> options;  ///< of a waiting job, in the order of its partition
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -39,6 +73,10 @@ struct Explanation {
     v("jobs_ahead", s.jobs_ahead);
     v("retry_at", s.retry_at);
     v("price_per_hour", s.price_per_hour);
+    v("expected_start", s.expected_start);
+    v("confidence", s.confidence);
+    v("expected_price", s.expected_price);
+    v("options", s.options);
   }
 };
 

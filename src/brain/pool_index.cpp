@@ -96,6 +96,12 @@ void PoolIndex::clear(std::uint32_t slot, bool drained) {
   replace(slot, now);
 }
 
+std::uint32_t PoolIndex::free_now() const {
+  std::uint32_t sum = absent_;
+  for (const Cell& cell : cells_) sum += cell.present.whole();
+  return sum;
+}
+
 std::uint32_t PoolIndex::fitting(const GangRequest& request) const {
   std::uint32_t sum = 0;
   std::uint32_t best = 0;

@@ -63,6 +63,8 @@ class PoolIndex {
   /// allow it.
   bool choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
+  /// Nodes that nobody is on, absent ones included.
+  std::uint32_t free_now() const;
   /// When `need` nodes will be free, if `open` are now and what runs ends as expected.
   Shadow shadow(std::uint32_t open, std::uint32_t need, Time now) const {
     return releases_.shadow({.free_units = open, .need = need, .now = now});

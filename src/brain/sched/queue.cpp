@@ -49,4 +49,12 @@ std::size_t Queue::ahead_of(const Job& job) const {
   return sum;
 }
 
+std::int64_t Queue::nodes_ahead_of(const Job& job) const {
+  std::int64_t sum = 0;
+  for (const auto& [key, lane] : lanes_) {
+    if (key.partition == job.spec.partition) sum += lane.ahead_of(order_of(job)).units;
+  }
+  return sum;
+}
+
 }  // namespace virga

@@ -46,6 +46,8 @@ class Queue {
   std::size_t size() const;
   /// How many jobs of the same partition are served before this one.
   std::size_t ahead_of(const Job& job) const;
+  /// How many nodes those jobs ask for.
+  std::int64_t nodes_ahead_of(const Job& job) const;
   const std::map<LaneKey, WaitingList>& lanes() const { return lanes_; }
 
  private:

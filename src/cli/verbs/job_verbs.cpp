@@ -12,8 +12,20 @@
 #include "cli/verbs/log_file.hpp"
 #include "cli/verbs/verb.hpp"
 #include "wire/api_bodies.hpp"
+#include "wire/slurm_text.hpp"
 
 namespace virga {
+
+namespace {
+
+std::string start_text(const Explanation& e) {
+  if (e.expected_start.is_never()) return "nobody knows";
+  const std::string when = local_time_text(e.expected_start);
+  return e.confidence == Confidence::promise ? when + " at the latest, if what runs keeps its limits"
+                                             : when + ", by the limits of those before it";
+}
+
+}  // namespace
 
 int explain_verb(std::uint32_t job, bool json) {
   Result<Client> client = Client::from_environment();
@@ -30,6 +42,17 @@ int explain_verb(std::uint32_t job, bool json) {
     if (!reason.fix.empty()) fmt::print("    what would help: {}\n", reason.fix);
   }
   if (e->state == JobState::pending) fmt::print("  jobs before it: {}\n", e->jobs_ahead);
+  if (e->state == JobState::pending) {
+    fmt::print("  expected start: {}\n", start_text(*e));
+    for (const ExplainedOption& option : e->options) {
+      fmt::print("    pool {}: {}, {}; adds {}\n", option.pool,
+                 option.start.is_never() ? "nobody knows when" : "from " + local_time_text(option.start), option.text,
+                 usd_text(option.price));
+    }
+  }
+  if (!is_final(e->state)) {
+    fmt::print("  price to its time limit (an hour, if it has none): {} (list price)\n", usd_text(e->expected_price));
+  }
   if (!is_final(e->state)) fmt::print("  price while it runs: {} an hour (list price)\n", usd_text(e->price_per_hour));
   return 0;
 }
