@@ -9,6 +9,7 @@ void State::rebuild_indices() {
   living.clear();
   front.clear();
   ended.clear();
+  policy.rebuild(config, jobs);
   for (const auto& [id, job] : jobs) {
     if (is_final(job.state)) {
       ended.emplace(job.ended, id);

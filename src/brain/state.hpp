@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "brain/policy/policy_state.hpp"
 #include "core/config.hpp"
 #include "core/event.hpp"
 #include "core/job.hpp"
@@ -80,6 +81,7 @@ struct State {
   std::map<std::string, NodeMark> node_marks;   ///< by node name
   std::map<std::string, JobId> idempotency;     ///< "uid/key" of the jobs above
   std::uint64_t jobs_archived = 0;              ///< ended jobs that left `jobs`
+  PolicyState policy;                           ///< dependencies, limits, usage, budgets
 
   // Derived from the above, never stored; rebuild_indices() makes them anew.
   std::set<JobId> queue;                   ///< pending and not held, in the order they are served
@@ -109,6 +111,7 @@ struct State {
     v("node_marks", s.node_marks);
     v("idempotency", s.idempotency);
     v("jobs_archived", s.jobs_archived);
+    v("policy", s.policy);
   }
 };
 

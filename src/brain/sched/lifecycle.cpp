@@ -90,6 +90,7 @@ void back_to_queue(Effects& fx, Job& job) {
 }  // namespace
 
 void index_job(State& state, const Job& job) {
+  state.policy.sync(job);
   state.queue.erase(job.id);
   state.living.erase(job.id);
   if (is_final(job.state)) {

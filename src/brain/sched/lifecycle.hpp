@@ -37,7 +37,8 @@ void apply_job_deadlines(Effects& fx, Job& job);
 /// When apply_job_deadlines() has something to do.
 Time next_deadline_of(const Job& job);
 
-/// Keeps queue, living, front and ended in step with the job's state. Call after every change of state or reason.
+/// Keeps queue, living, front, ended and the policy's counters in step with the job's state. Call after every change of
+/// state or reason.
 void index_job(State& state, const Job& job);
 
 }  // namespace virga
