@@ -8,6 +8,7 @@
 #include "brain/facts.hpp"
 #include "brain/fleet/fleet.hpp"
 #include "brain/invariants.hpp"
+#include "brain/policy/policy_state.hpp"
 #include "brain/requests.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/schedule.hpp"
@@ -91,7 +92,8 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
     return;
   }
   std::uint64_t answer = std::visit(Handler{fx}, event.body);
-  if (can_change_placement(event.body)) {
+  const bool opened = apply_gates(fx);  // JobStarted, too, is what others may wait for
+  if (opened || can_change_placement(event.body)) {
     schedule(fx);
     if (!std::holds_alternative<JobSubmitted>(event.body)) balance_fleet(fx);
   }
@@ -111,6 +113,9 @@ Time Brain::next_deadline() const {
   if (!index.job_alarms.empty()) next = std::min(next, index.job_alarms.begin()->first);
   if (!index.vm_alarms.empty()) next = std::min(next, index.vm_alarms.begin()->first);
   if (!index.asleep.empty()) next = std::min(next, index.asleep.begin()->first);
+  if (!state_.policy.last_starts().empty()) {
+    next = std::min(next, state_.policy.last_starts().begin()->first + Duration{1});
+  }
   if (!index.ended.empty()) {
     next = std::min(next, index.ended.begin()->first + state_.config.min_job_age + k_forget_slack);
   }

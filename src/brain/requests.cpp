@@ -5,8 +5,11 @@
 #include <algorithm>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/policy/admission.hpp"
+#include "brain/policy/policy_state.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/schedule.hpp"
+#include "core/array.hpp"
 
 namespace virga {
 
@@ -37,15 +40,55 @@ Result<const Job*> job_for(const State& state, JobId id, const Actor& actor) {
   return &it->second;
 }
 
+/// The jobs that an action is for: a whole array, one of its tasks, or the one job.
+std::vector<JobId> targets_of(const State& state, const JobActed& e) {
+  std::vector<JobId> targets;
+  // The tasks of an array have ids without gaps from the array's own on; the first ones may have left the state.
+  for (auto at = state.jobs.lower_bound(e.job); at != state.jobs.end() && at->second.array_job == e.job; ++at) {
+    if (e.task == k_no_array_task || at->second.array_task == e.task) targets.push_back(at->first);
+  }
+  if (targets.empty() && e.task == k_no_array_task) targets.push_back(e.job);
+  return targets;
+}
+
+std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId id) {
+  Result<const Job*> job = job_for(state, id, e.actor);
+  if (!job) return job.error();
+  const JobState s = (*job)->state;
+  if (is_final(s)) return Error{Code::conflict, "Job/step already completing or completed"};
+  switch (e.action) {
+    case JobAction::cancel:
+      return std::nullopt;
+    case JobAction::hold:
+    case JobAction::release:
+      if (s != JobState::pending) return Error{Code::conflict, "Job is no longer pending execution"};
+      if (e.action == JobAction::release && (*job)->reason == Reason::held_admin && !e.actor.is_operator) {
+        return Error{Code::denied, "Access/permission denied: an operator held this job"};
+      }
+      return std::nullopt;
+    case JobAction::requeue:
+      if ((*job)->spec.kind != JobKind::batch || s == JobState::pending || s == JobState::completing) {
+        return Error{Code::conflict, "Requested operation is presently disabled: only a running batch job is requeued"};
+      }
+      return std::nullopt;
+    case JobAction::signal:
+      if (e.signal < 1 || e.signal > 64) return Error{Code::invalid, fmt::format("no such signal: {}", e.signal)};
+      if (s != JobState::running) return Error{Code::conflict, "Job is not running"};
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
 struct Refuse {
   const State& state;
 
   std::optional<Error> operator()(const JobSubmitted& e) const {
     if (known_submission(state, e) != nullptr) return std::nullopt;
-    if (state.jobs.size() >= state.config.max_jobs + state.index.ended.size()) {
+    if (state.jobs.size() + (array_mistake(e.spec.array) == nullptr ? jobs_of(e.spec) : 1) >
+        state.config.max_jobs + state.index.ended.size()) {
       return Error{Code::exhausted, fmt::format("the queue is full: {} jobs (max_jobs)", state.config.max_jobs), true};
     }
-    const JobSpec spec = with_defaults(state, e.spec);
+    const JobSpec spec = with_policy_defaults(state.config, with_defaults(state, e.spec), e.actor);
     if (spec.partition.empty()) return Error{Code::invalid, "no partition given, and no partition is the default"};
     const Partition* partition = state.find_partition(spec.partition);
     if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
@@ -63,35 +106,18 @@ struct Refuse {
     }
     if (!spec.work_dir.starts_with('/'))
       return Error{Code::invalid, "work_dir must be an absolute path: " + spec.work_dir};
-    return never_fits(state, spec);
+    if (std::optional<Error> never = never_fits(state, spec)) return never;
+    return policy_refusal(state, spec, e.actor);
   }
+  /// An action on an array is granted if it is for one of the tasks.
   std::optional<Error> operator()(const JobActed& e) const {
-    Result<const Job*> job = job_for(state, e.job, e.actor);
-    if (!job) return job.error();
-    const JobState s = (*job)->state;
-    if (is_final(s)) return Error{Code::conflict, "Job/step already completing or completed"};
-    switch (e.action) {
-      case JobAction::cancel:
-        return std::nullopt;
-      case JobAction::hold:
-      case JobAction::release:
-        if (s != JobState::pending) return Error{Code::conflict, "Job is no longer pending execution"};
-        if (e.action == JobAction::release && (*job)->reason == Reason::held_admin && !e.actor.is_operator) {
-          return Error{Code::denied, "Access/permission denied: an operator held this job"};
-        }
-        return std::nullopt;
-      case JobAction::requeue:
-        if ((*job)->spec.kind != JobKind::batch || s == JobState::pending || s == JobState::completing) {
-          return Error{Code::conflict,
-                       "Requested operation is presently disabled: only a running batch job is requeued"};
-        }
-        return std::nullopt;
-      case JobAction::signal:
-        if (e.signal < 1 || e.signal > 64) return Error{Code::invalid, fmt::format("no such signal: {}", e.signal)};
-        if (s != JobState::running) return Error{Code::conflict, "Job is not running"};
-        return std::nullopt;
+    std::optional<Error> first;
+    for (JobId id : targets_of(state, e)) {
+      std::optional<Error> refused = action_refusal(state, e, id);
+      if (!refused) return std::nullopt;
+      if (!first) first = std::move(refused);
     }
-    return std::nullopt;
+    return first ? first : no_such_job(e.job);
   }
   std::optional<Error> operator()(const NodeUpdated& e) const {
     if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators change nodes"};
@@ -173,26 +199,36 @@ JobSpec with_defaults(const State& state, JobSpec spec) {
 }
 
 std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
-  if (const JobId* known = known_submission(fx.state, e)) return known->value;
-  Job job;
-  job.id = {++fx.state.last_job.value};
-  job.spec = with_defaults(fx.state, e.spec);
-  job.owner = e.actor;
-  job.submitted_at_seq = fx.state.seq;
-  job.submitted = fx.state.now;
-  job.eligible = fx.state.now;
-  job.reason = job.spec.held ? Reason::held_user : Reason::priority;
-  const Partition* partition = fx.state.find_partition(job.spec.partition);
-  if (!partition->up && !job.spec.held) job.reason = Reason::partition_down;
-  if (fx.state.shutting_down && !job.spec.held) job.reason = Reason::shutting_down;
-  if (!e.idempotency_key.empty()) fx.state.idempotency.emplace(idempotency_name(e), job.id);
-  const JobId id = job.id;
-  index_job(fx.state, fx.state.jobs.emplace(id, std::move(job)).first->second);
-  return id.value;
+  State& state = fx.state;
+  if (const JobId* known = known_submission(state, e)) return known->value;
+  const JobSpec spec = with_policy_defaults(state.config, with_defaults(state, e.spec), e.actor);
+  const JobId first{state.last_job.value + 1};
+  if (!e.idempotency_key.empty()) state.idempotency.emplace(idempotency_name(e), first);
+  const std::uint32_t count = jobs_of(spec);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Job job;
+    job.id = {++state.last_job.value};
+    job.spec = spec;
+    job.owner = e.actor;
+    job.submitted_at_seq = state.seq;
+    job.submitted = state.now;
+    job.eligible = spec.held ? state.now : Time::never();  // a closed gate, until it is looked at
+    job.reason = spec.held ? Reason::held_user : Reason::priority;
+    if (!spec.array.tasks.empty()) {
+      job.array_job = first;
+      job.array_task = nth_array_task(spec.array, i);
+    }
+    const JobId id = job.id;
+    Job& made = state.jobs.emplace(id, std::move(job)).first->second;
+    index_job(state, made);
+    if (!spec.held) set_gate(fx, made);
+  }
+  return first.value;
 }
 
-std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
-  Job& job = fx.state.jobs.at(e.job);
+namespace {
+
+void act_on(Effects& fx, const JobActed& e, Job& job) {
   const bool own = job.owner.uid == e.actor.uid;
   switch (e.action) {
     case JobAction::cancel:
@@ -206,9 +242,11 @@ std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
       break_promise(fx, job, own ? Reason::held_user : Reason::held_admin, "held by " + e.actor.user);
       break;
     case JobAction::release:
+      unindex_job(fx.state, job);
       job.reason = Reason::priority;
-      job.detail.clear();
+      job.eligible = Time::never();
       index_job(fx.state, job);
+      set_gate(fx, job);
       break;
     case JobAction::requeue:
       begin_ending(fx, job,
@@ -220,6 +258,14 @@ std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
     case JobAction::signal:
       fx.emit(SignalJob{job.id, job.incarnation, e.signal, e.batch_shell_only});
       break;
+  }
+}
+
+}  // namespace
+
+std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
+  for (JobId id : targets_of(fx.state, e)) {
+    if (!action_refusal(fx.state, e, id)) act_on(fx, e, fx.state.jobs.at(id));
   }
   return 0;
 }

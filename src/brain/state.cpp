@@ -38,6 +38,7 @@ void ring_at(State& state, Job& job, Time when) {
 
 void State::rebuild_indices() {
   index = {};
+  policy.rebuild(config, jobs);
   index.pools.reserve(config.pools.size());
   for (const Pool& pool : config.pools) index.pools.emplace_back(pool);
   for (const auto& [node, mark] : node_marks) {
@@ -81,6 +82,7 @@ void unindex_job(State& state, Job& job) {
 
 void index_job(State& state, Job& job) {
   Indices& index = state.index;
+  state.policy.sync(job);
   const IndexedAs place = place_of(state, job);
   if (place != job.indexed_as) {
     unindex_job(state, job);

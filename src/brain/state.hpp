@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "brain/indices.hpp"
+#include "brain/policy/policy_state.hpp"
 #include "core/config.hpp"
 #include "core/event.hpp"
 #include "core/job.hpp"
@@ -100,6 +101,7 @@ struct State {
   std::map<std::string, NodeMark> node_marks;   ///< by node name
   std::map<std::string, JobId> idempotency;     ///< "uid/key" of the jobs above
   std::uint64_t jobs_archived = 0;              ///< ended jobs that left `jobs`
+  PolicyState policy;                           ///< dependencies, limits, usage, budgets
 
   Indices index;  ///< derived from the above, never stored
 
@@ -128,6 +130,7 @@ struct State {
     v("node_marks", s.node_marks);
     v("idempotency", s.idempotency);
     v("jobs_archived", s.jobs_archived);
+    v("policy", s.policy);
   }
 };
 

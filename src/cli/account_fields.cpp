@@ -9,6 +9,7 @@
 #include "cli/lookups.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
 
@@ -89,11 +90,12 @@ std::string exit_code(R r) {
   const ExitStatus exit = r.step != nullptr ? r.step->exit : r.job->exit;
   return fmt::format("{}:{}", exit.code, exit.signal);
 }
-std::string job_id(R r) { return number(r.job->id.value); }
-std::string row_id(R r) {
-  if (r.kind == AccountRow::Kind::batch) return job_id(r) + ".batch";
-  return r.kind == AccountRow::Kind::step ? fmt::format("{}.{}", r.job->id.value, r.step->id) : job_id(r);
+std::string with_step(R r, const std::string& job) {
+  if (r.kind == AccountRow::Kind::batch) return job + ".batch";
+  return r.kind == AccountRow::Kind::step ? fmt::format("{}.{}", job, r.step->id) : job;
 }
+std::string row_id(R r) { return with_step(r, job_label(*r.job)); }
+std::string raw_row_id(R r) { return with_step(r, number(r.job->id.value)); }
 std::string row_name(R r) {
   if (r.kind == AccountRow::Kind::batch) return "batch";
   return r.kind == AccountRow::Kind::step ? r.step->name : r.job->spec.name;
@@ -159,7 +161,7 @@ constexpr AccountField k_fields[] = {
     {"GID", 6, [](R r) { return of(r, number(r.job->owner.gid)); }},
     {"Group", 9, [](R r) { return of(r, group_name(r.job->owner.gid)); }},
     {"JobID", -12, row_id},
-    {"JobIDRaw", -12, row_id},
+    {"JobIDRaw", -12, raw_row_id},
     {"JobName", 10, row_name},
     {"Layout", 9, [](R r) { return r.kind == AccountRow::Kind::step ? std::string("Block") : std::string(); }},
     {"MaxDiskRead", 12, none},
@@ -186,8 +188,8 @@ constexpr AccountField k_fields[] = {
     {"NodeList", 15, node_list},
     {"NTasks", 8, tasks},
     {"Partition", 10, [](R r) { return of(r, r.job->spec.partition); }},
-    {"Priority", 10, [](R r) { return of(r, number(4294901759U - r.job->id.value)); }},
-    {"QOS", 10, of_job<k_normal>},
+    {"Priority", 10, [](R r) { return of(r, number(shown_priority(*r.job))); }},
+    {"QOS", 10, [](R r) { return of(r, r.job->spec.qos.empty() ? k_normal : r.job->spec.qos); }},
     {"QOSRAW", 6, of_job<k_one>},
     {"Reason", 22, [](R r) { return of(r, std::string(slurm_reason(*r.job))); }},
     {"ReqCPUFreq", 10, none},
@@ -198,7 +200,7 @@ constexpr AccountField k_fields[] = {
     {"ReqMem", 10, [](R r) { return of(r, memory_text(r.job->spec.per_node.memory_bytes * r.job->spec.nodes)); }},
     {"ReqNodes", 8, req_nodes},
     {"ReqTRES", 10, [](R r) { return of(r, tres_text(r.job->spec.per_node, r.job->spec.nodes)); }},
-    {"Reservation", 20, none},
+    {"Reservation", 20, [](R r) { return of(r, r.job->spec.reservation); }},
     {"ReservationId", 8, none},
     {"Reserved", 10, [](R r) { return of(r, long_duration_text(waited(r))); }},
     {"ResvCPU", 10, [](R r) { return of(r, long_duration_text(waited(r) * asked_cpus(r))); }},

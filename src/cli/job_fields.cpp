@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
 
@@ -16,11 +18,11 @@ std::string or_null(const std::string& text) { return text.empty() ? "(null)" : 
 std::string number(std::uint64_t n) { return std::to_string(n); }
 
 bool is_held(const Job& job) { return job.reason == Reason::held_user || job.reason == Reason::held_admin; }
-std::uint32_t priority(const Job& job) { return is_held(job) ? 0 : 4294901759U - job.id.value; }
 
 std::string reason_or_nodes(R r) {
   const JobState s = r.job->state;
-  const bool reason = s == JobState::pending || s == JobState::failed || s == JobState::timeout;
+  const bool reason =
+      s == JobState::pending || s == JobState::failed || s == JobState::timeout || s == JobState::deadline;
   return reason ? "(" + std::string(slurm_reason(*r.job)) + ")" : job_node_list(*r.job);
 }
 
@@ -50,6 +52,14 @@ std::string gres(R r) {
 
 std::string user(R r) { return r.job->owner.user.empty() ? number(r.job->owner.uid) : r.job->owner.user; }
 std::string id(R r) { return number(r.job->id.value); }
+std::string label(R r) {
+  return r.array_tasks.empty() ? job_label(*r.job) : number(r.job->array_job.value) + "_" + r.array_tasks;
+}
+std::string array_task(R r) {
+  if (!r.job->array_job) return "N/A";
+  if (r.array_tasks.empty()) return number(r.job->array_task);
+  return r.array_tasks.substr(1, r.array_tasks.size() - 2);  // without the brackets
+}
 std::string star(R) { return "*"; }
 std::string null_text(R) { return "(null)"; }
 std::string zero(R) { return "0"; }
@@ -65,10 +75,11 @@ std::string errors(R r) { return r.job->spec.kind == JobKind::allocation ? "N/A"
 
 // Letters of -o, names of -O, headers: Slurm 22.05's.
 constexpr TableField<JobRow> k_fields[] = {
-    {'i', "jobarrayid", "JOBID", id},
+    {'i', "jobarrayid", "JOBID", label},
     {'A', "jobid", "JOBID", id},
-    {'F', "arrayjobid", "ARRAY_JOB_ID", id},
-    {'K', "arraytaskid", "ARRAY_TASK_ID", not_available},
+    {'F', "arrayjobid", "ARRAY_JOB_ID",
+     [](R r) { return number(r.job->array_job ? r.job->array_job.value : r.job->id.value); }},
+    {'K', "arraytaskid", "ARRAY_TASK_ID", array_task},
     {'P', "partition", "PARTITION", [](R r) { return r.job->spec.partition; }},
     {'j', "name", "NAME", [](R r) { return r.job->spec.name; }},
     {'u', "username", "USER", user},
@@ -99,7 +110,7 @@ constexpr TableField<JobRow> k_fields[] = {
     {'m', "minmemory", "MIN_MEMORY", [](R r) { return memory_text(r.job->spec.per_node.memory_bytes); }},
     {'d', "mintmpdisk", "MIN_TMP_DISK", zero},
     {'B', "batchhost", "EXEC_HOST", batch_host},
-    {'E', "dependency", "DEPENDENCY", null_text},
+    {'E', "dependency", "DEPENDENCY", [](R r) { return or_null(dependencies_text(r.job->spec)); }},
     {'f', "feature", "FEATURES", null_text},
     {'h', "oversubscribe", "OVER_SUBSCRIBE", [](R r) { return std::string(r.job->spec.exclusive ? "NO" : "OK"); }},
     {'H', "sockets", "SOCKETS_PER_NODE", star},
@@ -110,13 +121,13 @@ constexpr TableField<JobRow> k_fields[] = {
     {'o', "command", "COMMAND", [](R r) { return or_null(r.job->spec.command); }},
     {'O', "contiguous", "CONTIGUOUS", zero},
     {'p', "priority", "PRIORITY", small_priority},
-    {'Q', "prioritylong", "PRIORITY", [](R r) { return number(priority(*r.job)); }},
-    {'q', "qos", "QOS", null_text},
-    {'v', "reservation", "RESERVATION", null_text},
+    {'Q', "prioritylong", "PRIORITY", [](R r) { return std::to_string(shown_priority(*r.job)); }},
+    {'q', "qos", "QOS", [](R r) { return or_null(r.job->spec.qos); }},
+    {'v', "reservation", "RESERVATION", [](R r) { return or_null(r.job->spec.reservation); }},
     {'w', "wckey", "WCKEY", null_text},
     {'W', "licenses", "LICENSES", null_text},
     {'X', "corespec", "CORE_SPEC", not_available},
-    {'y', "nice", "NICE", zero},
+    {'y', "nice", "NICE", [](R r) { return std::to_string(r.job->spec.nice); }},
     {'Y', "schednodes", "SCHEDNODES", null_text},
     {'z', "sct", "S:C:T", [](R) { return std::string("*:*:*"); }},
     {'Z', "workdir", "WORK_DIR", [](R r) { return r.job->spec.work_dir; }},
@@ -134,7 +145,9 @@ constexpr TableField<JobRow> k_fields[] = {
     {0, "cpus-per-tres", "CPUS_PER_TRES", not_available},
 };
 
-std::string step_id(R r) { return id(r) + "." + (r.step != nullptr ? number(r.step->id) : std::string("batch")); }
+std::string step_id(R r) {
+  return job_label(*r.job) + "." + (r.step != nullptr ? number(r.step->id) : std::string("batch"));
+}
 std::string step_run_time(R r) {
   const Time start = r.step != nullptr ? r.step->started : r.job->started;
   return short_duration_text(r.now > start ? r.now - start : Duration{});
@@ -207,7 +220,7 @@ Comparison comparison_of(char letter) {
       return [](const Job& a, const Job& b) { return order(a.submitted, b.submitted); };
     case 'p':
     case 'Q':
-      return [](const Job& a, const Job& b) { return order(priority(a), priority(b)); };
+      return [](const Job& a, const Job& b) { return order(shown_priority(a), shown_priority(b)); };
     case 'N':
     case 'R':
       return [](const Job& a, const Job& b) { return order(job_node_list(a), job_node_list(b)); };
@@ -220,6 +233,25 @@ Comparison comparison_of(char letter) {
 
 std::span<const TableField<JobRow>> job_fields() { return k_fields; }
 std::span<const TableField<JobRow>> step_fields() { return k_step_fields; }
+
+void join_tasks(std::vector<JobRow>& rows) {
+  std::map<JobId, std::vector<IndexRange>> waiting;
+  const auto joins = [](const JobRow& row) { return row.job->array_job && row.job->state == JobState::pending; };
+  for (const JobRow& row : rows) {
+    if (joins(row)) waiting[row.job->array_job].push_back({row.job->array_task, row.job->array_task, 1});
+  }
+  std::vector<JobRow> joined;
+  for (JobRow& row : rows) {
+    if (joins(row)) {
+      const auto tasks = waiting.find(row.job->array_job);
+      if (tasks == waiting.end()) continue;
+      row.array_tasks = "[" + array_text({joined_ranges(tasks->second), row.job->spec.array.limit}) + "]";
+      waiting.erase(tasks);
+    }
+    joined.push_back(std::move(row));
+  }
+  rows = std::move(joined);
+}
 
 Status sort_jobs(std::vector<JobRow>& rows, std::string_view text) {
   std::vector<std::pair<Comparison, bool>> keys;

@@ -1,6 +1,7 @@
 // The option tables of sbatch and srun: every option of Slurm 22.05, what Virga does with it, and if nothing, why.
 #include "cli/job_options.hpp"
 #include "cli/setters.hpp"
+#include "wire/slurm_policy.hpp"
 
 namespace virga {
 namespace {
@@ -117,13 +118,54 @@ Status set_mpi(O&, std::string_view v, const OptionInfo&) {
                                  " is not supported: processes find each other by SLURM_* variables; use --mpi=none");
 }
 
+Status set_nice(O& o, std::string_view v, const OptionInfo&) {
+  Result<std::int32_t> nice = parse_nice(v);
+  if (!nice) return unexpected(nice.error());
+  o.nice = *nice;
+  return {};
+}
+
+/// Checked here, worked out at submission: "now+1hour" counts from then.
+template <auto Member>
+Status set_moment(O& o, std::string_view v, const OptionInfo& row) {
+  if (Result<Time> time = parse_local_time(v, Time::from_seconds(86'400)); !time) {
+    return fail(Code::invalid, std::string("Invalid --") + row.name + " specification: \"" + std::string(v) +
+                                   "\"; write a time such as 16:00, now+1hour, tomorrow or 2026-01-31T12:00");
+  }
+  o.*Member = std::string(v);
+  return {};
+}
+
+Status set_dependency(O& o, std::string_view v, const OptionInfo&) {
+  Result<DependencyList> list = parse_dependencies(v);
+  if (!list) return unexpected(list.error());
+  o.dependencies = std::move(list->all);
+  o.any_dependency = list->any;
+  return {};
+}
+
+Status set_array(O& o, std::string_view v, const OptionInfo&) {
+  Result<ArraySpec> array = parse_array(v);
+  if (!array) return unexpected(array.error());
+  o.array = std::move(*array);
+  return {};
+}
+
+Status set_switches(O& o, std::string_view v, const OptionInfo&) {
+  Result<SwitchLimit> limit = parse_switches(v);
+  if (!limit) return unexpected(limit.error());
+  o.switches = limit->count;
+  o.switches_wait = limit->wait;
+  return {};
+}
+
 /// What sbatch and srun have in common.
 constexpr Row k_common[] = {
     {{"account", 'A', value, done, "name", "account to charge"}, set_text<&O::account>},
     {{"acctg-freq", 0, value, ignored, "spec", "usage is counted by the kernel"}},
     {{"bb", 0, value, refused, "spec", "there is no burst buffer"}},
     {{"bbf", 0, value, refused, "file", "there is no burst buffer"}},
-    {{"begin", 'b', value, refused, "time", "jobs start as soon as they can"}},
+    {{"begin", 'b', value, done, "time", "not before: 16:00, now+1hour, tomorrow"}, set_moment<&O::begin>},
     {{"chdir", 'D', value, done, "directory", "working directory of the job"}, set_text<&O::work_dir>},
     {{"cluster", 0, value, ignored, "name", "there is one cluster"}},
     {{"cluster-constraint", 0, value, ignored, "list", "there is one cluster"}},
@@ -138,9 +180,9 @@ constexpr Row k_common[] = {
     {{"cpu-freq", 0, value, ignored, "spec", "frequencies are the machine's own"}},
     {{"cpus-per-gpu", 0, value, done, "n", "processors for each GPU"}, set_count<&O::cpus_per_gpu>},
     {{"cpus-per-task", 'c', value, done, "n", "processors for each task"}, set_count<&O::cpus_per_task>},
-    {{"deadline", 0, value, refused, "time", "there are no deadlines"}},
+    {{"deadline", 0, value, done, "time", "ended by then, or not begun"}, set_moment<&O::deadline>},
     {{"delay-boot", 0, value, ignored, "minutes", k_cloud_boots}},
-    {{"dependency", 'd', value, refused, "type:job", "jobs do not depend on each other yet"}},
+    {{"dependency", 'd', value, done, "type:job", "wait for other jobs: afterok:12:13"}, set_dependency},
     {{"distribution", 'm', value, done, "block|cyclic", "which node gets which task"}, set_text<&O::distribution>},
     {{"error", 'e', value, done, "file", "standard error"}, set_text<&O::std_err>},
     {{"exclude", 'x', value, refused, "hosts", "the brain chooses nodes; drain the one that is bad"}},
@@ -171,7 +213,7 @@ constexpr Row k_common[] = {
     {{"mem-per-gpu", 0, value, done, "size", "memory for each GPU"}, set_memory<&O::memory_per_gpu>},
     {{"mincpus", 0, value, done, "n", "processors of each node, at least"}, set_count<&O::min_cpus>},
     {{"network", 0, value, ignored, "type", "the fabric has one network"}},
-    {{"nice", 0, optional, ignored, "n", "jobs are served in their order"}},
+    {{"nice", 0, optional, done, "n", "taken off the priority; 100 without a number"}, set_nice},
     {{"no-kill", 'k', optional, refused, "off", "a gang that lost a node is no gang"}},
     {{"nodefile", 'F', value, refused, "file", "the brain chooses nodes"}},
     {{"nodes", 'N', value, done, "n[-m]", "number of nodes; of a range, the smaller"}, set_nodes},
@@ -192,14 +234,14 @@ constexpr Row k_common[] = {
     {{"priority", 0, value, ignored, "n", "jobs are served in their order"}},
     {{"profile", 0, value, ignored, "what", k_no_plugin}},
     {{"propagate", 0, optional, ignored, "limits", "limits are the node's own"}},
-    {{"qos", 'q', value, ignored, "name", "there is one quality of service"}},
+    {{"qos", 'q', value, done, "name", "quality of service"}, set_text<&O::qos>},
     {{"quiet", 'Q', nothing, done, "", "no informational messages"}, set_flag<&O::quiet>},
     {{"reboot", 0, nothing, ignored, "", k_cloud_boots}},
-    {{"reservation", 0, value, refused, "name", "there are no reservations"}},
+    {{"reservation", 0, value, done, "name", "nodes of this reservation"}, set_text<&O::reservation>},
     {{"signal", 0, value, done, "[B:]signal[@s]", "signal before the time limit ends it"}, set_signal},
     {{"sockets-per-node", 0, value, ignored, "n", k_no_socket}},
     {{"spread-job", 0, nothing, ignored, "", "placement follows the fabric"}},
-    {{"switches", 0, value, ignored, "n[@time]", "placement follows the fabric"}},
+    {{"switches", 0, value, done, "n[@time]", "at most so many switches, for so long"}, set_switches},
     {{"tasks-per-node", 0, value, done, "n", "the same as --ntasks-per-node"}, set_count<&O::tasks_per_node>},
     {{"thread-spec", 0, value, ignored, "n", k_no_socket}},
     {{"threads-per-core", 0, value, ignored, "n", k_no_socket}},
@@ -215,12 +257,12 @@ constexpr Row k_common[] = {
 };
 
 constexpr Row k_sbatch_only[] = {
-    {{"array", 'a', value, refused, "indexes", "submit the jobs one by one: there are no job arrays yet"}},
+    {{"array", 'a', value, done, "indexes", "one job for each index: 0-9, 1,5,8 or 0-100:10%4"}, set_array},
     {{"batch", 0, value, refused, "list", "nodes have no features"}},
     {{"export-file", 0, value, refused, "file", "give --export"}},
     {{"get-user-env", 0, optional, ignored, "timeout", "the job gets the environment of its submission"}},
     {{"ignore-pbs", 0, nothing, quiet, "", "#PBS lines are never read"}},
-    {{"kill-on-invalid-dep", 0, value, ignored, "yes|no", "there are no dependencies"}},
+    {{"kill-on-invalid-dep", 0, value, ignored, "yes|no", "a job that can never start waits; cancel it"}},
     {{"no-requeue", 0, nothing, done, "", "a lost node ends the job"},
      [](O& o, std::string_view, const OptionInfo&) -> Status {
        o.requeue = false;

@@ -38,6 +38,17 @@ Result<std::uint32_t> parse_node_count(std::string_view text) {
   return least;
 }
 
+Result<std::int32_t> parse_nice(std::string_view text) {
+  if (text.empty()) return 100;
+  const bool negative = text.front() == '-';
+  const Result<std::uint32_t> size = parse_count(text.substr(negative ? 1 : 0));
+  if (!size || *size > 2'147'483'645) {
+    return fail(Code::invalid, "Invalid --nice value \"" + std::string(text) + "\"; write -2147483645 to 2147483645");
+  }
+  const auto value = static_cast<std::int32_t>(*size);
+  return negative ? -value : value;
+}
+
 Result<std::uint32_t> parse_gpu_count(std::string_view text) {
   std::uint32_t sum = 0;
   for (const std::string& part : split_list(text)) {

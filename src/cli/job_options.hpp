@@ -41,6 +41,16 @@ struct JobOptions {
   bool overcommit = false;
   bool held = false;
   std::optional<bool> requeue;
+  std::string qos;
+  std::int32_t nice = 0;
+  std::string begin;  ///< Slurm's words for a time; they mean what they mean when the job is submitted
+  std::string deadline;
+  std::vector<Dependency> dependencies;
+  bool any_dependency = false;
+  std::uint32_t switches = 0;
+  Duration switches_wait = Duration::infinite();
+  std::string reservation;
+  ArraySpec array;
   std::string exported = "ALL";
 
   // sbatch's own
@@ -79,6 +89,9 @@ Result<std::uint32_t> parse_gpu_count(std::string_view text);
 Result<std::uint32_t> parse_gres(std::string_view text);
 /// "USR1", "B:TERM@120", "R:10"
 Result<WarningSignal> parse_warning_signal(std::string_view text);
+
+/// "", "100", "-100": what --nice takes; without a number 100.
+Result<std::int32_t> parse_nice(std::string_view text);
 
 using JobOptionTable = std::vector<Option<JobOptions>>;
 /// The tables that parsing, --help and --usage come from.

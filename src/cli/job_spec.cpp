@@ -74,6 +74,28 @@ Status set_resources(JobSpec& spec, const JobOptions& o, const Sku* sku) {
   return {};
 }
 
+/// A time of day that is over today means tomorrow's, as in Slurm; 09:00 or 09:00:00 has no date in it.
+Result<Time> moment(const std::string& text, Time now) {
+  Result<Time> time = parse_local_time(text, now);
+  const bool of_day = text.find(':') != text.npos && text.find_first_of("-/T") == text.npos;
+  if (time && of_day && *time < now) return parse_local_time(text, now + Duration::minutes(24 * 60));
+  return time;
+}
+
+Status set_times(JobSpec& spec, const JobOptions& o, Time now) {
+  if (!o.begin.empty()) {
+    Result<Time> begin = moment(o.begin, now);
+    if (!begin) return unexpected(begin.error());
+    if (*begin > now) spec.begin = *begin;
+  }
+  if (!o.deadline.empty()) {
+    Result<Time> deadline = moment(o.deadline, now);
+    if (!deadline) return unexpected(deadline.error());
+    spec.deadline = *deadline;
+  }
+  return {};
+}
+
 }  // namespace
 
 bool needs_config(const JobOptions& o) {
@@ -103,6 +125,15 @@ Result<JobSpec> job_spec_from(const JobOptions& o, const JobContext& context, co
   spec.warning = o.warning;
   spec.requeue = o.requeue.value_or(true);
   spec.held = o.held;
+  spec.qos = o.qos;
+  spec.nice = o.nice;
+  spec.dependencies = o.dependencies;
+  spec.any_dependency = o.any_dependency;
+  spec.switches = o.switches;
+  spec.switches_wait = o.switches_wait;
+  spec.reservation = o.reservation;
+  spec.array = o.array;
+  if (Status ok = set_times(spec, o, context.now); !ok) return unexpected(ok.error());
   return spec;
 }
 

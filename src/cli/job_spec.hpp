@@ -18,6 +18,7 @@ struct JobContext {
   std::string current_dir;   ///< absolute
   std::string command;       ///< script or program, as given; empty: none
   std::string default_name;  ///< of the job
+  Time now = {};             ///< what --begin=now+1hour counts from
 };
 
 /// `config` is only needed where needs_config() says so: to know how much fits on a node.

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "core/array.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
 
@@ -43,6 +45,32 @@ std::optional<std::uint32_t> job_number(std::string_view text) {
   Result<std::uint32_t> number = parse_count(text.substr(0, end));
   if (!number || *number == 0) return std::nullopt;
   return *number;
+}
+
+std::string JobRef::text() const {
+  return std::to_string(job.value) + (task == k_no_array_task ? "" : "_" + std::to_string(task));
+}
+
+bool JobRef::names(const Job& other) const {
+  if (task != k_no_array_task) return other.array_job == job && other.array_task == task;
+  return other.id == job || other.array_job == job;
+}
+
+std::vector<JobRef> job_refs(std::string_view text) {
+  std::optional<std::uint32_t> number = job_number(text);
+  if (!number) return {};
+  const std::size_t line = text.find('_');
+  if (line == text.npos || text.substr(line + 1) == "*") return {{{*number}}};
+  Result<ArraySpec> tasks = parse_array(text.substr(line + 1, text.find('.') - line - 1));
+  if (!tasks) return {};
+  std::vector<JobRef> refs;
+  for (std::uint32_t i = 0; i < array_task_count(*tasks); ++i) refs.push_back({{*number}, nth_array_task(*tasks, i)});
+  return refs;
+}
+
+JobRef ref_of(const Job& job) {
+  if (job.array_job) return {job.array_job, job.array_task};
+  return {job.id};
 }
 
 std::string date_line() {

@@ -28,6 +28,21 @@ tl::expected<StateFilter, BadWord> parse_states(const std::string& list);
 /// "7", "7.batch", "7_1": the job's number; nothing for anything else.
 std::optional<std::uint32_t> job_number(std::string_view text);
 
+/// A job as users name it: "7", "7.batch", an array "7" or "7_[1-3,5]", or one of its tasks "7_3".
+struct JobRef {
+  JobId job;
+  std::uint32_t task = k_no_array_task;
+
+  /// As the API's paths take it.
+  std::string text() const;
+  /// Whether this job is meant: its own number, a whole array's, or the task's.
+  bool names(const Job& job) const;
+};
+/// Nothing if the text names no job.
+std::vector<JobRef> job_refs(std::string_view text);
+/// The one way to name this job that never means another one: the first task of an array has the array's number.
+JobRef ref_of(const Job& job);
+
 /// "Mon Nov 23 13:51:26 2026\n", as long listings begin.
 std::string date_line();
 /// $NAME, or "" without it.

@@ -126,6 +126,7 @@ constexpr const char* k_long_format =
 /// Which records, worked out once from the options.
 struct Wanted {
   std::vector<JobId> jobs;
+  std::vector<JobRef> refs;        ///< the same, with the tasks of arrays
   std::vector<std::string> steps;  ///< "7.batch": rows of these ids only; empty: all
   std::vector<std::uint32_t> uids;
   StateFilter states;
@@ -164,6 +165,7 @@ Result<Wanted> wanted_of(const O& o) {
     std::optional<std::uint32_t> number = job_number(text);
     if (!number) return fail(Code::corrupt, "Bad job/step specified: " + text);
     wanted.jobs.push_back({*number});
+    for (const JobRef& ref : job_refs(text)) wanted.refs.push_back(ref);
     if (text.find('.') != text.npos) wanted.steps.push_back(text);
   }
   Result<std::vector<std::uint32_t>> uids = uids_of(o);
@@ -205,7 +207,9 @@ bool is_wanted(const Job& job, const O& o, const Wanted& wanted) {
   const bool on_nodes =
       wanted.nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(),
                                           [&](const JobNode& node) { return admits(wanted.nodes, node.name); });
-  return on_nodes && wanted.states.admits(job.state) && admits(wanted.uids, job.owner.uid) &&
+  const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
+  const bool named = wanted.refs.empty() || std::any_of(wanted.refs.begin(), wanted.refs.end(), is_named);
+  return named && on_nodes && wanted.states.admits(job.state) && admits(wanted.uids, job.owner.uid) &&
          admits(o.accounts, job.spec.account) && admits(o.partitions, job.spec.partition) &&
          admits(o.names, job.spec.name);
 }

@@ -1,12 +1,15 @@
 // sbatch: a script becomes a job. stdout carries only `Submitted batch job N`.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <ctime>
 
 #include "cli/batch_script.hpp"
 #include "cli/messages.hpp"
 #include "cli/slurm_commands.hpp"
 #include "cli/submission.hpp"
+#include "core/array.hpp"
 
 namespace virga {
 namespace {
@@ -64,6 +67,7 @@ Status load_script(Request& request) {
 JobContext context_of(const Request& request) {
   JobContext context;
   context.current_dir = current_directory();
+  context.now = Time::from_seconds(std::time(nullptr));
   if (!request.script_path.empty()) {
     context.command = absolute_path(request.script_path, context.current_dir);
     for (const std::string& argument : request.arguments) context.command += " " + argument;
@@ -74,13 +78,20 @@ JobContext context_of(const Request& request) {
   return context;
 }
 
-int wait_for_end(Client& client, JobId id) {
+int wait_for_one(Client& client, JobId id) {
   Result<JobBody> ended = wait_for_job(client, id, true);
   if (!ended) return failed("sbatch", ended.error());
   const Job& job = ended->job;
   if (job.exit.signal != 0) return k_exit_failure;
   if (job.exit.code != 0) return static_cast<int>(job.exit.code);
   return job.state == JobState::completed ? k_exit_ok : k_exit_failure;
+}
+
+/// Of an array all tasks, whose ids follow each other; the highest exit code of theirs is ours.
+int wait_for_end(Client& client, JobId first, std::uint32_t count) {
+  int exit_code = k_exit_ok;
+  for (std::uint32_t i = 0; i < count; ++i) exit_code = std::max(exit_code, wait_for_one(client, {first.value + i}));
+  return exit_code;
 }
 
 int report_refusal(const Error& error, bool test_only) {
@@ -117,7 +128,7 @@ int submit_request(Request& request) {
   const std::string line =
       request.options.parsable ? fmt::format("{}\n", id->value) : fmt::format("Submitted batch job {}\n", id->value);
   if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
-  return request.options.wait ? wait_for_end(*client, *id) : k_exit_ok;
+  return request.options.wait ? wait_for_end(*client, *id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct ScancelOptions {
   std::string account;
   std::string name;
   std::string partition;
+  std::string qos;
+  std::string reservation;
   std::string state;
   std::string user;
   std::string node_list;
@@ -60,9 +62,9 @@ constexpr Option<O> k_table[] = {
     {{"name", 'n', Takes::value, Support::done, "name", "jobs of this name"}, set_text<&O::name>},
     {{"nodelist", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
     {{"partition", 'p', Takes::value, Support::done, "name", "jobs of this partition"}, set_text<&O::partition>},
-    {{"qos", 'q', Takes::value, Support::ignored, "name", "there is one quality of service"}},
+    {{"qos", 'q', Takes::value, Support::done, "name", "jobs of this QOS"}, set_text<&O::qos>},
     {{"quiet", 'Q', Takes::nothing, Support::done, "", "no warnings"}, set_flag<&O::quiet>},
-    {{"reservation", 'R', Takes::value, Support::refused, "name", "there are no reservations"}},
+    {{"reservation", 'R', Takes::value, Support::done, "name", "jobs of this reservation"}, set_text<&O::reservation>},
     {{"sibling", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
     {{"signal", 's', Takes::value, Support::done, "name", "send this signal instead of cancelling"}, set_signal},
     {{"state", 't', Takes::value, Support::done, "state", "PENDING or RUNNING jobs"}, set_text<&O::state>},
@@ -76,26 +78,27 @@ constexpr CommandInfo k_scancel = {"scancel", "[OPTIONS] [job_id]...", 1};
 
 bool has_filter(const O& o) {
   return o.me || !o.user.empty() || !o.name.empty() || !o.partition.empty() || !o.state.empty() || !o.account.empty() ||
-         !o.node_list.empty();
+         !o.qos.empty() || !o.reservation.empty() || !o.node_list.empty();
 }
 
-/// "7", "7.0" and "7_[1-3]" are what users write; steps end with their job only.
-Result<std::vector<JobId>> ids_of(const std::vector<std::string>& operands) {
-  std::vector<JobId> ids;
+/// "7" and "7_[1-3]" are what users write; steps end with their job only.
+Result<std::vector<JobRef>> refs_of(const std::vector<std::string>& operands) {
+  std::vector<JobRef> refs;
   for (const std::string& operand : operands) {
-    for (const std::string& text : split_list(operand)) {
-      std::optional<std::uint32_t> number = job_number(text);
-      if (!number) return fail(Code::invalid, "Invalid job id " + text);
+    // The list in 7_[1,3] belongs to one job.
+    for (const std::string& text : operand.find('[') == operand.npos ? split_list(operand) : std::vector{operand}) {
+      const std::vector<JobRef> named = job_refs(text);
+      if (named.empty()) return fail(Code::invalid, "Invalid job id " + text);
       if (text.find('.') != text.npos) {
         return fail(Code::invalid,
                     fmt::format("Kill job error on job step id {}: steps are ended with their job, or by "
                                 "a signal to their srun",
                                 text));
       }
-      ids.push_back({*number});
+      refs.insert(refs.end(), named.begin(), named.end());
     }
   }
-  return ids;
+  return refs;
 }
 
 /// The living jobs that every filter admits.
@@ -129,31 +132,31 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
     return (!uids.empty() && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) ||
            (!o.name.empty() && job.spec.name != o.name) ||
            (!o.partition.empty() && job.spec.partition != o.partition) ||
-           (!o.account.empty() && job.spec.account != o.account) || (!o.state.empty() && !states.admits(job.state)) ||
-           !on_nodes;
+           (!o.account.empty() && job.spec.account != o.account) || (!o.qos.empty() && job.spec.qos != o.qos) ||
+           (!o.reservation.empty() && job.spec.reservation != o.reservation) ||
+           (!o.state.empty() && !states.admits(job.state)) || !on_nodes;
   });
   return std::move(body->jobs);
 }
 
-bool confirmed(JobId id) {
-  std::fprintf(stdout, "Cancel job_id=%u [y/n]? ", id.value);
+bool confirmed(const JobRef& job) {
+  std::fprintf(stdout, "Cancel job_id=%s [y/n]? ", job.text().c_str());
   std::fflush(stdout);
   char answer[16] = {};
   return std::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 /// Slurm's rule: a job that is gone is no failure of a plain scancel, and only -v tells.
-int act_on(Client& client, JobId id, const O& o, bool by_number) {
-  if (o.interactive && !confirmed(id)) return k_exit_ok;
+int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
+  if (o.interactive && !confirmed(job)) return k_exit_ok;
   // SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
   const bool cancel = o.signal == 0 || (o.signal == 9 && !o.batch);
   if (o.verbose) {
-    print_error(
-        "scancel",
-        cancel ? fmt::format("Terminating job {}", id.value) : fmt::format("Signal {} to job {}", o.signal, id.value),
-        false);
+    print_error("scancel",
+                cancel ? "Terminating job " + job.text() : fmt::format("Signal {} to job {}", o.signal, job.text()),
+                false);
   }
-  const std::string base = fmt::format("/v1/jobs/{}/", id.value);
+  const std::string base = fmt::format("/v1/jobs/{}/", job.text());
   Result<NoBody> done = cancel ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
                                : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
   if (done) return k_exit_ok;
@@ -161,7 +164,7 @@ int act_on(Client& client, JobId id, const O& o, bool by_number) {
   const bool gone = done.error().code == Code::conflict;
   if (cancel && gone && (!o.verbose || !by_number)) return k_exit_ok;
   if (!o.quiet) {
-    print_error("scancel", fmt::format("Kill job error on job id {}: {}", id.value, slurm_error_text(done.error())));
+    print_error("scancel", fmt::format("Kill job error on job id {}: {}", job.text(), slurm_error_text(done.error())));
   }
   return cancel && gone ? k_exit_ok : k_exit_failure;
 }
@@ -195,27 +198,28 @@ int scancel_main(int argc, char** argv) {
   if (!operands && operands.error().code == Code::not_found) return plain_failure(operands.error());
   if (!operands) return option_failure(k_scancel, operands.error());
   if (answer_about_itself(k_scancel, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
-  Result<std::vector<JobId>> ids = ids_of(*operands);
-  if (!ids) return failed("scancel", ids.error());
-  if (ids->empty() && !has_filter(options)) {
+  Result<std::vector<JobRef>> refs = refs_of(*operands);
+  if (!refs) return failed("scancel", refs.error());
+  if (refs->empty() && !has_filter(options)) {
     print_error("scancel", "No job identification provided");
     return k_exit_failure;
   }
   Result<Client> client = Client::from_environment();
   if (!client) return failed("scancel", client.error());
-  const bool by_number = !ids->empty();
+  const bool by_number = !refs->empty();
   if (has_filter(options)) {
     Result<std::vector<Job>> jobs = jobs_by_filter(*client, options);
     if (!jobs && jobs.error().message.starts_with("Invalid job state")) return plain_failure(jobs.error());
     if (!jobs) return failed("scancel", jobs.error());
-    std::vector<JobId> wanted;
+    std::vector<JobRef> wanted;
     for (const Job& job : *jobs) {
-      if (!by_number || std::count(ids->begin(), ids->end(), job.id) != 0) wanted.push_back(job.id);
+      const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
+      if (!by_number || std::any_of(refs->begin(), refs->end(), is_named)) wanted.push_back(ref_of(job));
     }
-    *ids = std::move(wanted);
+    *refs = std::move(wanted);
   }
   int exit_code = k_exit_ok;
-  for (JobId id : *ids) exit_code = std::max(exit_code, act_on(*client, id, options, by_number));
+  for (const JobRef& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
   return exit_code;
 }
 

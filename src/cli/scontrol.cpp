@@ -65,10 +65,10 @@ int act_on_jobs(Client& client, const std::vector<std::string>& args, const std:
   for (std::size_t i = 1; i < args.size(); ++i) {
     for (std::string text : split_list(args[i])) {
       if (text.size() > 6 && same_word(text.substr(0, 6), "jobid=")) text = text.substr(6);
-      std::optional<std::uint32_t> number = job_number(text);
       Result<NoBody> done = fail(Code::not_found, "Invalid job id specified");
-      if (number) {
-        done = client.post_as<NoBody>(fmt::format("/v1/jobs/{}/{}", *number, action), NoBody{}, Client::Retry::safe);
+      for (const JobRef& job : job_refs(text)) {
+        done = client.post_as<NoBody>(fmt::format("/v1/jobs/{}/{}", job.text(), action), NoBody{}, Client::Retry::safe);
+        if (!done) break;
       }
       if (done) continue;
       if (done.error().code == Code::unavailable) return failed("scontrol", done.error());

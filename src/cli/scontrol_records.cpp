@@ -6,6 +6,7 @@
 #include "cli/scontrol.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
 
@@ -48,7 +49,8 @@ void add_job_times(Record& r, const Job& job, Time now) {
          time_limit_text(job.spec.time_limit, "UNLIMITED", true));
   r.line("SubmitTime={} EligibleTime={}", local_time_text(job.submitted), eligible);
   r.line("AccrueTime={}", eligible);
-  r.line("StartTime={} EndTime={} Deadline=N/A", local_time_text(job.started), end);
+  r.line("StartTime={} EndTime={} Deadline={}", local_time_text(job.started), end,
+         local_time_text(job.spec.deadline, "N/A"));
   r.line("SuspendTime=None SecsPreSuspend=0 LastSchedEval={} Scheduler=Main",
          local_time_text(job.started.is_set() ? job.started : job.submitted));
 }
@@ -77,14 +79,19 @@ void add_node_shares(Record& r, const Job& job) {
 
 std::string job_record(const Job& job, Time now, const ScontrolOptions& options) {
   const JobSpec& spec = job.spec;
-  const bool held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
   Record r(options.one_line);
-  r.line("JobId={} JobName={}", job.id.value, spec.name);
+  if (job.array_job) {
+    r.line("JobId={} ArrayJobId={} ArrayTaskId={}{} JobName={}", job.id.value, job.array_job.value, job.array_task,
+           spec.array.limit != 0 ? fmt::format(" ArrayTaskThrottle={}", spec.array.limit) : "", spec.name);
+  } else {
+    r.line("JobId={} JobName={}", job.id.value, spec.name);
+  }
   r.line("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.owner.user, job.owner.uid, group_name(job.owner.gid),
          job.owner.gid);
-  r.line("Priority={} Nice=0 Account={} QOS=(null)", held ? 0U : 4294901759U - job.id.value,
-         null_if_empty(spec.account));
-  r.line("JobState={} Reason={} Dependency=(null)", name_of(job.state), slurm_reason(job));
+  r.line("Priority={} Nice={} Account={} QOS={}", shown_priority(job), spec.nice, null_if_empty(spec.account),
+         null_if_empty(spec.qos));
+  r.line("JobState={} Reason={} Dependency={}", name_of(job.state), slurm_reason(job),
+         null_if_empty(dependencies_text(spec)));
   r.line("Requeue={} Restarts={} BatchFlag={} Reboot=0 ExitCode={}:{}", spec.requeue ? 1 : 0, job.incarnation,
          spec.kind == JobKind::batch ? 1 : 0, job.exit.code, job.exit.signal);
   add_job_times(r, job, now);
@@ -96,6 +103,7 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
   if (options.details) add_node_shares(r, job);
   r.line("Command={}", null_if_empty(spec.command));
   r.line("WorkDir={}", spec.work_dir);
+  if (!spec.reservation.empty()) r.line("Reservation={}", spec.reservation);
   if (!spec.comment.empty()) r.line("Comment={} ", spec.comment);
   if (spec.kind == JobKind::batch) {
     r.line("StdErr={}", job_output_path(job, true));

@@ -31,15 +31,29 @@ int show_jobs(Client& client, const std::string& name, const ScontrolOptions& o)
     if (!all) return failed("scontrol", all.error());
     body = std::move(*all);
   } else {
-    std::optional<std::uint32_t> number = job_number(name);
-    Result<JobBody> one = fail(Code::not_found, "");
-    if (number) one = client.get_as<JobBody>(fmt::format("/v1/jobs/{}", *number));
+    const std::vector<JobRef> refs = job_refs(name);
+    Result<JobsBody> one = fail(Code::not_found, "");
+    if (!refs.empty()) one = client.get_as<JobsBody>(fmt::format("/v1/jobs?ids={}", refs.front().job.value));
+    if (one) {  // an array with all its tasks
+      std::erase_if(one->jobs, [&](const Job& job) {
+        return std::none_of(refs.begin(), refs.end(), [&](const JobRef& ref) { return ref.names(job); });
+      });
+    }
+    if (one && one->jobs.empty()) {
+      // It may be in the accounts alone.
+      Result<JobBody> old = client.get_as<JobBody>(fmt::format("/v1/jobs/{}", refs.front().job.value));
+      if (old && refs.front().names(old->job)) {
+        one = JobsBody{old->now, {old->job}};
+      } else {
+        one = fail(Code::not_found, "");
+      }
+    }
     if (!one && one.error().code != Code::not_found) return failed("scontrol", one.error());
     if (!one) {
       std::fputs("slurm_load_jobs error: Invalid job id specified\n", stderr);
       return k_exit_failure;
     }
-    body = {one->now, {one->job}};
+    body = std::move(*one);
   }
   if (o.json) {
     Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");

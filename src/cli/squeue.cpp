@@ -24,6 +24,9 @@ struct SqueueOptions {
   std::vector<std::string> partitions;
   std::vector<std::string> accounts;
   std::vector<std::string> names;
+  std::vector<std::string> qos;
+  std::string reservation;
+  bool each_task = false;
   std::string node_list;
   std::string states;
   std::string format;
@@ -61,8 +64,9 @@ constexpr Option<O> k_table[] = {
     {{"account", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
     {{"accounts", 0, Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
-    {{"array", 'r', Takes::nothing, Support::quiet, "", "one line for each job"}},
-    {{"array-unique", 0, Takes::nothing, Support::quiet, "", "one line for each job"}},
+    {{"array", 'r', Takes::nothing, Support::done, "", "one line for each task of an array"}, set_flag<&O::each_task>},
+    {{"array-unique", 0, Takes::nothing, Support::done, "", "one line for each task of an array"},
+     set_flag<&O::each_task>},
     {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
     {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
     {{"Format", 'O', Takes::value, Support::done, "fields", "columns by name: JobID:10,Name"},
@@ -87,8 +91,8 @@ constexpr Option<O> k_table[] = {
     {{"partition", 'p', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
     {{"partitions", 0, Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
     {{"priority", 'P', Takes::nothing, Support::quiet, "", "one line for each partition of a job"}},
-    {{"qos", 'q', Takes::value, Support::ignored, "list", "there is one quality of service"}},
-    {{"reservation", 'R', Takes::value, Support::ignored, "name", "there are no reservations"}},
+    {{"qos", 'q', Takes::value, Support::done, "list", "jobs of these QOS"}, set_list<&O::qos>},
+    {{"reservation", 'R', Takes::value, Support::done, "name", "jobs of this reservation"}, set_text<&O::reservation>},
     {{"sibling", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
     {{"sort", 'S', Takes::value, Support::done, "letters", "order: P,t,-p"}, set_text<&O::sort>},
     {{"start", 0, Takes::nothing, Support::done, "", "pending jobs with their start times"}, set_flag<&O::start>},
@@ -136,13 +140,16 @@ struct Filter {
   StateFilter states;
   std::vector<std::uint32_t> uids;
   bool by_user = false;
-  std::vector<JobId> jobs;
+  std::vector<JobRef> jobs;
   std::vector<std::string> nodes;
 
   bool admits(const Job& job, const O& o) const {
     if (!states.admits(job.state)) return false;
     if (by_user && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) return false;
-    if (!jobs.empty() && std::count(jobs.begin(), jobs.end(), job.id) == 0) return false;
+    const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
+    if (!jobs.empty() && std::none_of(jobs.begin(), jobs.end(), is_named)) return false;
+    if (!contains(o.qos, job.spec.qos)) return false;
+    if (!o.reservation.empty() && job.spec.reservation != o.reservation) return false;
     if (!contains(o.partitions, job.spec.partition) || !contains(o.accounts, job.spec.account)) return false;
     if (!contains(o.names, job.spec.name)) return false;
     return nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) {
@@ -178,9 +185,9 @@ Result<Filter> filter_of(const O& o) {
       print_error("squeue", "Invalid user: " + user);
   }
   for (const std::string& text : o.show_steps ? split_list(o.steps) : o.jobs) {
-    std::optional<std::uint32_t> number = job_number(text);
-    if (!number) return fail(Code::invalid, "Invalid job id: " + text);
-    filter.jobs.push_back({*number});
+    const std::vector<JobRef> refs = job_refs(text);
+    if (refs.empty()) return fail(Code::invalid, "Invalid job id: " + text);
+    filter.jobs.insert(filter.jobs.end(), refs.begin(), refs.end());
   }
   if (!o.node_list.empty()) {
     Result<std::vector<std::string>> nodes = expand_hostlist(o.node_list);
@@ -203,7 +210,7 @@ std::string target_of(const Filter& filter) {
   }
   if (!filter.jobs.empty()) {
     std::string ids;
-    for (JobId id : filter.jobs) ids.append(ids.empty() ? "" : ",").append(std::to_string(id.value));
+    for (const JobRef& ref : filter.jobs) ids.append(ids.empty() ? "" : ",").append(std::to_string(ref.job.value));
     add("ids", ids);
   }
   if (filter.by_user && filter.uids.size() == 1) add("uid", std::to_string(filter.uids.front()));
@@ -238,7 +245,7 @@ int show_once(Client& client, const O& o, const Filter& filter) {
   if (!body) return failed("squeue", body.error());
   // Slurm knows a job by its number until it leaves the controller; one that nobody knows is an error.
   if (filter.jobs.size() == 1 && body->jobs.empty() && !o.show_steps) {
-    Result<std::string> known = client.get("/v1/jobs/" + std::to_string(filter.jobs.front().value));
+    Result<std::string> known = client.get("/v1/jobs/" + std::to_string(filter.jobs.front().job.value));
     if (!known && known.error().code == Code::not_found) {
       std::fputs("slurm_load_jobs error: Invalid job id specified\n", stderr);
       return k_exit_failure;
@@ -258,6 +265,7 @@ int show_once(Client& client, const O& o, const Filter& filter) {
     for (const Job& job : body->jobs) {
       if (filter.admits(job, o)) rows.push_back({&job, nullptr, body->now});
     }
+    if (!o.each_task) join_tasks(rows);
   }
   if (!o.show_steps) {
     const std::string order = !o.sort.empty() ? o.sort : o.start ? "S,-p" : "P,t,-p";

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 
 #include "cli/cancel_on_signal.hpp"
@@ -129,6 +130,7 @@ Result<Job> wait_for_allocation(Srun& srun, JobId id) {
 
 int run_with_allocation(Srun& srun) {
   JobContext context;
+  context.now = Time::from_seconds(std::time(nullptr));
   context.kind = JobKind::allocation;
   context.current_dir = current_directory();
   context.command = srun.argv.front();

@@ -386,13 +386,9 @@ bool StepClient::over() const {
 
 Result<StepOutcome> StepClient::run() {
   if (Status ok = lay_out(); !ok) return unexpected(ok.error());
-  OutputNames names{.job = request_.job.id.value,
-                    .job_name = request_.job.spec.name,
-                    .user = request_.job.owner.user,
-                    .node = "",
-                    .node_index = 0,
-                    .step = request_.step,
-                    .task = 0};
+  OutputNames names = output_names_of(request_.job);
+  names.node.clear();
+  names.step = request_.step;
   auto output = StepOutput::open(request_.options, names, layout_);
   if (!output) return unexpected(output.error());
   output_.emplace(std::move(*output));

@@ -55,8 +55,9 @@ struct JobActed {
   Actor actor;
   JobId job;
   JobAction action = JobAction::cancel;
-  std::uint32_t signal = 0;       ///< with `signal`
-  bool batch_shell_only = false;  ///< with `signal`
+  std::uint32_t signal = 0;              ///< with `signal`
+  bool batch_shell_only = false;         ///< with `signal`
+  std::uint32_t task = k_no_array_task;  ///< only this task of the array `job`; none: the job, or the whole array
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("actor", s.actor);
@@ -64,6 +65,7 @@ struct JobActed {
     v("action", s.action);
     v("signal", s.signal);
     v("batch_shell_only", s.batch_shell_only);
+    v("task", s.task);
   }
 };
 

@@ -246,7 +246,7 @@ struct JobSpec {
   std::string work_dir;  ///< absolute
   std::string command;   ///< the script's path as the user gave it, for display only
   std::string std_in;    ///< empty: /dev/null
-  std::string std_out;   ///< empty: slurm-%j.out
+  std::string std_out;   ///< empty: slurm-%j.out, of an array slurm-%A_%a.out
   std::string std_err;   ///< empty: the same file as std_out
   bool append_output = false;
   std::uint32_t nodes = 1;

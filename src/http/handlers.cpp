@@ -55,6 +55,25 @@ Result<JobId> job_parameter(const Request& request) {
   return id;
 }
 
+Result<JobTarget> job_target(const Request& request) {
+  const std::string& text = request.parameters.at(0);
+  const std::size_t line = text.find('_');
+  if (line == std::string::npos) {
+    Result<JobId> id = job_parameter(request);
+    if (!id) return unexpected(id.error());
+    return JobTarget{*id};
+  }
+  JobTarget target;
+  const char* end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), text.data() + line, target.job.value);
+  auto [task_stop, task_error] = std::from_chars(text.data() + line + 1, end, target.task);
+  if (error != std::errc() || stop != text.data() + line || !target.job || task_error != std::errc() ||
+      task_stop != end) {
+    return fail(Code::not_found, "Invalid job id specified: " + text);
+  }
+  return target;
+}
+
 Api::Api(ApiOptions options, Controller& controller)
     : options_(std::move(options)),
       controller_(controller),
@@ -156,18 +175,20 @@ void Api::submit(const Request& request, const Responder& responder) {
 }
 
 void Api::act(const Request& request, const Responder& responder, JobAction action) {
-  Result<JobId> id = job_parameter(request);
-  if (!id) return responder.error(id.error());
+  Result<JobTarget> target = job_target(request);
+  if (!target) return responder.error(target.error());
   if (Result<NoBody> body = body_of<NoBody>(request); !body) return responder.error(body.error());
-  change(request, responder, JobActed{request.actor, *id, action});
+  change(request, responder,
+         JobActed{.actor = request.actor, .job = target->job, .action = action, .task = target->task});
 }
 
 void Api::signal(const Request& request, const Responder& responder) {
-  Result<JobId> id = job_parameter(request);
-  if (!id) return responder.error(id.error());
+  Result<JobTarget> target = job_target(request);
+  if (!target) return responder.error(target.error());
   Result<SignalBody> body = body_of<SignalBody>(request);
   if (!body) return responder.error(body.error());
-  change(request, responder, JobActed{request.actor, *id, JobAction::signal, body->signal, body->batch_shell_only});
+  change(request, responder,
+         JobActed{request.actor, target->job, JobAction::signal, body->signal, body->batch_shell_only, target->task});
 }
 
 void Api::start_step(const Request& request, const Responder& responder) {

@@ -71,6 +71,12 @@ class Api {
 
 /// A parameter of the path as a number; Code::not_found for what is none, in Slurm's words for a job.
 Result<JobId> job_parameter(const Request& request);
+/// "12" or, of an array, "12_3".
+struct JobTarget {
+  JobId job;
+  std::uint32_t task = k_no_array_task;
+};
+Result<JobTarget> job_target(const Request& request);
 /// The body as T; an empty one is T's defaults.
 template <class T>
 Result<T> body_of(const Request& request) {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <set>
 
+#include "core/array.hpp"
 #include "http/handlers.hpp"
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
@@ -46,7 +47,10 @@ struct JobFilter {
   std::optional<Time> started_before;
 
   bool fits(const Job& job) const {
-    if (!ids.empty() && !std::binary_search(ids.begin(), ids.end(), job.id)) return false;
+    if (!ids.empty() && !std::binary_search(ids.begin(), ids.end(), job.id) &&
+        !(job.array_job && std::binary_search(ids.begin(), ids.end(), job.array_job))) {
+      return false;
+    }
     if (uid && job.owner.uid != *uid) return false;
     if (user && job.owner.user != *user) return false;
     if (!states.empty() && !states.contains(job.state)) return false;
@@ -108,7 +112,25 @@ void add_jobs_of_state(const State& state, const JobFilter& filter, const Actor&
   }
   for (JobId id : filter.ids) {
     if (auto it = state.jobs.find(id); it != state.jobs.end()) add(it->second);
+    // An array's tasks have ids without gaps; the first one's is its own.
+    auto task = state.jobs.lower_bound({id.value});
+    if (task != state.jobs.end() && task->first == id) ++task;
+    for (; task != state.jobs.end() && task->second.array_job == id; ++task) {
+      if (!std::binary_search(filter.ids.begin(), filter.ids.end(), task->first)) add(task->second);
+    }
   }
+}
+
+/// The other tasks of arrays that were asked for by their first task's id; whether there are any.
+bool add_tasks(std::vector<JobId>& ids, const std::vector<Job>& found) {
+  const std::size_t before = ids.size();
+  for (const Job& job : found) {
+    if (!job.array_job || job.array_job != job.id) continue;
+    for (std::uint32_t i = 1; i < array_task_count(job.spec.array); ++i) ids.push_back({job.id.value + i});
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids.size() != before;
 }
 
 VmRecord record_of(const Vm& vm, const State& state, Time now) {
@@ -235,6 +257,8 @@ void Api::accounted_jobs(const Request& request, const Responder& responder) {
         query.ended_after = filter.ended_after;
         query.started_before = filter.started_before;
         Result<std::vector<Job>> archived = journal.archived_jobs(query);
+        if (archived && !query.jobs.empty() && add_tasks(query.jobs, *archived))
+          archived = journal.archived_jobs(query);
         if (!archived) return responder.error(archived.error());
         JobsBody body;
         body.now = api_now(brain);

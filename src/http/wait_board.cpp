@@ -36,7 +36,6 @@ void WaitBoard::on_event(const Event& event) {
     void operator()(const JobStarted& e) const { board.mark(e.job); }
     void operator()(const JobLaunchFailed& e) const { board.mark(e.job); }
     void operator()(const JobEnded& e) const { board.mark(e.job); }
-    void operator()(const JobActed& e) const { board.mark(e.job); }
     // These change no job's state, or none that is waited for.
     void operator()(const JobSubmitted&) const {}
     void operator()(const StepStarted&) const {}
@@ -45,7 +44,8 @@ void WaitBoard::on_event(const Event& event) {
     void operator()(const GangGranted&) const {}
     void operator()(const VmReady&) const {}
     void operator()(const VmReleased&) const {}
-    // These may end jobs that they do not name.
+    // These may end jobs that they do not name; an action may be for a whole array.
+    void operator()(const JobActed&) const { board.mark_all(); }
     void operator()(const ConfigChanged&) const { board.mark_all(); }
     void operator()(const NodeUpdated&) const { board.mark_all(); }
     void operator()(const ShutdownRequested&) const { board.mark_all(); }

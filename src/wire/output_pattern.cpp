@@ -7,7 +7,6 @@ namespace virga {
 namespace {
 
 constexpr std::size_t k_width_max = 10;  // as in Slurm: %99j pads to ten digits
-constexpr std::uint32_t k_no_array_index = 4294967294U;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -20,12 +19,13 @@ std::string padded(std::uint32_t value, std::size_t width) {
 std::optional<std::string> meaning(char letter, std::size_t width, const OutputNames& names) {
   switch (letter) {
     case 'j':
-    case 'A':
       return padded(names.job, width);
+    case 'A':
+      return padded(names.array_job != 0 ? names.array_job : names.job, width);
     case 'J':
       return padded(names.job, width) + (names.step ? "." + std::to_string(*names.step) : "");
     case 'a':
-      return padded(k_no_array_index, width);
+      return padded(names.array_job != 0 ? names.array_task : k_no_array_task, width);
     case 'x':
       return names.job_name;
     case 'u':
@@ -77,8 +77,24 @@ std::string expand_output_pattern(std::string_view pattern, const OutputNames& n
   return out;
 }
 
+OutputNames output_names_of(const Job& job) {
+  OutputNames names;
+  names.job = job.id.value;
+  names.job_name = job.spec.name;
+  names.user = job.owner.user;
+  if (!job.nodes.empty()) names.node = job.nodes.front().name;
+  names.array_job = job.array_job.value;
+  names.array_task = job.array_task;
+  return names;
+}
+
+std::string_view default_output_pattern(const Job& job) { return job.array_job ? "slurm-%A_%a.out" : "slurm-%j.out"; }
+
 bool output_pattern_is_per_task(std::string_view pattern) {
-  OutputNames one{.job = 1, .job_name = {}, .user = {}, .node = "a", .node_index = 0, .step = 0, .task = 0};
+  OutputNames one;
+  one.job = 1;
+  one.node = "a";
+  one.step = 0;
   OutputNames two = one;
   two.node = "b";
   two.node_index = 1;

@@ -2,6 +2,7 @@
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
 
@@ -197,8 +198,8 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.put_json(R"({"label":""})");
   w("nodes", job.nodes.empty() ? "None assigned" : job_node_list(job));
   w("partition", job.spec.partition);
-  w("priority", 4294901759U - job.id.value);
-  w("qos", "normal");
+  w("priority", shown_priority(job));
+  w("qos", job.spec.qos.empty() ? std::string("normal") : job.spec.qos);
   w.key("required");
   w.begin_object();
   w("CPUs", job.spec.per_node.cpus * job.spec.nodes);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/digest.hpp"
+#include "core/array.hpp"
 #include "wire/hostlist.hpp"
 
 namespace virga {
@@ -15,9 +16,11 @@ constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
 
 /// Variables that speak of one job, step or task. Those of an outer job must not reach an inner one.
 constexpr std::string_view k_job_variables[] = {
-    "ENVIRONMENT",        "SLURM_CPUS_PER_TASK",   "SLURM_GPUS_ON_NODE",   "SLURM_GPUS_PER_NODE",
-    "SLURM_JOB_ACCOUNT",  "SLURM_JOB_GPUS",        "SLURM_JOB_START_TIME", "SLURM_JOB_END_TIME",
-    "SLURM_MEM_PER_NODE", "SLURM_NTASKS_PER_NODE", "SLURM_RESTART_COUNT",
+    "ENVIRONMENT",           "SLURM_CPUS_PER_TASK",    "SLURM_GPUS_ON_NODE",    "SLURM_GPUS_PER_NODE",
+    "SLURM_JOB_ACCOUNT",     "SLURM_JOB_GPUS",         "SLURM_JOB_START_TIME",  "SLURM_JOB_END_TIME",
+    "SLURM_MEM_PER_NODE",    "SLURM_NTASKS_PER_NODE",  "SLURM_RESTART_COUNT",   "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",   "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN",  "SLURM_ARRAY_TASK_MAX",
+    "SLURM_ARRAY_TASK_STEP", "SLURM_JOB_QOS",          "SLURM_JOB_RESERVATION",
 };
 constexpr std::string_view k_step_variables[] = {
     "SLURM_DISTRIBUTION",
@@ -58,6 +61,17 @@ void set_path(Environment& env, const std::string& bin_dir) {
   }
 }
 
+void set_array(Environment& env, const Job& job) {
+  const ArraySpec& array = job.spec.array;
+  env.set("SLURM_ARRAY_JOB_ID", std::to_string(job.array_job.value));
+  env.set("SLURM_ARRAY_TASK_ID", std::to_string(job.array_task));
+  env.set("SLURM_ARRAY_TASK_COUNT", std::to_string(array_task_count(array)));
+  if (array.tasks.empty()) return;
+  env.set("SLURM_ARRAY_TASK_MIN", std::to_string(array.tasks.front().first));
+  env.set("SLURM_ARRAY_TASK_MAX", std::to_string(array.tasks.back().last));
+  env.set("SLURM_ARRAY_TASK_STEP", std::to_string(array.tasks.size() == 1 ? array.tasks.front().step : 1));
+}
+
 /// What every process of the job sees, whatever starts it.
 void set_job(Environment& env, const Job& job, const EnvironmentSite& site) {
   const JobSpec& spec = job.spec;
@@ -85,6 +99,9 @@ void set_job(Environment& env, const Job& job, const EnvironmentSite& site) {
   }
   env.set("SLURM_JOB_PARTITION", spec.partition);
   if (!spec.account.empty()) env.set("SLURM_JOB_ACCOUNT", spec.account);
+  if (!spec.qos.empty()) env.set("SLURM_JOB_QOS", spec.qos);
+  if (!spec.reservation.empty()) env.set("SLURM_JOB_RESERVATION", spec.reservation);
+  if (job.array_job) set_array(env, job);
   env.set("SLURM_JOB_USER", job.owner.user);
   env.set("SLURM_JOB_UID", std::to_string(job.owner.uid));
   env.set("SLURM_JOB_GID", std::to_string(job.owner.gid));

@@ -7,6 +7,7 @@
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/output_pattern.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
 
@@ -88,9 +89,13 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w("account", spec.account);
   w("accrue_time", eligible);
   w("admin_comment", "");
-  w("array_job_id", 0);
-  null(w, "array_task_id");
-  w("array_max_tasks", 0);
+  w("array_job_id", job.array_job.value);
+  if (job.array_job) {
+    w("array_task_id", job.array_task);
+  } else {
+    null(w, "array_task_id");
+  }
+  w("array_max_tasks", job.spec.array.limit);
   w("array_task_string", "");
   w("association_id", 0);
   w("batch_features", "");
@@ -118,9 +123,9 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   null(w, "cpu_frequency_maximum");
   null(w, "cpu_frequency_governor");
   w("cpus_per_tres", "");
-  w("deadline", 0);
+  w("deadline", job.spec.deadline.whole_seconds());
   w("delay_boot", 0);
-  w("dependency", "");
+  w("dependency", dependencies_text(job.spec));
   w("derived_exit_code", 0);
   w("eligible_time", eligible);
   w("end_time", seconds_or_zero(is_final(job.state) ? job.ended : job.end_limit));
@@ -158,7 +163,7 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("memory_per_tres", "");
   w("name", spec.name);
   w("nodes", job_node_list(job));
-  null(w, "nice");
+  w("nice", job.spec.nice);
   null(w, "tasks_per_core");
   w("tasks_per_node", spec.tasks_per_node);
   null(w, "tasks_per_socket");
@@ -177,9 +182,9 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("minimum_tmp_disk_per_node", 0);
   w("preempt_time", 0);
   w("pre_sus_time", 0);
-  w("priority", job.reason == Reason::held_user || job.reason == Reason::held_admin ? 0U : 4294901759U - job.id.value);
+  w("priority", shown_priority(job));
   null(w, "profile");
-  w("qos", "");
+  w("qos", job.spec.qos);
   w("reboot", false);
   w("required_nodes", "");
   w("requeue", spec.requeue);
@@ -362,13 +367,8 @@ std::string job_tres_text(const Job& job) {
 std::string job_output_path(const Job& job, bool error_file) {
   if (job.spec.kind == JobKind::allocation) return "";
   std::string pattern = error_file && !job.spec.std_err.empty() ? job.spec.std_err : job.spec.std_out;
-  if (pattern.empty()) pattern = "slurm-%j.out";
-  OutputNames names;
-  names.job = job.id.value;
-  names.job_name = job.spec.name;
-  names.user = job.owner.user;
-  names.node = job.nodes.empty() ? "" : job.nodes.front().name;
-  std::string path = expand_output_pattern(pattern, names);
+  if (pattern.empty()) pattern = default_output_pattern(job);
+  std::string path = expand_output_pattern(pattern, output_names_of(job));
   return path.starts_with('/') ? path : job.spec.work_dir + "/" + path;
 }
 

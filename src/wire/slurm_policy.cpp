@@ -101,6 +101,12 @@ std::vector<IndexRange> normalised(std::vector<IndexRange> ranges) {
   bool apart = true;
   for (std::size_t i = 1; i < ranges.size(); ++i) apart = apart && ranges[i].first > ranges[i - 1].last;
   if (apart) return ranges;
+  return joined_ranges(ranges);
+}
+
+}  // namespace
+
+std::vector<IndexRange> joined_ranges(const std::vector<IndexRange>& ranges) {
   std::vector<std::uint32_t> indices;
   for (const IndexRange& r : ranges) {
     for (std::uint32_t i = r.first; i <= r.last; i += r.step) indices.push_back(i);
@@ -117,8 +123,6 @@ std::vector<IndexRange> normalised(std::vector<IndexRange> ranges) {
   }
   return result;
 }
-
-}  // namespace
 
 Result<DependencyList> parse_dependencies(std::string_view text) {
   DependencyList list;
@@ -195,6 +199,11 @@ std::string array_text(const ArraySpec& array) {
 std::string job_label(const Job& job) {
   if (!job.array_job) return std::to_string(job.id.value);
   return fmt::format("{}_{}", job.array_job.value, job.array_task);
+}
+
+std::int64_t shown_priority(const Job& job) {
+  if (job.reason == Reason::held_user || job.reason == Reason::held_admin) return 0;
+  return job.priority != 0 ? job.priority : std::int64_t{4'294'901'759} - job.id.value;
 }
 
 Result<SwitchLimit> parse_switches(std::string_view text) {

@@ -30,8 +30,13 @@ std::string dependencies_text(const JobSpec& spec);
 Result<ArraySpec> parse_array(std::string_view text);
 /// "0-9:3,20%2"; "" for no array.
 std::string array_text(const ArraySpec& array);
+/// Single indices in any order as ranges, ascending, each once.
+std::vector<IndexRange> joined_ranges(const std::vector<IndexRange>& ranges);
 /// "12_3" for a task of an array, else "12": how Slurm's users see a job.
 std::string job_label(const Job& job);
+
+/// What squeue calls the priority: that of the policy, or without one a number that falls with the job's; 0 while held.
+std::int64_t shown_priority(const Job& job);
 
 struct SwitchLimit {
   std::uint32_t count = 0;

@@ -43,6 +43,7 @@ struct LimitHit {
 
 class Limits {
  public:
+  Limits() = default;
   explicit Limits(const Config& config);
 
   /// Why `count` such jobs (an array's tasks) may not be submitted now.

@@ -76,19 +76,27 @@ void PriorityOrder::advance(Time now) {
 
 Time PriorityOrder::next_full_age() const { return full_at_.empty() ? Time::never() : full_at_.begin()->first; }
 
-/// Sorted vectors become sets in linear time, which beats moving the jobs one by one.
+/// Nobody changes lists here, so each set keeps its nodes: the k-th of them gets the k-th of the sorted places.
 void PriorityOrder::rebuild() {
   std::vector<Place> growing;
   std::vector<Place> full;
-  growing.reserve(full_at_.size());
+  growing.reserve(growing_.size());
+  full.reserve(full_.size());
   for (const auto& [job, factors] : factors_) {
     const bool is_full = full_at(factors) <= now_;
     (is_full ? full : growing).push_back(place_of(job, factors, is_full));
   }
-  std::sort(growing.begin(), growing.end());
-  std::sort(full.begin(), full.end());
-  growing_ = std::set<Place>(growing.begin(), growing.end());
-  full_ = std::set<Place>(full.begin(), full.end());
+  const auto overwrite = [](std::set<Place>& set, std::vector<Place>& places) {
+    VIRGA_ASSERT(set.size() == places.size(), "a job is in the list that its age says");
+    std::sort(places.begin(), places.end());
+    std::size_t k = 0;
+    for (const Place& place : set) {
+      place.key = places[k].key;
+      place.job = places[k++].job;
+    }
+  };
+  overwrite(growing_, growing);
+  overwrite(full_, full);
 }
 
 PriorityOrder::Cursor PriorityOrder::begin(Time now) const {

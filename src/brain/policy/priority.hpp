@@ -20,7 +20,7 @@
 // factors for associations, TRES and sites; size is the share of nodes, the larger first, instead of the mean of nodes
 // and CPUs.
 //
-// insert(), erase() and a move O(log n); a cursor's step O(1); refresh() O(n log n): 100,000 jobs take 30 ms or so.
+// insert(), erase() and a move O(log n); a cursor's step O(1); refresh() O(n log n): 100,000 jobs take about 50 ms
 // Source: Slurm's priority_multifactor.html; the split into two static lists is ours.
 #pragma once
 
@@ -57,8 +57,9 @@ std::int64_t priority_at(const PriorityWeights& weights, const PriorityFactors& 
 class PriorityOrder {
   __extension__ using Key = __int128;
   struct Place {
-    Key key = 0;
-    JobId job;
+    // mutable for rebuild() alone, which gives all places of a set new values in their order.
+    mutable Key key = 0;
+    mutable JobId job;
     /// The higher key first.
     friend bool operator<(const Place& a, const Place& b) { return a.key != b.key ? a.key > b.key : a.job < b.job; }
   };

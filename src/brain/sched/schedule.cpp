@@ -275,27 +275,32 @@ void schedule(Effects& fx) {
   Pass(fx).run();
 }
 
+void review_waiting_job(const State& state, Job& job) {
+  const Partition* partition = state.find_partition(job.spec.partition);
+  if (state.shutting_down) {
+    job.reason = Reason::shutting_down;
+    job.detail = "the supercomputer is being taken down";
+  } else if (partition == nullptr || !partition->up) {
+    job.reason = Reason::partition_down;
+    job.detail = "partition " + job.spec.partition + " is down";
+  } else if (std::optional<Error> never = never_fits(state, job.spec)) {
+    job.reason = Reason::config_refuses;
+    job.detail = never->message;
+  } else if (job.reason == Reason::shutting_down || job.reason == Reason::partition_down ||
+             job.reason == Reason::config_refuses) {
+    job.reason = Reason::priority;
+    job.detail.clear();
+  }
+}
+
 void review_waiting_jobs(Effects& fx) {
   State& state = fx.state;
   for (auto& [id, job] : state.jobs) {
     if (job.state != JobState::pending || !job.promised.empty()) continue;
-    if (job.reason == Reason::held_user || job.reason == Reason::held_admin) continue;
+    // Held ones are looked at when they are released, and those behind a gate when it opens.
+    if (job.reason == Reason::held_user || job.reason == Reason::held_admin || job.eligible.is_never()) continue;
     unindex_job(state, job);
-    const Partition* partition = state.find_partition(job.spec.partition);
-    if (state.shutting_down) {
-      job.reason = Reason::shutting_down;
-      job.detail = "the supercomputer is being taken down";
-    } else if (partition == nullptr || !partition->up) {
-      job.reason = Reason::partition_down;
-      job.detail = "partition " + job.spec.partition + " is down";
-    } else if (std::optional<Error> never = never_fits(state, job.spec)) {
-      job.reason = Reason::config_refuses;
-      job.detail = never->message;
-    } else if (job.reason == Reason::shutting_down || job.reason == Reason::partition_down ||
-               job.reason == Reason::config_refuses) {
-      job.reason = Reason::priority;
-      job.detail.clear();
-    }
+    review_waiting_job(state, job);
     index_job(state, job);
   }
 }

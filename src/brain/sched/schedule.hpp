@@ -23,6 +23,8 @@ void schedule(Effects& fx);
 /// After a change of the configuration, or of whether the supercomputer is being taken down: which waiting jobs can
 /// still be served, and why others cannot.
 void review_waiting_jobs(Effects& fx);
+/// The same for one job that is in no index now.
+void review_waiting_job(const State& state, Job& job);
 
 /// What one node of this pool must have free for the job.
 Resources demand_per_node(const JobSpec& spec, const Pool& pool);

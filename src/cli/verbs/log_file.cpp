@@ -15,13 +15,8 @@ namespace {
 constexpr std::size_t k_chunk_bytes = 64 * 1024;
 
 std::string output_path(const Job& job) {
-  OutputNames names;
-  names.job = job.id.value;
-  names.job_name = job.spec.name;
-  names.user = job.owner.user;
-  if (!job.nodes.empty()) names.node = job.nodes.front().name;
-  const std::string pattern = job.spec.std_out.empty() ? "slurm-%j.out" : job.spec.std_out;
-  std::string path = expand_output_pattern(pattern, names);
+  const std::string_view pattern = job.spec.std_out.empty() ? default_output_pattern(job) : job.spec.std_out;
+  std::string path = expand_output_pattern(pattern, output_names_of(job));
   return path.starts_with('/') ? path : job.spec.work_dir + "/" + path;
 }
 

@@ -109,13 +109,8 @@ Status BatchSupervisor::write_script() {
 }
 
 std::string BatchSupervisor::path_of(const std::string& pattern) const {
-  OutputNames names{.job = key_.job.value,
-                    .job_name = job_.spec.name,
-                    .user = job_.owner.user,
-                    .node = settings_.node_name,
-                    .node_index = 0,
-                    .step = std::nullopt,
-                    .task = 0};
+  OutputNames names = output_names_of(job_);
+  names.node = settings_.node_name;
   std::string path = expand_output_pattern(pattern, names);
   return path.starts_with("/") ? path : job_.spec.work_dir + "/" + path;
 }
@@ -141,7 +136,7 @@ Status BatchSupervisor::open_files() {
     in_ = open(in.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   }
   if (in_ < 0) return fail(Code::invalid, "cannot read the input file '" + in + "': " + std::strerror(errno));
-  std::string out = path_of(job_.spec.std_out.empty() ? "slurm-%j.out" : job_.spec.std_out);
+  std::string out = path_of(job_.spec.std_out.empty() ? std::string(default_output_pattern(job_)) : job_.spec.std_out);
   std::string err = job_.spec.std_err.empty() ? out : path_of(job_.spec.std_err);
   auto opened = open_output(out);
   if (!opened) return unexpected(opened.error());

@@ -2,6 +2,8 @@
 #include "cli/job_options.hpp"
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include <cstring>
 #include <set>
@@ -189,8 +191,53 @@ TEST_CASE("every option of Slurm 22.05 has a row; what is not done says why") {
     for (const std::string& name : virga::split_list(names, ' ')) CHECK_MESSAGE(known.contains(name), name);
     CHECK(known.size() == virga::split_list(names, ' ').size());
   }
-  CHECK(error_of({"--array=1-2"}).starts_with("--array is not supported: "));
+  CHECK(error_of({"--constraint=fast"}).starts_with("--constraint is not supported: "));
   CHECK(error_of({"--mail-type=END", "--qos=high"}) == "");
+}
+
+TEST_CASE("options of policy reach the job") {
+  const JobSpec spec = spec_of({"--array=0-9:3%2", "-d", "afterok:12:13_4,after:7+5", "-q", "urgent", "--nice=-7",
+                                "--switches=2@60", "--reservation=course"});
+  CHECK(spec.array.tasks == std::vector<virga::IndexRange>{{0, 9, 3}});
+  CHECK(spec.array.limit == 2);
+  REQUIRE(spec.dependencies.size() == 3);
+  CHECK(spec.dependencies[1].job == virga::JobId{13});
+  CHECK(spec.dependencies[1].task == 4);
+  CHECK(spec.dependencies[2].delay == virga::Duration::minutes(5));
+  CHECK_FALSE(spec.any_dependency);
+  CHECK(spec.qos == "urgent");
+  CHECK(spec.nice == -7);
+  CHECK(spec.switches == 2);
+  CHECK(spec.switches_wait == virga::Duration::minutes(60));
+  CHECK(spec.reservation == "course");
+  CHECK(spec_of({"--nice"}).nice == 100);
+  CHECK(spec_of({"--dependency=afterany:1?afterany:2"}).any_dependency);
+  CHECK(error_of({"-d", "afterok"}).starts_with("Job dependency problem: "));
+  CHECK(error_of({"-a", "9-1"}).starts_with("Invalid job array specification: "));
+  CHECK(error_of({"--nice=much"}).starts_with("Invalid --nice value"));
+  CHECK(error_of({"--switches=0"}).starts_with("Invalid --switches specification"));
+}
+
+TEST_CASE("--begin and --deadline count from the submission") {
+  setenv("TZ", "UTC", 1);
+  tzset();
+  const virga::Time noon = virga::Time::from_seconds(1'767'268'800);  // 2026-01-01T12:00:00Z
+  const auto spec_at_noon = [&](const std::vector<std::string>& args) {
+    Result<JobOptions> options = parsed(args);
+    REQUIRE(options);
+    virga::JobContext context;
+    context.current_dir = "/";
+    context.now = noon;
+    return *virga::job_spec_from(*options, context, nullptr);
+  };
+  CHECK(spec_at_noon({"--begin=now+1hour"}).begin == noon + virga::Duration::minutes(60));
+  CHECK(spec_at_noon({"-b", "16:00"}).begin == noon + virga::Duration::minutes(240));
+  CHECK(spec_at_noon({"-b", "09:00"}).begin == noon + virga::Duration::minutes(21 * 60));  // tomorrow
+  CHECK(spec_at_noon({"-b", "2026-01-02T12:00"}).begin == noon + virga::Duration::minutes(24 * 60));
+  CHECK_FALSE(spec_at_noon({"-b", "now"}).begin.is_set());
+  CHECK_FALSE(spec_at_noon({}).begin.is_set());
+  CHECK(spec_at_noon({"--deadline=18:00"}).deadline == noon + virga::Duration::minutes(360));
+  CHECK(error_of({"--begin=soon"}).starts_with("Invalid --begin specification: \"soon\"; write a time such as"));
 }
 
 TEST_CASE("help and usage come from the table") {

@@ -57,6 +57,66 @@ TEST_CASE("squeue's default table") {
         "                 1      main     a.sh     root  R       1:01      1 n1\n");
 }
 
+TEST_CASE("squeue: waiting tasks of an array are one line, others one each") {
+  std::vector<virga::Job> jobs;
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    virga::Job task = a_job(12 + i, i == 0 ? JobState::running : JobState::pending);
+    task.array_job = {12};
+    task.array_task = i * 2;
+    task.spec.array = {{{0, 8, 2}}, 2};
+    task.reason = i == 0 ? virga::Reason::none : virga::Reason::array_limit;
+    jobs.push_back(task);
+  }
+  jobs[4].array_task = 3;
+  std::vector<JobRow> rows;
+  for (const virga::Job& job : jobs) rows.push_back({&job, nullptr, job.submitted});
+  CHECK(table_of("%i %F %K %r", {rows[1]}, false) == "12_2 12 2 JobArrayTaskLimit\n");
+  virga::join_tasks(rows);
+  CHECK(table_of("%i %K %A", rows, false) == "12_0 0 12\n12_[2-4,6%2] 2-4,6%2 13\n");
+}
+
+TEST_CASE("squeue: columns of policy") {
+  virga::Job job = a_job(7, JobState::pending);
+  job.spec.qos = "urgent";
+  job.spec.nice = -3;
+  job.spec.reservation = "course";
+  job.spec.dependencies = {{.kind = virga::DependencyKind::afterok, .job = {3}}};
+  job.reason = virga::Reason::dependency;
+  job.priority = 4711;
+  CHECK(table_of("%q %y %v %E %r %Q", {{&job, nullptr, job.submitted}}, false) ==
+        "urgent -3 course afterok:3 Dependency 4711\n");
+  const std::string record = virga::job_record(job, job.submitted, {});
+  CHECK(record.find("Priority=4711 Nice=-3 Account=(null) QOS=urgent\n") != record.npos);
+  CHECK(record.find("Reason=Dependency Dependency=afterok:3\n") != record.npos);
+  CHECK(record.find("Reservation=course\n") != record.npos);
+}
+
+TEST_CASE("jobs and tasks as users name them") {
+  const auto texts = [](const char* text) {
+    std::string all;
+    for (const virga::JobRef& ref : virga::job_refs(text)) all += (all.empty() ? "" : " ") + ref.text();
+    return all;
+  };
+  CHECK(texts("7") == "7");
+  CHECK(texts("7.batch") == "7");
+  CHECK(texts("7_3") == "7_3");
+  CHECK(texts("7_3.0") == "7_3");
+  CHECK(texts("7_[1-3,5]") == "7_1 7_2 7_3 7_5");
+  CHECK(texts("7_*") == "7");
+  CHECK(texts("x") == "");
+  CHECK(texts("7_x") == "");
+  virga::Job task = a_job(12, JobState::pending);
+  task.array_job = {12};
+  task.array_task = 4;
+  CHECK(virga::ref_of(task).text() == "12_4");
+  CHECK(virga::JobRef{{12}}.names(task));
+  CHECK_FALSE(virga::JobRef{{12}, 5}.names(task));
+  task.id = {15};
+  CHECK(virga::JobRef{{12}}.names(task));
+  CHECK(virga::JobRef{{15}}.names(task));
+  CHECK(virga::ref_of(a_job(9, JobState::pending)).text() == "9");
+}
+
 TEST_CASE("formats of -o: widths, cutting, literal text, unknown letters") {
   virga::Job job = a_job(7, JobState::running);
   job.spec.name = "a_long_name";

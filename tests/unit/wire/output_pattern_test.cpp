@@ -19,6 +19,17 @@ TEST_CASE("output pattern: batch scripts") {
   CHECK(expand("x-%j-%%-\\\\.out") == "x-%j-%%-.out");
 }
 
+TEST_CASE("output pattern: tasks of an array") {
+  Job job;
+  job.id = {14};
+  CHECK(expand_output_pattern(default_output_pattern(job), output_names_of(job)) == "slurm-14.out");
+  CHECK(expand_output_pattern("%A_%a", output_names_of(job)) == "14_4294967294");
+  job.array_job = {12};
+  job.array_task = 2;
+  CHECK(expand_output_pattern(default_output_pattern(job), output_names_of(job)) == "slurm-12_2.out");
+  CHECK(expand_output_pattern("%4a-%A-%j", output_names_of(job)) == "0002-12-14");
+}
+
 TEST_CASE("output pattern: steps") {
   OutputNames names{.job = 12, .job_name = "j", .user = "u", .node = "nd-2", .node_index = 1, .step = 3, .task = 7};
   CHECK(expand_output_pattern("%J/%s/%3t/%n/%N", names) == "12.3/3/007/1/nd-2");

@@ -47,6 +47,20 @@ void check_lacks(const Variables& env, const Variables& names) {
 
 }  // namespace
 
+TEST_CASE("slurm env: tasks of an array, and nothing of an outer one") {
+  Job job = two_node_job();
+  const Variables outer{"SLURM_ARRAY_TASK_ID=9", "SLURM_ARRAY_JOB_ID=3", "SLURM_JOB_QOS=old"};
+  check_lacks(batch_environment(job, outer, site()), {"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_JOB_ID", "SLURM_JOB_QOS"});
+  job.id = {14};
+  job.array_job = {12};
+  job.array_task = 6;
+  job.spec.array = {{{0, 9, 3}}, 2};
+  job.spec.qos = "urgent";
+  check_has(batch_environment(job, outer, site()),
+            {"SLURM_JOB_ID=14", "SLURM_ARRAY_JOB_ID=12", "SLURM_ARRAY_TASK_ID=6", "SLURM_ARRAY_TASK_COUNT=4",
+             "SLURM_ARRAY_TASK_MIN=0", "SLURM_ARRAY_TASK_MAX=9", "SLURM_ARRAY_TASK_STEP=3", "SLURM_JOB_QOS=urgent"});
+}
+
 TEST_CASE("slurm env: dealing tasks") {
   CHECK(layout_tasks(8, 4, 0) == Counts{2, 2, 2, 2});
   CHECK(layout_tasks(9, 4, 0) == Counts{3, 2, 2, 2});

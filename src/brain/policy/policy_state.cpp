@@ -1,0 +1,144 @@
+#include "brain/policy/policy_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "brain/effects.hpp"
+#include "brain/sched/lifecycle.hpp"
+#include "brain/sched/schedule.hpp"
+
+namespace virga {
+
+namespace {
+
+bool is_held(const Job& job) { return job.reason == Reason::held_user || job.reason == Reason::held_admin; }
+
+}  // namespace
+
+Time last_start_of(const JobSpec& spec) {
+  if (!spec.deadline.is_set() || spec.time_limit.is_infinite()) return Time::never();
+  return spec.deadline - spec.time_limit;
+}
+
+void PolicyState::place(const Job& job, Counted& counted, ArrayPlace place) {
+  if (!job.array_job || job.spec.array.limit == 0 || counted.place == place) return;
+  Array& array = arrays_[job.array_job];
+  if (counted.place == ArrayPlace::open) {
+    --array.open;
+    freed_arrays_.insert(job.array_job);
+  }
+  if (counted.place == ArrayPlace::gated) array.gated.erase(job.id);
+  if (place == ArrayPlace::open) ++array.open;
+  if (place == ArrayPlace::gated) {
+    array.gated.insert(job.id);
+    if (array.open < job.spec.array.limit) freed_arrays_.insert(job.array_job);
+  }
+  counted.place = place;
+  if (array.open == 0 && array.gated.empty()) arrays_.erase(job.array_job);
+}
+
+void PolicyState::sync(const Job& job) {
+  auto known = counted_.find(job.id);
+  if (known == counted_.end()) {
+    if (is_final(job.state)) return;
+    known = counted_.emplace(job.id, Counted{.limited = limited_job(job.spec, job.owner.uid)}).first;
+    limits.add_queued(known->second.limited);
+    dependencies.submitted(job);
+  }
+  Counted& counted = known->second;
+  const bool running = holds_nodes(job.state);
+  if (running != counted.running) {
+    running ? limits.add_running(counted.limited) : limits.remove_running(counted.limited);
+    counted.running = running;
+  }
+  if (job.started.is_set() && !counted.began) {
+    counted.began = true;
+    dependencies.began(job.id, job.started);
+  }
+  const bool pending = job.state == JobState::pending;
+  const bool gated = pending && job.reason == Reason::array_limit;
+  const bool open = !is_final(job.state) && !(pending && (is_held(job) || job.eligible.is_never()));
+  place(job, counted, gated ? ArrayPlace::gated : open ? ArrayPlace::open : ArrayPlace::none);
+  const Time last_start = pending ? last_start_of(job.spec) : Time::never();
+  if (last_start != counted.last_start) {
+    last_starts_.erase({counted.last_start, job.id});
+    if (!last_start.is_never()) last_starts_.emplace(last_start, job.id);
+    counted.last_start = last_start;
+  }
+  if (!is_final(job.state)) return;
+  limits.remove_queued(counted.limited);
+  dependencies.ended(job.id, job.state == JobState::completed);
+  counted_.erase(known);
+}
+
+void PolicyState::rebuild(const Config& config, const std::map<JobId, Job>& jobs) {
+  limits = Limits(config);
+  counted_.clear();
+  arrays_.clear();
+  freed_arrays_.clear();
+  last_starts_.clear();
+  dependencies.rebuild();
+  for (const auto& [id, job] : jobs) sync(job);
+}
+
+bool PolicyState::array_has_room(const Job& job) const {
+  const auto array = arrays_.find(job.array_job);
+  return job.spec.array.limit == 0 || array == arrays_.end() || array->second.open < job.spec.array.limit;
+}
+
+JobId PolicyState::next_gated(JobId array) const {
+  const auto found = arrays_.find(array);
+  return found != arrays_.end() && !found->second.gated.empty() ? *found->second.gated.begin() : JobId{};
+}
+
+void set_gate(Effects& fx, Job& job) {
+  State& state = fx.state;
+  unindex_job(state, job);
+  const DependencyAnswer answer = state.policy.dependencies.answer_of(job.id);
+  const auto close = [&](Reason reason, std::string detail) {
+    job.reason = reason;
+    job.detail = std::move(detail);
+    job.eligible = Time::never();
+  };
+  if (answer.kind == DependencyAnswer::Kind::never) {
+    close(Reason::dependency_never, answer.detail);
+  } else if (answer.kind == DependencyAnswer::Kind::waiting) {
+    close(Reason::dependency, answer.detail);
+  } else if (job.array_job && !state.policy.array_has_room(job)) {
+    close(Reason::array_limit,
+          fmt::format("{} tasks of array {} at a time", job.spec.array.limit, job.array_job.value));
+  } else {
+    job.eligible = std::max({state.now, job.spec.begin, answer.from});
+    job.reason = job.eligible > state.now ? Reason::begin_time : Reason::priority;
+    job.detail.clear();
+    review_waiting_job(state, job);
+  }
+  index_job(state, job);
+}
+
+bool apply_gates(Effects& fx) {
+  State& state = fx.state;
+  bool changed = false;
+  while (!state.policy.last_starts().empty() && state.policy.last_starts().begin()->first < state.now) {
+    Job& job = state.jobs.at(state.policy.last_starts().begin()->second);
+    finish_job(fx, job, JobState::deadline, Reason::deadline, "it could not end before its deadline any more");
+    changed = true;
+  }
+  for (JobId id : state.policy.dependencies.take_changed()) {
+    Job& job = state.jobs.at(id);
+    if (job.state != JobState::pending || is_held(job) || !job.eligible.is_never()) continue;
+    set_gate(fx, job);
+    changed = true;
+  }
+  for (JobId array : state.policy.take_freed_arrays()) {
+    while (const JobId id = state.policy.next_gated(array)) {
+      if (!state.policy.array_has_room(state.jobs.at(id))) break;
+      set_gate(fx, state.jobs.at(id));
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+}  // namespace virga

@@ -1,0 +1,88 @@
+// What the policy remembers between events, as one part of the state, and its gates: why a job may not be looked at
+// yet.
+//
+//   state.policy.sync(job);                       // after every change of a job: index_job() does it
+//   state.policy.rebuild(state.config, state.jobs);   // after loading, and when the configuration has changed
+//   apply_gates(fx);                              // before each pass of the scheduler
+//
+// sync() compares the job with what was counted of it and counts the difference, so no caller can forget one side. A
+// closed gate is a job whose `eligible` is Time::never(), with the reason why: the scheduler needs to know nothing of
+// dependencies and array limits. apply_gates() opens and closes them, and ends jobs that would miss their deadline.
+//
+// Stored are what ended jobs leave behind (outcomes, usage, spent money); the rest is derived from the jobs.
+// sync(): O(log n); apply_gates(): O(log n) for each job whose gate may have changed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "brain/policy/budget.hpp"
+#include "brain/policy/decay.hpp"
+#include "brain/policy/dependencies.hpp"
+#include "brain/policy/limits.hpp"
+#include "core/config.hpp"
+#include "core/job.hpp"
+
+namespace virga {
+
+struct Effects;
+
+class PolicyState {
+ public:
+  Dependencies dependencies;
+  UsageLedger usage;  ///< for FairTree
+  Budgets budgets;
+  Limits limits;  ///< derived
+
+  void sync(const Job& job);
+  void rebuild(const Config& config, const std::map<JobId, Job>& jobs);
+
+  /// Pending jobs with a deadline, by the last moment at which they could start.
+  const std::set<std::pair<Time, JobId>>& last_starts() const { return last_starts_; }
+  /// Whether another task of this array may be let to the queue.
+  bool array_has_room(const Job& job) const;
+  /// Arrays in which a task has become free since the last call.
+  std::set<JobId> take_freed_arrays() { return std::exchange(freed_arrays_, {}); }
+  /// The first task of the array that its limit holds back; zero if there is none.
+  JobId next_gated(JobId array) const;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("dependencies", s.dependencies);
+    v("usage", s.usage);
+    v("budgets", s.budgets);
+  }
+
+ private:
+  enum class ArrayPlace : std::uint8_t { none, gated, open };
+  struct Counted {
+    LimitedJob limited;
+    bool running = false;
+    bool began = false;
+    ArrayPlace place = ArrayPlace::none;
+    Time last_start = Time::never();
+  };
+  struct Array {
+    std::uint32_t open = 0;  ///< tasks that are let to the queue or run
+    std::set<JobId> gated;
+  };
+  void place(const Job& job, Counted& counted, ArrayPlace place);
+
+  std::map<JobId, Counted> counted_;  ///< jobs that have not ended
+  std::map<JobId, Array> arrays_;
+  std::set<JobId> freed_arrays_;
+  std::set<std::pair<Time, JobId>> last_starts_;
+};
+
+/// The moment after which a job that has not started cannot end before its deadline; Time::never() without one.
+Time last_start_of(const JobSpec& spec);
+
+/// Sets the gate of a pending job that is new or was released: its reason, detail and `eligible`.
+void set_gate(Effects& fx, Job& job);
+/// Opens the gates that the last event unlocked, and ends jobs whose deadline cannot be met any more. Whether it did
+/// anything.
+bool apply_gates(Effects& fx);
+
+}  // namespace virga
