@@ -12,7 +12,7 @@ namespace {
 
 /// A release may take so long: the lender throttles, facts come late.
 constexpr Duration k_release_slack = Duration::minutes(40);
-constexpr std::uint64_t k_events_per_digest = 400;
+constexpr std::uint64_t k_events_per_digest = 50;
 
 }  // namespace
 
