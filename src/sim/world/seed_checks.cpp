@@ -12,7 +12,7 @@ namespace {
 
 /// A release may take so long: the lender throttles, facts come late.
 constexpr Duration k_release_slack = Duration::minutes(40);
-constexpr std::uint64_t k_events_per_digest = 400;
+constexpr std::uint64_t k_events_per_digest = 50;
 
 }  // namespace
 
@@ -56,6 +56,7 @@ void SeedChecks::refused(std::size_t planned, const Error& why) {
 }
 
 void SeedChecks::job_record(const Job& record) {
+  for (const JobNode& node : record.nodes) since_.erase({node.vm, "idle"});  // between two samples it was needed
   const auto end = std::pair(record.state, record.incarnation);
   if (record.state == JobState::completed && !succeeded_.contains({record.id, record.incarnation})) {
     fail(broken::k_truth,
@@ -191,6 +192,7 @@ void SeedChecks::check_idle(const Brain& brain) {
 }
 
 void SeedChecks::sample(const Brain& brain) {
+  if (disk_.full) since_.clear();  // no decision can be made durable, so none is made: that is no idleness
   check_billed(brain);
   check_idle(brain);
   for (JobId id : living_) {

@@ -15,6 +15,8 @@ namespace virga {
 namespace {
 
 constexpr std::uint64_t k_turns_per_sample = 16;
+/// A state that lasts so long is looked at, so that no need is overlooked between two samples.
+constexpr Duration k_lasting = Duration::minutes(5);
 constexpr int k_steps_at_once_max = 20'000;
 constexpr Duration k_user_patience = Duration::seconds(60);
 
@@ -89,10 +91,14 @@ void SeedWorld::die(const char* how) {
   queue_.after(Duration::seconds(1) + random_.exponential(Duration::minutes(5)), [this] { begin_life(); });
 }
 
+void SeedWorld::look() {
+  life_->controller.view([this](const Brain& brain) { checks_.sample(brain); });
+}
+
 /// The controller takes what has arrived and what is due.
 void SeedWorld::turn() {
   if (life_ == nullptr) return;
-  if (++turns_ % k_turns_per_sample == 0) life_->controller.view([this](const Brain& brain) { checks_.sample(brain); });
+  if (++turns_ % k_turns_per_sample == 0) look();
   try {
     int at_once = 0;
     while (life_->controller.step_now()) {
@@ -112,6 +118,10 @@ bool SeedWorld::run_until(Time deadline, Condition reached) {
     const Time next =
         std::min(queue_.next_time(), life_ != nullptr ? life_->controller.next_deadline() : Time::never());
     if (next > deadline || next.is_never()) return false;
+    if (life_ != nullptr && next - queue_.now() > k_lasting) {
+      look();
+      turn();
+    }
     if (queue_.next_time() <= next) {
       queue_.run_one();
     } else {
@@ -261,7 +271,7 @@ bool SeedWorld::wind_down() {
   for (const Pool& pool : plan_.config.pools) idle = idle + pool.idle_time + pool.boot_timeout;
   run_until(queue_.now() + idle, [] { return false; });
   if (checks_.broken()) return false;
-  if (life_ != nullptr) life_->controller.view([this](const Brain& brain) { checks_.sample(brain); });
+  if (life_ != nullptr) look();
   request(ShutdownRequested{k_operator, true});
   turn();
   const bool down =

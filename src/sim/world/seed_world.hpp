@@ -35,6 +35,7 @@ class SeedWorld {
   void begin_life();
   void die(const char* how);
   void turn();
+  void look();
   template <class Condition>
   bool run_until(Time deadline, Condition reached);
   void say(const std::string& line) const;

@@ -1,0 +1,266 @@
+// For each invariant a bug is planted between the real controller and the simulated ports, and some seed must go red
+// with that invariant's name. A check that no bug can turn red would be no check.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/world/seed_checks.hpp"
+#include "sim/world/seed_run.hpp"
+
+namespace virga::test {
+
+namespace {
+
+constexpr std::uint64_t k_seeds_tried = 40;
+
+/// Small and without faults: the planted bug is the only thing that can turn it red.
+const SeedLimits k_quiet{.jobs_max = 60, .nodes_max = 16, .faults = false};
+
+struct CloudBetween : Cloud {
+  explicit CloudBetween(std::unique_ptr<Cloud> inner_cloud) : inner(std::move(inner_cloud)) {}
+  void reserve(const ReserveGang& c, const std::function<std::string(const WantedVm&)>& user_data) override {
+    inner->reserve(c, user_data);
+  }
+  void release(VmId vm) override { inner->release(vm); }
+  Result<std::vector<ListedVm>> list() override { return inner->list(); }
+  void adopt(VmId vm) override { inner->adopt(vm); }
+  std::unique_ptr<Cloud> inner;
+};
+
+struct EngineBetween : Engine {
+  explicit EngineBetween(std::unique_ptr<Engine> inner_engine) : inner(std::move(inner_engine)) {}
+  std::string user_data(const WantedVm& vm) override { return inner->user_data(vm); }
+  void attach(VmId vm) override { inner->attach(vm); }
+  void detach(VmId vm) override { inner->detach(vm); }
+  void start(const StartJob& c, LaunchPayload payload) override { inner->start(c, std::move(payload)); }
+  void signal(const SignalJob& c) override { inner->signal(c); }
+  void end(const EndJob& c) override { inner->end(c); }
+  void forget(const ForgetJob& c) override { inner->forget(c); }
+  std::unique_ptr<Engine> inner;
+};
+
+/// Changes each start command before it reaches the engine, by a function that may also swallow it.
+struct EngineThatChanges : EngineBetween {
+  using Change = std::function<bool(StartJob&)>;
+  EngineThatChanges(std::unique_ptr<Engine> inner_engine, Change how)
+      : EngineBetween(std::move(inner_engine)), change(std::move(how)) {}
+  void start(const StartJob& c, LaunchPayload payload) override {
+    StartJob changed = c;
+    if (change(changed)) inner->start(changed, std::move(payload));
+  }
+  Change change;
+};
+
+SeedHooks changing_starts(EngineThatChanges::Change change) {
+  SeedHooks hooks;
+  hooks.engine = [change](std::unique_ptr<Engine> inner, EventSink&) {
+    return std::make_unique<EngineThatChanges>(std::move(inner), change);
+  };
+  return hooks;
+}
+
+struct JournalBetween : Journal {
+  explicit JournalBetween(std::unique_ptr<Journal> inner_journal) : inner(std::move(inner_journal)) {}
+  Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                     std::span<const VmRecord> vms) override {
+    return inner->append(entries, jobs, vms);
+  }
+  Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) override {
+    return inner->read(after, each);
+  }
+  Result<LaunchPayload> payload(Seq seq) override { return inner->payload(seq); }
+  Status save_snapshot(const Snapshot& snapshot) override { return inner->save_snapshot(snapshot); }
+  Result<std::optional<Snapshot>> newest_snapshot() override { return inner->newest_snapshot(); }
+  Status compact() override { return inner->compact(); }
+  Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override { return inner->archived_jobs(query); }
+  Result<std::vector<VmRecord>> archived_vms(const AccountQuery& query) override { return inner->archived_vms(query); }
+  Result<JournalInfo> info() override { return inner->info(); }
+  Status backup(const std::string& path) override { return inner->backup(path); }
+  std::unique_ptr<Journal> inner;
+};
+
+/// The first of some seeds that goes red must name this invariant.
+void check_red(const char* invariant, const SeedHooks& hooks, const SeedLimits& limits = k_quiet) {
+  for (std::uint64_t seed = 1; seed <= k_seeds_tried; ++seed) {
+    const SeedOutcome outcome = run_seed(seed, limits, hooks);
+    if (outcome.ok()) continue;
+    INFO("seed ", seed, ": ", outcome.what);
+    CHECK(outcome.broken == invariant);
+    return;
+  }
+  FAIL("no seed found the planted bug: ", std::string(invariant));
+}
+
+}  // namespace
+
+TEST_CASE("planted: an end that never reaches the accounts") {
+  struct Forgetful : JournalBetween {
+    using JournalBetween::JournalBetween;
+    Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                       std::span<const VmRecord> vms) override {
+      std::vector<Job> kept(jobs.begin(), jobs.end());
+      std::erase_if(kept, [](const Job& job) { return job.id.value % 3 == 0; });
+      return inner->append(entries, kept, vms);
+    }
+  };
+  SeedHooks hooks;
+  hooks.journal = [](std::unique_ptr<Journal> inner) { return std::make_unique<Forgetful>(std::move(inner)); };
+  check_red(broken::k_job, hooks);
+}
+
+TEST_CASE("planted: a gang of which one node is left out") {
+  check_red(broken::k_gang, changing_starts([](StartJob& c) {
+              if (c.job.nodes.size() > 1) c.job.nodes.pop_back();
+              return true;
+            }));
+}
+
+TEST_CASE("planted: a cloud that takes machines away under their jobs") {
+  struct Hasty : CloudBetween, std::enable_shared_from_this<Hasty> {
+    using CloudBetween::CloudBetween;
+    void reserve(const ReserveGang& c, const std::function<std::string(const WantedVm&)>& user_data) override {
+      if (last) inner->release(last);
+      last = c.vms[0].vm;
+      inner->reserve(c, user_data);
+    }
+    VmId last;
+  };
+  SeedHooks hooks;
+  hooks.cloud = [](std::unique_ptr<Cloud> inner, EventSink&) { return std::make_unique<Hasty>(std::move(inner)); };
+  SeedLimits busy = k_quiet;
+  busy.jobs_max = 200;
+  check_red(broken::k_gang, hooks, busy);
+}
+
+TEST_CASE("planted: an engine that starts a job twice") {
+  struct Stutter : EngineBetween {
+    using EngineBetween::EngineBetween;
+    void start(const StartJob& c, LaunchPayload payload) override {
+      inner->start(c, payload);
+      StartJob again = c;
+      again.job.incarnation += 100;
+      inner->start(again, std::move(payload));
+    }
+  };
+  SeedHooks hooks;
+  hooks.engine = [](std::unique_ptr<Engine> inner, EventSink&) { return std::make_unique<Stutter>(std::move(inner)); };
+  check_red(broken::k_incarnation, hooks);
+}
+
+TEST_CASE("planted: a job that takes more of its node than it was given") {
+  check_red(broken::k_room, changing_starts([](StartJob& c) {
+              c.job.spec.exclusive = false;
+              c.job.spec.per_node.cpus = 1'000;
+              return true;
+            }));
+}
+
+TEST_CASE("planted: two jobs with the same GPU") {
+  check_red(broken::k_room, changing_starts([](StartJob& c) {
+              for (JobNode& node : c.job.nodes) {
+                for (std::size_t i = 0; i < node.gpus.size(); ++i) node.gpus[i] = static_cast<std::uint32_t>(i);
+              }
+              return true;
+            }),
+            {.jobs_max = 300, .nodes_max = 8, .faults = false});
+}
+
+TEST_CASE("planted: a cloud that says released, and goes on billing") {
+  struct Leaky : CloudBetween {
+    Leaky(std::unique_ptr<Cloud> inner_cloud, EventSink& to) : CloudBetween(std::move(inner_cloud)), sink(to) {}
+    void release(VmId vm) override { sink.post(VmReleased{vm}); }
+    EventSink& sink;
+  };
+  SeedHooks hooks;
+  hooks.cloud = [](std::unique_ptr<Cloud> inner, EventSink& sink) {
+    return std::make_unique<Leaky>(std::move(inner), sink);
+  };
+  check_red(broken::k_billing, hooks);
+}
+
+TEST_CASE("planted: a release that is swallowed") {
+  struct Deaf : CloudBetween {
+    using CloudBetween::CloudBetween;
+    void release(VmId vm) override {
+      if (vm.value % 2 == 0) inner->release(vm);
+    }
+  };
+  SeedHooks hooks;
+  hooks.cloud = [](std::unique_ptr<Cloud> inner, EventSink&) { return std::make_unique<Deaf>(std::move(inner)); };
+  check_red(broken::k_idle, hooks);
+}
+
+TEST_CASE("planted: a journal that keeps another event than it was given") {
+  struct Liar : JournalBetween {
+    using JournalBetween::JournalBetween;
+    Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                       std::span<const VmRecord> vms) override {
+      std::vector<JournalEntry> changed(entries.begin(), entries.end());
+      for (JournalEntry& entry : changed) {
+        if (std::holds_alternative<JobStarted>(entry.event.body)) entry.event.body = TimerFired{};
+      }
+      return inner->append(changed, jobs, vms);
+    }
+  };
+  SeedHooks hooks;
+  hooks.journal = [](std::unique_ptr<Journal> inner) { return std::make_unique<Liar>(std::move(inner)); };
+  check_red(broken::k_replay, hooks);
+}
+
+TEST_CASE("planted: a start that is swallowed") {
+  check_red(broken::k_starved, changing_starts([](StartJob& c) { return c.job.id.value % 4 != 0; }));
+}
+
+TEST_CASE("planted: success is told of jobs that never ran") {
+  struct Flattering : EngineBetween {
+    Flattering(std::unique_ptr<Engine> inner_engine, EventSink& to)
+        : EngineBetween(std::move(inner_engine)), sink(to) {}
+    void start(const StartJob& c, LaunchPayload) override {
+      sink.post(JobStarted{c.job.id, c.job.incarnation});
+      sink.post(JobEnded{c.job.id, c.job.incarnation, {}, {}});
+    }
+    EventSink& sink;
+  };
+  SeedHooks hooks;
+  hooks.engine = [](std::unique_ptr<Engine> inner, EventSink& sink) {
+    return std::make_unique<Flattering>(std::move(inner), sink);
+  };
+  check_red(broken::k_truth, hooks);
+}
+
+TEST_CASE("planted: a grant of which the brain is told too little") {
+  struct Blind : CloudBetween {
+    Blind(std::unique_ptr<Cloud> inner_cloud, EventSink& to) : CloudBetween(std::move(inner_cloud)), sink(to) {}
+    void reserve(const ReserveGang& c, const std::function<std::string(const WantedVm&)>& user_data) override {
+      inner->reserve(c, user_data);
+      sink.post(GangRefused{c.gang, Refusal::capacity, "so it says", Duration::minutes(5)});
+    }
+    EventSink& sink;
+  };
+  SeedHooks hooks;
+  hooks.cloud = [](std::unique_ptr<Cloud> inner, EventSink& sink) {
+    return std::make_unique<Blind>(std::move(inner), sink);
+  };
+  check_red(broken::k_billing, hooks);
+}
+
+TEST_CASE("the same seed gives the same run, and different seeds different ones") {
+  const SeedOutcome one = run_seed(7, {});
+  CHECK(one.ok());
+  CHECK(run_seed(7, {}).digest == one.digest);
+  CHECK(run_seed(8, {}).digest != one.digest);
+}
+
+TEST_CASE("a few seeds with all faults are green") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const SeedOutcome outcome = run_seed(seed, {});
+    INFO("seed ", seed, " at step ", outcome.step, ": ", outcome.broken, ": ", outcome.what);
+    CHECK(outcome.ok());
+  }
+}
+
+}  // namespace virga::test
