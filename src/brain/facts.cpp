@@ -108,7 +108,10 @@ void on_job_started(Effects& fx, const JobStarted& e) {
   Job* job = living_job(fx.state, e.job, e.incarnation);
   if (job == nullptr || job->started.is_set()) return;
   job->started = fx.state.now;
-  if (job->state != JobState::configuring) return;  // already being ended
+  if (job->state != JobState::configuring) {  // already being ended
+    index_job(fx.state, *job);
+    return;
+  }
   job->state = JobState::running;
   job->reason = Reason::none;
   job->detail.clear();

@@ -160,9 +160,10 @@ void SeedChecks::check_billed(const Brain& brain) {
 void SeedChecks::check_idle(const Brain& brain) {
   const State& state = brain.state();
   std::set<std::string> wanted;  // pools that a waiting job could use
-  for (JobId id : state.queue) {
+  for (const auto& [id, job] : state.jobs) {
+    if (job.indexed_as != IndexedAs::queued) continue;
     for (const Pool& pool : state.config.pools) {
-      if (can_fit(state.config, state.jobs.at(id).spec, pool)) wanted.insert(pool.name);
+      if (can_fit(state.config, job.spec, pool)) wanted.insert(pool.name);
     }
   }
   for (const Pool& pool : state.config.pools) {
@@ -179,10 +180,10 @@ void SeedChecks::check_idle(const Brain& brain) {
         which = fmt::format("{} ({}{})", vm.name, name_of(vm.state), vm.drained ? ", drained" : "");
       }
     }
-    if (overdue > pool.warm_nodes) {
+    if (overdue > pool.warm_nodes + pool.spare_nodes) {
       std::string front = "none";
-      if (!state.front.empty()) {
-        const Job& first = state.jobs.at(*state.front.begin());
+      if (!state.index.front.empty()) {
+        const Job& first = state.jobs.at(*state.index.front.begin());
         front = fmt::format("job {}: {} {}", first.id.value, name_of(first.reason), first.detail);
       }
       fail(broken::k_idle, fmt::format("{} machines of pool {} are kept, {} are to be kept; the last is {}; front: {}",

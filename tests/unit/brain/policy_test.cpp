@@ -94,6 +94,7 @@ TEST_CASE("array: no more tasks at a time than its limit") {
   };
   CHECK(waiting() == 3);
   CHECK(w.job({first.value + 2}).detail == "2 tasks of array 1 at a time");
+  w.grant_and_boot();  // each of the two tasks that may run asked for a node of its own
   w.grant_and_boot();
   for (std::uint32_t done = 0; done < 5; ++done) {
     if (w.job({first.value + done}).state == JobState::pending) w.grant_and_boot();
