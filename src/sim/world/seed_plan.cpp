@@ -13,7 +13,7 @@ class Drawing {
   Drawing(std::uint64_t seed, const SeedLimits& limits) : random_(seed), limits_(limits) {}
 
   SeedPlan draw() {
-    plan_.start = Time::from_seconds(1'800'000'000);
+    plan_.start = k_seed_start;
     plan_.calm = plan_.start + limits_.arrivals;
     draw_pools();
     draw_partitions();

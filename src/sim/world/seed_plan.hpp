@@ -18,6 +18,9 @@
 
 namespace virga {
 
+/// When each seed's week begins.
+inline constexpr Time k_seed_start = Time::from_seconds(1'800'000'000);
+
 /// How large a seed's world may become.
 struct SeedLimits {
   std::uint32_t jobs_max = 300;

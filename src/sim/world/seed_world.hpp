@@ -70,7 +70,6 @@ class SeedWorld {
   std::uint64_t steps_ = 0;
   std::uint64_t turns_ = 0;
   std::uint32_t lives_ = 0;
-  std::uint64_t last_digest_ = 0;
 };
 
 }  // namespace virga

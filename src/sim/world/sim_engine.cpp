@@ -11,7 +11,7 @@ std::uint64_t stream_of(VmId vm) { return vm.value | (std::uint64_t{1} << 63); }
 
 SimEngine::SimEngine(EventQueue& queue, Processes& processes, std::uint64_t seed, const DeliveryFaults& delivery,
                      EventSink& sink)
-    : queue_(queue), processes_(processes), random_(seed), courier_(queue, random_.next(), delivery, sink) {
+    : processes_(processes), random_(seed), courier_(queue, random_.next(), delivery, sink) {
   processes_.on_up = [this](VmId vm) {
     if (attached_.contains(vm)) tell_ready(vm);
   };

@@ -35,7 +35,6 @@ class SimEngine : public Engine {
   void tell_launch_failed(JobId job, std::uint32_t incarnation, bool job_at_fault);
   Duration latency() { return random_.exponential(Duration::milliseconds(40)); }
 
-  EventQueue& queue_;
   Processes& processes_;
   Prng random_;
   Courier courier_;

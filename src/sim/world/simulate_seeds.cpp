@@ -20,8 +20,8 @@ int simulate_seeds(const SimulateOptions& options, const std::function<void(cons
     lives += outcome.lives;
     if (outcome.ok()) continue;
     ++red;
-    say(fmt::format("seed {} is red at step {}, {} s into 2027: invariant {}: {}", seed, outcome.step,
-                    outcome.at.whole_seconds() - 1'800'000'000, outcome.broken, outcome.what));
+    say(fmt::format("seed {} is red at step {}, {} s after its start: invariant {}: {}", seed, outcome.step,
+                    outcome.at.whole_seconds() - k_seed_start.whole_seconds(), outcome.broken, outcome.what));
     say(fmt::format("  again: virga simulate --seed {} --verbose", seed));
   }
   say(fmt::format("{} seeds, {} red: {} jobs, {} events, {} lives of the controller", options.count, red, jobs, events,
