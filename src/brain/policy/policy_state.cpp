@@ -52,7 +52,8 @@ void PolicyState::sync(const Job& job) {
     running ? limits.add_running(counted.limited) : limits.remove_running(counted.limited);
     counted.running = running;
   }
-  if (job.started.is_set() && !counted.began) {
+  // Not while completing: JobStarted may come too late to be a beginning, and after a restart that could not be told.
+  if (job.state == JobState::running && !counted.began) {
     counted.began = true;
     dependencies.began(job.id, job.started);
   }
