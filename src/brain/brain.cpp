@@ -112,6 +112,7 @@ Time Brain::next_deadline() const {
     const Job& job = state_.jobs.at(id);
     if (job.eligible > state_.now) next = std::min(next, job.eligible);
   }
+  if (!state_.policy.begins().empty()) next = std::min(next, state_.policy.begins().begin()->first);
   if (!state_.policy.last_starts().empty()) {
     next = std::min(next, state_.policy.last_starts().begin()->first + Duration{1});
   }

@@ -15,7 +15,7 @@ void State::rebuild_indices() {
       ended.emplace(job.ended, id);
     } else if (holds_nodes(job.state)) {
       living.insert(id);
-    } else if (job.reason != Reason::held_user && job.reason != Reason::held_admin) {
+    } else if (!is_gated(job)) {
       queue.insert(id);
       if (job.reason != Reason::priority) front.insert(id);
     }

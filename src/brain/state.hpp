@@ -84,7 +84,7 @@ struct State {
   PolicyState policy;                           ///< dependencies, limits, usage, budgets
 
   // Derived from the above, never stored; rebuild_indices() makes them anew.
-  std::set<JobId> queue;                   ///< pending and not held, in the order they are served
+  std::set<JobId> queue;                   ///< pending, not held, no closed gate; in the order they are served
   std::set<JobId> living;                  ///< jobs that hold nodes
   std::set<JobId> front;                   ///< jobs of the queue that the last pass looked at and left waiting
   std::set<std::pair<Time, JobId>> ended;  ///< final jobs by the time they ended

@@ -90,12 +90,13 @@ std::string exit_code(R r) {
   const ExitStatus exit = r.step != nullptr ? r.step->exit : r.job->exit;
   return fmt::format("{}:{}", exit.code, exit.signal);
 }
+std::string job_id(R r) { return number(r.job->id.value); }
 std::string with_step(R r, const std::string& job) {
   if (r.kind == AccountRow::Kind::batch) return job + ".batch";
   return r.kind == AccountRow::Kind::step ? fmt::format("{}.{}", job, r.step->id) : job;
 }
 std::string row_id(R r) { return with_step(r, job_label(*r.job)); }
-std::string raw_row_id(R r) { return with_step(r, number(r.job->id.value)); }
+std::string raw_row_id(R r) { return with_step(r, job_id(r)); }
 std::string row_name(R r) {
   if (r.kind == AccountRow::Kind::batch) return "batch";
   return r.kind == AccountRow::Kind::step ? r.step->name : r.job->spec.name;

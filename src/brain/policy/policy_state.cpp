@@ -15,6 +15,8 @@ bool is_held(const Job& job) { return job.reason == Reason::held_user || job.rea
 
 }  // namespace
 
+bool is_gated(const Job& job) { return is_held(job) || job.reason == Reason::begin_time || job.eligible.is_never(); }
+
 Time last_start_of(const JobSpec& spec) {
   if (!spec.deadline.is_set() || spec.time_limit.is_infinite()) return Time::never();
   return spec.deadline - spec.time_limit;
@@ -51,7 +53,8 @@ void PolicyState::sync(const Job& job) {
     running ? limits.add_running(counted.limited) : limits.remove_running(counted.limited);
     counted.running = running;
   }
-  if (job.started.is_set() && !counted.began) {
+  // Not while completing: JobStarted may come too late to be a beginning, and after a restart that could not be told.
+  if (job.state == JobState::running && !counted.began) {
     counted.began = true;
     dependencies.began(job.id, job.started);
   }
@@ -59,12 +62,14 @@ void PolicyState::sync(const Job& job) {
   const bool gated = pending && job.reason == Reason::array_limit;
   const bool open = !is_final(job.state) && !(pending && (is_held(job) || job.eligible.is_never()));
   place(job, counted, gated ? ArrayPlace::gated : open ? ArrayPlace::open : ArrayPlace::none);
-  const Time last_start = pending ? last_start_of(job.spec) : Time::never();
-  if (last_start != counted.last_start) {
-    last_starts_.erase({counted.last_start, job.id});
-    if (!last_start.is_never()) last_starts_.emplace(last_start, job.id);
-    counted.last_start = last_start;
-  }
+  const auto note = [&](std::set<std::pair<Time, JobId>>& set, Time& noted, Time now) {
+    if (now == noted) return;
+    set.erase({noted, job.id});
+    if (!now.is_never()) set.emplace(now, job.id);
+    noted = now;
+  };
+  note(last_starts_, counted.last_start, pending ? last_start_of(job.spec) : Time::never());
+  note(begins_, counted.begin, pending && job.reason == Reason::begin_time ? job.eligible : Time::never());
   if (!is_final(job.state)) return;
   limits.remove_queued(counted.limited);
   dependencies.ended(job.id, job.state == JobState::completed);
@@ -77,6 +82,7 @@ void PolicyState::rebuild(const Config& config, const std::map<JobId, Job>& jobs
   arrays_.clear();
   freed_arrays_.clear();
   last_starts_.clear();
+  begins_.clear();
   dependencies.rebuild();
   for (const auto& [id, job] : jobs) sync(job);
 }
@@ -120,6 +126,13 @@ bool apply_gates(Effects& fx) {
   while (!state.policy.last_starts().empty() && state.policy.last_starts().begin()->first < state.now) {
     Job& job = state.jobs.at(state.policy.last_starts().begin()->second);
     finish_job(fx, job, JobState::deadline, Reason::deadline, "it could not end before its deadline any more");
+    changed = true;
+  }
+  while (!state.policy.begins().empty() && state.policy.begins().begin()->first <= state.now) {
+    Job& job = state.jobs.at(state.policy.begins().begin()->second);
+    job.reason = Reason::priority;
+    job.detail.clear();
+    index_job(state, job);
     changed = true;
   }
   for (JobId id : state.policy.dependencies.take_changed()) {

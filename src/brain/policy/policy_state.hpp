@@ -6,8 +6,9 @@
 //   apply_gates(fx);                              // before each pass of the scheduler
 //
 // sync() compares the job with what was counted of it and counts the difference, so no caller can forget one side. A
-// closed gate is a job whose `eligible` is Time::never(), with the reason why: the scheduler needs to know nothing of
-// dependencies and array limits. apply_gates() opens and closes them, and ends jobs that would miss their deadline.
+// job behind a closed gate is not in the queue (is_gated()), its reason says why, and its `eligible` is Time::never(),
+// or its begin time: the scheduler needs to know nothing of dependencies, array limits and begin times. apply_gates()
+// opens and closes them, and ends jobs that would miss their deadline.
 //
 // Stored are what ended jobs leave behind (outcomes, usage, spent money); the rest is derived from the jobs.
 // sync(): O(log n); apply_gates(): O(log n) for each job whose gate may have changed.
@@ -41,6 +42,8 @@ class PolicyState {
 
   /// Pending jobs with a deadline, by the last moment at which they could start.
   const std::set<std::pair<Time, JobId>>& last_starts() const { return last_starts_; }
+  /// Jobs that wait for their begin time alone.
+  const std::set<std::pair<Time, JobId>>& begins() const { return begins_; }
   /// Whether another task of this array may be let to the queue.
   bool array_has_room(const Job& job) const;
   /// Arrays in which a task has become free since the last call.
@@ -63,6 +66,7 @@ class PolicyState {
     bool began = false;
     ArrayPlace place = ArrayPlace::none;
     Time last_start = Time::never();
+    Time begin = Time::never();
   };
   struct Array {
     std::uint32_t open = 0;  ///< tasks that are let to the queue or run
@@ -74,7 +78,11 @@ class PolicyState {
   std::map<JobId, Array> arrays_;
   std::set<JobId> freed_arrays_;
   std::set<std::pair<Time, JobId>> last_starts_;
+  std::set<std::pair<Time, JobId>> begins_;
 };
+
+/// A pending job that nobody may look at: held, or behind a closed gate. It is not in the queue.
+bool is_gated(const Job& job);
 
 /// The moment after which a job that has not started cannot end before its deadline; Time::never() without one.
 Time last_start_of(const JobSpec& spec);

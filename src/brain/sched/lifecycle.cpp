@@ -97,7 +97,7 @@ void index_job(State& state, const Job& job) {
     state.ended.emplace(job.ended, job.id);
   } else if (holds_nodes(job.state)) {
     state.living.insert(job.id);
-  } else if (job.reason != Reason::held_user && job.reason != Reason::held_admin) {
+  } else if (!is_gated(job)) {
     state.queue.insert(job.id);
   }
   if (!state.queue.contains(job.id)) {

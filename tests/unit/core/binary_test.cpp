@@ -182,7 +182,7 @@ TEST_CASE("binary: the stored layouts of schema version 2") {
   CHECK(layouts == R"(
 config_changed 918 3374c480f7c487bc
 job_submitted 280 fe93ce1c53be4244
-job_acted 36 24d17365f5217455
+job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
 step_started 45 03366610c93117a4
 step_ended 66 603b844aa146f798
