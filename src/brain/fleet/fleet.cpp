@@ -15,8 +15,7 @@ namespace {
 
 constexpr Duration k_backoff_first = Duration::seconds(1);
 constexpr Duration k_backoff_longest = Duration::minutes(5);
-/// An idle node that somebody may still need is looked at again after this.
-constexpr Duration k_idle_recheck_longest = Duration::seconds(30);
+/// An idle node that somebody may still need is looked at again after its idle time, but not all the time.
 constexpr Duration k_idle_recheck_shortest = Duration::seconds(1);
 
 bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(); }
@@ -49,8 +48,7 @@ void release_idle(Effects& fx) {
     } else if (state.index.pools[number].alive() > kept_nodes(pool) && !is_wanted(state, pool)) {
       release_vm(fx, vm, "idle");
     } else {
-      const Duration pause = std::clamp(pool.idle_time, k_idle_recheck_shortest, k_idle_recheck_longest);
-      vm.release_after = state.now + pause;
+      vm.release_after = state.now + std::max(pool.idle_time, k_idle_recheck_shortest);
       index_vm(state, vm);
     }
   }

@@ -180,8 +180,8 @@ TEST_CASE("binary: the stored layouts of schema version 2") {
   add("vm_record", encode(filled<VmRecord>(1)));
   REQUIRE(k_schema_version == 2);
   CHECK(layouts == R"(
-config_changed 918 3374c480f7c487bc
-job_submitted 280 fe93ce1c53be4244
+config_changed 1000 1f1d05fb66ad2cad
+job_submitted 281 9c4f7c267a1c9607
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
 step_started 45 03366610c93117a4
@@ -198,8 +198,9 @@ job_started 18 556ed2b4e494c419
 job_launch_failed 26 fddfcbeef095db34
 job_ended 50 6931c36801fadced
 timer_fired 10 5167acc89dd7e2fd
+vm_evicting 26 052789a4948f2c47
 payload 47 3bdc9714919957d6
-job 636 b0109ff28e0812de
+job 699 8d9a5f419b15a930
 vm_record 69 1bd0bc5c92c00759
 )");
 }
