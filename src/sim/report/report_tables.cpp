@@ -139,7 +139,8 @@ std::string compare_html(const std::vector<RunRecord>& runs, const std::vector<R
     for (std::size_t i = 0; i < runs.size(); ++i) {
       const double value = figure.value(metrics[i]);
       auto text = figure.text(value);
-      if (i > 0 && first != 0) text += fmt::format(" ({:+.1f} %)", (value / first - 1) * 100);
+      const double percent = first == 0 ? 0 : (value / first - 1) * 100;
+      if (i > 0 && (percent > 0.05 || percent < -0.05)) text += fmt::format(" ({:+.1f} %)", percent);
       row.push_back(std::move(text));
     }
     rows.push_back(std::move(row));
