@@ -293,7 +293,7 @@ void Controller::Inside::take_snapshot() {
 
 bool Controller::Inside::is_down() const {
   const State& state = brain.state();
-  return state.shutting_down && state.vms.empty() && state.gangs.empty() && state.living.empty();
+  return state.shutting_down && state.vms.empty() && state.gangs.empty() && state.index.living.empty();
 }
 
 Time Controller::Inside::due() const {

@@ -206,7 +206,7 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
   }
   read_pool_sku(section, pool);
   section.number("max_nodes", pool.max_nodes, {1, most_nodes()});
-  if (section.number("warm_nodes", pool.warm_nodes, {0, k_most_nodes}) && pool.warm_nodes > pool.max_nodes) {
+  if (section.number("warm_nodes", pool.warm_nodes, {0, std::max(k_most_nodes, most_nodes())}) && pool.warm_nodes > pool.max_nodes) {
     section.wrong("warm_nodes", fmt::format("{} nodes are to be kept ready, but the pool has at most {}; raise "
                                             "max_nodes or lower warm_nodes",
                                             pool.warm_nodes, pool.max_nodes));

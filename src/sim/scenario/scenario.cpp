@@ -101,6 +101,7 @@ FaultSpec read_faults(const toml::table& table, Mistakes& mistakes) {
   section.duration("leaf_mtbf", f.leaf_mtbf, mean);
   section.duration("repair", f.repair, length);
   section.number("boot_failures_per_1000", f.boot_failures_per_1000, {0, 1000});
+  section.number("quota_percent", f.quota_percent, {1, 100});
   section.duration("spot_eviction_mean", f.spot_eviction_mean, mean);
   section.duration("spot_notice", f.spot_notice, length);
   section.duration("stock_out_every", f.stock_out_every, mean);
@@ -144,7 +145,7 @@ std::string without_own_sections(std::string_view text, const toml::table& root)
 
 }  // namespace
 
-Result<Scenario> parse_scenario(std::string_view text, const std::string& file_name) {
+Result<Scenario> parse_scenario(std::string_view text, const std::string& file_name, JobSource source) {
   Mistakes mistakes(file_name);
   Scenario scenario;
   try {
@@ -152,7 +153,7 @@ Result<Scenario> parse_scenario(std::string_view text, const std::string& file_n
     TomlSection top(root, "", mistakes);
     if (const auto* table = top.table("workload")) {
       scenario.workload = read_workload(*table, mistakes);
-    } else if (!root.contains("workload")) {
+    } else if (!root.contains("workload") && source == JobSource::workload) {
       mistakes.add(root.source(), "no [workload], so nothing would be simulated; add one with a [workload.mix.NAME]");
     }
     if (const auto* table = top.table("faults")) scenario.faults = read_faults(*table, mistakes);

@@ -53,6 +53,7 @@ struct FaultSpec {
   Duration leaf_mtbf = Duration::infinite();
   Duration repair = Duration::minutes(240);
   std::uint32_t boot_failures_per_1000 = 0;
+  std::uint32_t quota_percent = 100;  ///< of the nodes of a pool that is not reserved, the cloud allows so many
   Duration spot_eviction_mean = Duration::infinite();  ///< life of a spot VM
   Duration spot_notice = Duration::seconds(30);
   Duration stock_out_every = Duration::infinite();  ///< of a pool that is not reserved
@@ -67,7 +68,11 @@ struct Scenario {
   std::string config_text;
 };
 
+/// Where the jobs come from: a trace needs no [workload].
+enum class JobSource : std::uint8_t { workload, trace };
+
 /// `file_name` is only for the messages. A text without [workload] is refused; one without [faults] has none.
-Result<Scenario> parse_scenario(std::string_view text, const std::string& file_name);
+Result<Scenario> parse_scenario(std::string_view text, const std::string& file_name,
+                                JobSource source = JobSource::workload);
 
 }  // namespace virga

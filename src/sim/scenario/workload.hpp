@@ -24,10 +24,10 @@ struct SimJob {
   std::string tenant;
   std::string partition;  ///< empty: the default one
   std::uint32_t nodes = 1;
-  std::uint32_t gpus_per_node = 1;
-  Duration duration;    ///< without interruptions
-  Duration limit;       ///< at least the duration
-  Duration checkpoint;  ///< zero: it starts from the beginning after an interruption
+  std::uint32_t gpus_per_node = 1;  ///< 0: whole nodes
+  Duration duration;                ///< without interruptions
+  Duration limit;                   ///< at least the duration
+  Duration checkpoint;              ///< zero: it starts from the beginning after an interruption
   bool requeue = true;
 };
 

@@ -159,9 +159,10 @@ void SeedChecks::check_billed(const Brain& brain) {
 void SeedChecks::check_idle(const Brain& brain) {
   const State& state = brain.state();
   std::set<std::string> wanted;  // pools that a waiting job could use
-  for (JobId id : state.queue) {
+  for (const auto& entry : state.jobs) {
+    if (entry.second.state != JobState::pending) continue;
     for (const Pool& pool : state.config.pools) {
-      if (can_fit(state.config, state.jobs.at(id).spec, pool)) wanted.insert(pool.name);
+      if (can_fit(state.config, entry.second.spec, pool)) wanted.insert(pool.name);
     }
   }
   for (const Pool& pool : state.config.pools) {
@@ -180,8 +181,8 @@ void SeedChecks::check_idle(const Brain& brain) {
     }
     if (overdue > pool.warm_nodes) {
       std::string front = "none";
-      if (!state.front.empty()) {
-        const Job& first = state.jobs.at(*state.front.begin());
+      if (!state.index.front.empty()) {
+        const Job& first = state.jobs.at(*state.index.front.begin());
         front = fmt::format("job {}: {} {}", first.id.value, name_of(first.reason), first.detail);
       }
       fail(broken::k_idle, fmt::format("{} machines of pool {} are kept, {} are to be kept; the last is {}; front: {}",
