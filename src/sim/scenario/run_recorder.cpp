@@ -66,9 +66,9 @@ void RunRecorder::refused(const SimJob& job, const std::string& why) {
   ++known->count;
 }
 
-Duration RunRecorder::left_of(JobId id) const {
-  const Progress& progress = jobs_.at(id);
-  return record_.jobs[progress.place].needed - progress.saved;
+Duration RunRecorder::saved_of(JobId id) const {
+  const auto known = jobs_.find(id);
+  return known != jobs_.end() ? known->second.saved : Duration{};
 }
 
 void RunRecorder::add_gang(const Job& account, Time end, bool failed) {
@@ -215,6 +215,13 @@ void RunRecorder::sample(const State& state) {
   record_.series.push_back(std::move(sample));
 }
 
+bool RunRecorder::all_held(const State& state) {
+  return std::all_of(state.jobs.begin(), state.jobs.end(), [](const auto& entry) {
+    const Reason reason = entry.second.reason;
+    return is_final(entry.second.state) || reason == Reason::held_admin || reason == Reason::held_user;
+  });
+}
+
 void RunRecorder::name_waits() {
   for (const auto& [id, progress] : jobs_) {
     std::uint64_t longest = 0;
@@ -228,15 +235,17 @@ void RunRecorder::name_waits() {
 }
 
 void RunRecorder::finish(const State& state) {
+  name_waits();
   for (const auto& [id, job] : state.jobs) {
     if (is_final(job.state)) continue;
     JobRecord& record = record_.jobs[jobs_.at(id).place];
     record.state = job.state;
+    record.wait_reason = job.reason;
+    record.wait_detail = job.detail;
     if (!holds_nodes(job.state) || !job.started.is_set()) continue;
     record.start = std::min(record.start, job.started);
     add_gang(job, Time::never(), false);
   }
-  name_waits();
   find_waste();
   for (const auto& [id, vm] : vms_) record_.vms.push_back(vm);
   std::stable_sort(record_.faults.begin(), record_.faults.end(),

@@ -6,7 +6,7 @@
 //   recorder.sample(brain.state());                     // one point of the series
 //   recorder.finish(brain.state());                     // what still waits, runs or exists
 //
-// It also knows what a job has left to do: work up to its last checkpoint is kept, all later work of an incarnation
+// It also knows what a job has done for good: work up to its last checkpoint is kept, all later work of an incarnation
 // that was interrupted is lost and done again. Writing a checkpoint and reading it back takes no time here.
 #pragma once
 
@@ -34,8 +34,9 @@ class RunRecorder {
   void refused(const SimJob& job, const std::string& why);
   /// An incarnation is over. True if the job is, too.
   bool ended(const Job& account);
-  /// What the job still has to run, from its last checkpoint.
-  Duration left_of(JobId id) const;
+  /// How much of its work the job need not do again, thanks to its last checkpoint. None of a job that is not known
+  /// yet: it may start before its submission is answered.
+  Duration saved_of(JobId id) const;
 
   // VMs.
   void reserved(const ReserveGang& command, Time now);
@@ -48,6 +49,8 @@ class RunRecorder {
 
   void fault(const FaultRecord& fault) { record_.faults.push_back(fault); }
   void sample(const State& state);
+  /// Whether all jobs that are left wait for somebody who lets them go: no time will do that.
+  static bool all_held(const State& state);
   void finish(const State& state);
 
   std::uint64_t refusals() const { return refusals_; }

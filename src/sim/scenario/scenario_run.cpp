@@ -49,9 +49,10 @@ class ResumingEngine : public Engine {
   std::string user_data(const WantedVm& vm) override { return inner_.user_data(vm); }
   void attach(VmId vm) override { inner_.attach(vm); }
   void detach(VmId vm) override { inner_.detach(vm); }
-  void start(const StartJob& command, LaunchPayload) override {
-    // Nobody is told that a node died but by the cloud: the script itself would hang in its next collective.
-    const RunPlan plan{.duration = recorder_.left_of(command.job.id), .hangs_without_node = true};
+  void start(const StartJob& command, LaunchPayload payload) override {
+    RunPlan plan = RunPlan::from(payload);
+    plan.duration = plan.duration - recorder_.saved_of(command.job.id);
+    plan.hangs_without_node = true;  // in its next collective, until the cloud tells that the node is gone
     inner_.start(command, plan.payload());
   }
   void signal(const SignalJob& command) override { inner_.signal(command); }
@@ -84,7 +85,7 @@ class ScenarioWorld {
   void sample_again();
   void hear(const Event& event);
   Status turn();
-  bool over() const { return next_job_ == input_.jobs.size() && waiting_answers_ == 0 && open_jobs_ == 0; }
+  bool over() const { return stuck_ || (next_job_ == input_.jobs.size() && waiting_answers_ == 0 && open_jobs_ == 0); }
   void add_boot_failures();
 
   const ScenarioInput& input_;
@@ -110,6 +111,7 @@ class ScenarioWorld {
   std::size_t next_job_ = 0;
   std::size_t waiting_answers_ = 0;
   std::size_t open_jobs_ = 0;
+  bool stuck_ = false;                 ///< all jobs that are left are held
   std::vector<std::string> messages_;  ///< of the controller
 };
 
@@ -148,7 +150,7 @@ void ScenarioWorld::submit_next() {
   const SimJob& job = input_.jobs[next_job_++];
   JobSpec spec = spec_of(input_.config, job);
   ++waiting_answers_;
-  controller_.request(JobSubmitted{actor_of(job), spec, ""}, RunPlan{}.payload(),
+  controller_.request(JobSubmitted{actor_of(job), spec, ""}, RunPlan{.duration = job.duration}.payload(),
                       [this, &job, spec](Result<std::uint64_t> answer) {
                         --waiting_answers_;
                         if (!answer) return recorder_.refused(job, answer.error().message);
@@ -160,7 +162,10 @@ void ScenarioWorld::submit_next() {
 }
 
 void ScenarioWorld::sample_again() {
-  controller_.view([this](const Brain& brain) { recorder_.sample(brain.state()); });
+  controller_.view([this](const Brain& brain) {
+    recorder_.sample(brain.state());
+    stuck_ = next_job_ == input_.jobs.size() && RunRecorder::all_held(brain.state());
+  });
   queue_.after(sample_step_, [this] { sample_again(); });
 }
 

@@ -4,8 +4,9 @@
 //   std::string page = html_report({*run});
 //
 // The clouds, machines and agents are those of sim/world; time jumps from event to event. The run ends with the last
-// job; machines that are kept then are paid for until that moment. Jobs that have not ended after three times the
-// arrivals' span and 60 days more are left as they are, and told. Equal inputs give equal records.
+// job; machines that are kept then are paid for until that moment. It ends before if all jobs that are left are held,
+// and at the latest after three times the arrivals' span and 60 days more: what is left then is told. Equal inputs give
+// equal records.
 #pragma once
 
 #include <cstdint>

@@ -26,6 +26,15 @@ std::string ends_text(const RunRecord& run) {
   return counts_text(ends);
 }
 
+/// The first job that did not come to its end, and why.
+std::string left_text(const RunRecord& run) {
+  const auto left =
+      std::find_if(run.jobs.begin(), run.jobs.end(), [](const JobRecord& job) { return !is_final(job.state); });
+  if (left == run.jobs.end()) return "none";
+  return fmt::format("first job {}, {}: {}{}{}", left->id.value, name_of(left->state), name_of(left->wait_reason),
+                     left->wait_detail.empty() ? "" : ": ", left->wait_detail);
+}
+
 std::uint64_t restarts_of(const RunRecord& run) {
   std::uint64_t sum = 0;
   for (const JobRecord& job : run.jobs) sum += job.incarnations - 1;
@@ -50,6 +59,7 @@ Figures figures_of(const RunRecord& run, const RunMetrics& m) {
       fmt::format("{} in nodes: {}", counted(static_cast<double>(run.capacity_units()), run.unit), pools_text(run)));
   add("jobs", fmt::format("{}, of which {} ended", number(m.jobs), number(m.jobs_ended)));
   add("ends", ends_text(run));
+  add("not ended", left_text(run));
   add("skipped", counts_text(m.skipped));
   add("time simulated", duration_text(static_cast<double>(run.span().whole_seconds())));
   add("mean wait", duration_text(m.wait.mean_s));
