@@ -35,12 +35,6 @@ std::string left_text(const RunRecord& run) {
                      left->wait_detail.empty() ? "" : ": ", left->wait_detail);
 }
 
-std::uint64_t restarts_of(const RunRecord& run) {
-  std::uint64_t sum = 0;
-  for (const JobRecord& job : run.jobs) sum += job.incarnations - 1;
-  return sum;
-}
-
 std::string pools_text(const RunRecord& run) {
   std::string text;
   for (const PoolRecord& pool : run.pools) {
@@ -76,7 +70,7 @@ Figures figures_of(const RunRecord& run, const RunMetrics& m) {
     for (const PoolCost& pool : m.pool_costs) figures.emplace_back("  pool " + pool.pool, money_text(pool.cost));
   }
   add("leaves above least", fmt::format("{} over {} jobs", number(m.excess_leaves), number(m.jobs_above_least_leaves)));
-  add("restarts", number(restarts_of(run)));
+  add("restarts", number(m.restarts));
   add("work lost", fmt::format("{} node-hours", grouped(m.lost_node_hours)));
   add("VMs", fmt::format("{}, {} evicted, {} min of gangs that never ran", number(m.vms), number(m.evictions),
                          grouped(m.wasted_vm_minutes)));
