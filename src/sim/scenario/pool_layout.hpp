@@ -29,14 +29,14 @@ class PoolLayout {
   std::uint32_t leaf_of(std::uint32_t row) const { return leaf_of_row_[row]; }
   std::uint32_t pool_of(std::uint32_t row) const { return rows_[row].pool; }
   const std::vector<std::uint32_t>& rows_of_leaf(std::uint32_t leaf) const { return rows_of_leaf_[leaf]; }
-  const std::vector<NodeRow>& node_rows() const { return rows_; }
+  const std::vector<GanttRow>& node_rows() const { return rows_; }
   /// The fewest leaves of the pool that hold so many nodes.
   std::uint32_t least_leaves(std::uint32_t pool, std::uint32_t nodes) const;
 
  private:
   void add_pool(const Pool& pool, std::uint32_t number);
 
-  std::vector<NodeRow> rows_;
+  std::vector<GanttRow> rows_;
   std::vector<std::uint32_t> leaf_of_row_;
   std::vector<std::vector<std::uint32_t>> rows_of_leaf_;
   std::vector<std::uint32_t> leaf_size_;  ///< of each pool
