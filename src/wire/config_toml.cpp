@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view k_clouds[] = {"host"};
 constexpr std::string_view k_simulated_clouds[] = {"host", "sim", "azure"};
-constexpr std::uint32_t k_most_nodes = 1024;       ///< of a pool on one machine
+constexpr std::uint32_t k_most_nodes = 1024;  ///< of a pool on one machine
 constexpr std::uint32_t k_most_simulated_nodes = 200'000;
 constexpr std::uint32_t k_most_plain_nodes = 254;  ///< one number of an address, without its first and last value
 constexpr std::size_t k_most_pools = 64;
@@ -206,7 +206,8 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
   }
   read_pool_sku(section, pool);
   section.number("max_nodes", pool.max_nodes, {1, most_nodes()});
-  if (section.number("warm_nodes", pool.warm_nodes, {0, k_most_nodes}) && pool.warm_nodes > pool.max_nodes) {
+  if (section.number("warm_nodes", pool.warm_nodes, {0, std::max(k_most_nodes, most_nodes())}) &&
+      pool.warm_nodes > pool.max_nodes) {
     section.wrong("warm_nodes", fmt::format("{} nodes are to be kept ready, but the pool has at most {}; raise "
                                             "max_nodes or lower warm_nodes",
                                             pool.warm_nodes, pool.max_nodes));

@@ -5,7 +5,7 @@
 //   section.number("max_nodes", pool.max_nodes, {1, 254});   // absent: pool.max_nodes stays as it is
 //   section.finish();                                        // keys that nobody asked for are mistakes
 //
-// Only config_*.cpp include this: toml++ is a large header.
+// Only the .cpp files of readers include this: toml++ is a large header.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 namespace virga {
 
 /// toml++ 3.3 takes some wrong texts ("[[=") for broken assertions of its own. Text from outside must never end the
-/// program, so its assertions are turned into this exception, which stays inside config_toml.cpp.
+/// program, so its assertions are turned into this exception, which stays inside the reader.
 struct TomlAssertion : std::logic_error {
   using std::logic_error::logic_error;
 };

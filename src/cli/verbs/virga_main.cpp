@@ -81,7 +81,8 @@ void describe(CLI::App& app, Parsed& p) {
   done->add_option("--bytes", p.bytes, "its size");
   app.add_subcommand("journal",
                      "the journal: info, verify, replay, backup, restore, events (see 'virga journal --help')");
-  app.add_subcommand("simulate", "replay a recorded workload on a simulated pool (see 'virga simulate --help')");
+  app.add_subcommand("simulate",
+                     "what if: a described supercomputer, or a recorded workload (see 'virga simulate --help')");
   app.add_subcommand("version", "print the version");
 }
 

@@ -37,11 +37,27 @@ void draw_x_axis(Svg& svg, const PlotFrame& frame, const Scale& scale) {
            "work-weighted mean wait (logarithmic; below one second: none)");
 }
 
-void draw_level(Svg& svg, const PlotFrame& frame, Money cost, const std::string& label) {
-  if (usd(cost) > frame.y_max || usd(cost) < frame.y_min) return;
-  svg.line(k_plot_left, frame.y(usd(cost)), k_plot_width - k_plot_right, frame.y(usd(cost)), "level");
-  svg.text(k_plot_width - k_plot_right - 4, frame.y(usd(cost)) - 5, "tick end halo",
-           fmt::format("{}: {}", label, money_text(cost)));
+struct Level {
+  Money cost;
+  std::string label;
+};
+
+/// Equal levels are one line with both names.
+void draw_levels(Svg& svg, const PlotFrame& frame, std::vector<Level> levels) {
+  for (std::size_t i = 0; i + 1 < levels.size();) {
+    if (levels[i].cost != levels[i + 1].cost) {
+      ++i;
+      continue;
+    }
+    levels[i].label += "; " + levels[i + 1].label;
+    levels.erase(levels.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  }
+  for (const auto& [cost, label] : levels) {
+    if (usd(cost) > frame.y_max || usd(cost) < frame.y_min) continue;
+    svg.line(k_plot_left, frame.y(usd(cost)), k_plot_width - k_plot_right, frame.y(usd(cost)), "level");
+    svg.text(k_plot_width - k_plot_right - 4, frame.y(usd(cost)) - 5, "tick end halo",
+             fmt::format("{}: {}", label, money_text(cost)));
+  }
 }
 
 }  // namespace
@@ -52,7 +68,9 @@ std::string cost_plot(const std::vector<RunRecord>& runs, const std::vector<RunM
   const auto frontier = cost_wait_frontier(demand_of(fluid_jobs(runs.front())), first.prices, k_points);
   if (frontier.empty()) return {};
   Scale scale;
-  double most = usd(first.zero_wait.all_on_demand), least = usd(first.floor);
+  Money floor = first.floor;
+  for (const auto& m : metrics) floor = std::min(floor, m.floor);
+  double most = usd(first.zero_wait.all_on_demand), least = usd(floor);
   for (const auto& point : frontier) scale.most_s = std::max(scale.most_s, point.wait_s * 1.5);
   for (const auto& m : metrics) {
     scale.most_s = std::max(scale.most_s, m.area_weighted_wait_s * 1.5);
@@ -69,9 +87,11 @@ std::string cost_plot(const std::vector<RunRecord>& runs, const std::vector<RunM
   }
   draw_y_axis(svg, frame, ticks, millions ? "cost, million USD" : "cost, USD");
   draw_x_axis(svg, frame, scale);
-  draw_level(svg, frame, first.zero_wait.all_on_demand, "all on demand, no wait");
-  draw_level(svg, frame, first.zero_wait.cost, "best mix, no wait");
-  draw_level(svg, frame, first.floor, "floor: all work at the cheapest price");
+  draw_levels(svg, frame,
+              {{first.zero_wait.all_on_demand, "all on demand, no wait"},
+               {first.zero_wait.cost, "best mix, no wait"},
+               {floor, runs.size() > 1 ? "floor: all work at the cheapest price of any run"
+                                       : "floor: all work at the cheapest price"}});
   std::string line;
   for (const auto& point : frontier) {
     line += fmt::format("{}{} {}", line.empty() ? "M" : "L", svg_number(scale.x(point.wait_s)),

@@ -19,6 +19,7 @@ void add_jobs(const RunRecord& run, RunMetrics& m) {
   for (const auto& job : run.jobs) {
     ++m.jobs;
     m.preemptions += job.preempted;
+    m.restarts += job.incarnations - 1;
     m.lost_node_hours += static_cast<double>(job.lost_node_seconds) / 3600;
     if (job.leaves > 0 && job.least_leaves > 0) {
       ++m.jobs_with_leaves;
@@ -207,6 +208,7 @@ std::string metrics_json(const RunRecord& run, const RunMetrics& m) {
   w("excess_leaves", m.excess_leaves);
   const auto known = static_cast<double>(std::max<std::uint64_t>(1, m.jobs_with_leaves));
   figures.number("jobs_above_least_leaves_share", static_cast<double>(m.jobs_above_least_leaves) / known, 6);
+  w("restarts", m.restarts);
   w("preemptions", m.preemptions);
   figures.number("lost_node_hours", m.lost_node_hours);
   w("vms", m.vms);

@@ -62,6 +62,7 @@ struct RunMetrics {
   std::uint64_t jobs_with_leaves = 0;
   std::uint64_t excess_leaves = 0;
   std::uint64_t jobs_above_least_leaves = 0;
+  std::uint64_t restarts = 0;  ///< incarnations beyond each job's first
   std::uint64_t preemptions = 0;
   double lost_node_hours = 0;
   std::uint64_t vms = 0;

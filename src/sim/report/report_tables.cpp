@@ -55,7 +55,8 @@ std::vector<Tile> machine_tiles(const RunRecord& run, const RunMetrics& m) {
                        ? "no placement recorded"
                        : fmt::format("{} of jobs span more than their size needs", percent_text(share))});
   tiles.push_back({"Work lost", fmt::format("{} node-h", grouped(m.lost_node_hours)),
-                   fmt::format("{}, {}", counted(static_cast<double>(m.preemptions), "preemption"),
+                   fmt::format("{}, {}, {}", counted(static_cast<double>(m.restarts), "restart"),
+                               counted(static_cast<double>(m.preemptions), "preemption"),
                                counted(static_cast<double>(faults), "fault"))});
   tiles.push_back({"VM time wasted", fmt::format("{} min", grouped(m.wasted_vm_minutes)),
                    fmt::format("on gangs that never ran; {}, {} evicted", counted(static_cast<double>(m.vms), "VM"),
@@ -105,6 +106,7 @@ std::vector<Figure> compared_figures(bool with_prices) {
       {"utilisation with a queue", [](auto& m) { return m.utilisation_queued.value_or(0); }, percent_text},
       {"makespan", [](auto& m) { return m.makespan_s; }, duration_text},
       {"leaf switches above least", [](auto& m) { return static_cast<double>(m.excess_leaves); }, plain},
+      {"restarts", [](auto& m) { return static_cast<double>(m.restarts); }, plain},
       {"preemptions", [](auto& m) { return static_cast<double>(m.preemptions); }, plain},
       {"lost node-hours", [](auto& m) { return m.lost_node_hours; }, plain},
   };
@@ -139,7 +141,8 @@ std::string compare_html(const std::vector<RunRecord>& runs, const std::vector<R
     for (std::size_t i = 0; i < runs.size(); ++i) {
       const double value = figure.value(metrics[i]);
       auto text = figure.text(value);
-      if (i > 0 && first != 0) text += fmt::format(" ({:+.1f} %)", (value / first - 1) * 100);
+      const double percent = first == 0 ? 0 : (value / first - 1) * 100;
+      if (i > 0 && (percent > 0.05 || percent < -0.05)) text += fmt::format(" ({:+.1f} %)", percent);
       row.push_back(std::move(text));
     }
     rows.push_back(std::move(row));

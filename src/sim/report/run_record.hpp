@@ -78,7 +78,7 @@ struct VmUse {
 };
 
 /// One row of the Gantt picture; rows stand pool by pool, and inside a pool leaf by leaf.
-struct NodeRow {
+struct GanttRow {
   std::string name;
   std::uint32_t pool = 0;
   std::string leaf;
@@ -140,7 +140,7 @@ struct RunRecord {
   std::vector<PoolRecord> pools;
   std::vector<JobRecord> jobs;
   std::vector<VmUse> vms;
-  std::vector<NodeRow> rows;
+  std::vector<GanttRow> rows;
   std::vector<GangRun> gangs;
   std::vector<SeriesSample> series;  ///< in order of time
   std::vector<FaultRecord> faults;

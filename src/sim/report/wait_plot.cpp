@@ -80,7 +80,7 @@ std::string wait_plot(const RunRecord& run) {
   };
   svg.text(k_left + bin_width / 2, bottom + 18, "tick mid", "none");
   for (const auto& t : log_time_ticks(most_s)) {
-    const bool room = t.at > 1 || bin_width > 44;  // beside "none"
+    const bool room = t.at > 1 || bin_width > 60;  // beside "none"
     tick(k_left + bin_width * (1 + std::log10(t.at) * k_bins_a_decade), room ? t.label : std::string());
   }
   svg.text(k_left + (k_plot_width - k_left - k_right) / 2, bottom + 37, "tick mid",

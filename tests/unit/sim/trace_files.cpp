@@ -46,7 +46,7 @@ std::vector<std::string> fields_of(const std::string& line) {
 
 }  // namespace
 
-std::optional<std::vector<TraceRow>> read_trace(const std::string& name, const std::string& unit_column) {
+std::optional<std::vector<RecordedRow>> read_trace(const std::string& name, const std::string& unit_column) {
   const auto file = data_folder() / "traces" / (name + ".csv.gz");
   if (!std::filesystem::exists(file)) {
     MESSAGE("skipped: no ", file.string(), "; set VIRGA_SHARED_DATA to the folder that holds traces/");
@@ -61,11 +61,11 @@ std::optional<std::vector<TraceRow>> read_trace(const std::string& name, const s
   };
   const auto submit = column("submit_s"), user = column("user"), units = column(unit_column),
              duration = column("duration_s"), requested = column("requested_time_s");
-  std::vector<TraceRow> rows;
+  std::vector<RecordedRow> rows;
   while (std::getline(lines, line)) {
     const auto fields = fields_of(line);
     const auto number = [&](std::size_t i) { return std::atoll(fields.at(i).c_str()); };
-    const TraceRow row{number(submit), fields.at(user), number(units), number(duration), number(requested)};
+    const RecordedRow row{number(submit), fields.at(user), number(units), number(duration), number(requested)};
     if (row.units > 0 && row.duration_s > 0) rows.push_back(row);
   }
   return rows;

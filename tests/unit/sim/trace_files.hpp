@@ -12,7 +12,7 @@
 
 namespace virga {
 
-struct TraceRow {
+struct RecordedRow {
   std::int64_t submit_s = 0;
   std::string user;
   std::int64_t units = 0;
@@ -21,6 +21,6 @@ struct TraceRow {
 };
 
 /// Rows of traces/<name>.csv.gz in their order, those without units or duration left out.
-std::optional<std::vector<TraceRow>> read_trace(const std::string& name, const std::string& unit_column);
+std::optional<std::vector<RecordedRow>> read_trace(const std::string& name, const std::string& unit_column);
 
 }  // namespace virga
