@@ -15,9 +15,8 @@
 
 #include "brain/brain.hpp"
 
+namespace virga {
 namespace {
-
-using namespace virga;
 
 double user_seconds() {
   timespec t{};
@@ -141,7 +140,8 @@ void bench_queue(std::uint32_t nodes, std::uint32_t pending, std::uint32_t event
   };
   machine.submit(nodes, Duration::minutes(600));  // the head waits for the whole machine
   for (std::uint32_t i = 0; i < pending; ++i) {
-    machine.submit(static_cast<std::uint32_t>(1 + draw(64)), Duration::minutes(static_cast<std::int64_t>(100 + draw(3000))));
+    machine.submit(static_cast<std::uint32_t>(1 + draw(64)),
+                   Duration::minutes(static_cast<std::int64_t>(100 + draw(3000))));
   }
   machine.drain();
   std::vector<double> costs;
@@ -168,7 +168,7 @@ void bench_queue(std::uint32_t nodes, std::uint32_t pending, std::uint32_t event
 
 }  // namespace
 
-int main() {
+void bench_all() {
   bench_decisions(1'152, 1, 200'000);
   bench_decisions(1'152, 16, 60'000);
   bench_decisions(12'800, 1, 200'000);
@@ -179,5 +179,11 @@ int main() {
   bench_queue(12'800, 1'000, 300);
   bench_queue(12'800, 10'000, 300);
   bench_queue(12'800, 100'000, 300);
+}
+
+}  // namespace virga
+
+int main() {
+  virga::bench_all();
   return 0;
 }

@@ -62,7 +62,7 @@ struct Explanation {
   Money price_per_hour;                  ///< of all its nodes, list price
   Time expected_start = Time::never();   ///< of a waiting job
   Confidence confidence = Confidence::none;
-  Money expected_price;  ///< list price until its time limit, or for an hour where it has none
+  Money expected_price;                  ///< list price until its time limit, or for an hour where it has none
   std::vector<ExplainedOption> options;  ///< of a waiting job, in the order of its partition
 
   template <class Self, class V>

@@ -12,9 +12,9 @@
 namespace virga {
 
 struct Indices {
-  Queue queue;             ///< pending jobs that wait for nodes and nothing else
-  std::set<JobId> living;  ///< jobs that hold nodes
-  std::set<JobId> front;   ///< pending jobs that were told a reason of their own by the last pass
+  Queue queue;                              ///< pending jobs that wait for nodes and nothing else
+  std::set<JobId> living;                   ///< jobs that hold nodes
+  std::set<JobId> front;                    ///< pending jobs that were told a reason of their own by the last pass
   std::set<std::pair<Time, JobId>> asleep;  ///< pending jobs that may not start before that time
   std::set<std::pair<Time, JobId>> ended;   ///< final jobs by the time they ended
   std::set<std::pair<Time, JobId>> job_alarms;

@@ -32,7 +32,8 @@ void check_vm(const State& state, const Vm& vm) {
   Resources used;
   for (JobId id : vm.jobs) {
     auto job = state.jobs.find(id);
-    VIRGA_ASSERT(job != state.jobs.end() && (holds_nodes(job->second.state) || !job->second.promised.empty()), "a node's jobs hold nodes");
+    VIRGA_ASSERT(job != state.jobs.end() && (holds_nodes(job->second.state) || !job->second.promised.empty()),
+                 "a node's jobs hold nodes");
     const Pool* pool = state.find_pool(vm.pool);
     VIRGA_ASSERT(pool != nullptr, "a VM's pool is configured");
     Resources part = demand_per_node(job->second.spec, *pool);

@@ -16,10 +16,11 @@ ReleaseKey key_of(std::uint32_t slot, Time busy_until) { return {busy_until, Job
 
 std::shared_ptr<const Fabric> fabric_of(const Pool& pool, std::uint32_t nodes) {
   const PoolFabric& shape = pool.fabric;
-  Result<Fabric> fabric = Fabric::build(FabricShape{.nodes = nodes,
-                                                    .nodes_per_leaf = shape.nodes_per_leaf > 0 ? shape.nodes_per_leaf : nodes,
-                                                    .leaves_per_spine = shape.leaves_per_spine,
-                                                    .spines_per_pod = shape.spines_per_pod});
+  Result<Fabric> fabric =
+      Fabric::build(FabricShape{.nodes = nodes,
+                                .nodes_per_leaf = shape.nodes_per_leaf > 0 ? shape.nodes_per_leaf : nodes,
+                                .leaves_per_spine = shape.leaves_per_spine,
+                                .spines_per_pod = shape.spines_per_pod});
   VIRGA_ASSERT(fabric, "a regular fabric can always be built");
   return std::make_shared<const Fabric>(*std::move(fabric));
 }
@@ -30,8 +31,7 @@ std::uint32_t count_in(const NodeIndex& nodes, const GangRequest& request) {
 
 }  // namespace
 
-PoolIndex::PoolIndex(const Pool& pool)
-    : total_(pool.sku.resources), slots_(pool.max_nodes), absent_(pool.max_nodes) {
+PoolIndex::PoolIndex(const Pool& pool) : total_(pool.sku.resources), slots_(pool.max_nodes), absent_(pool.max_nodes) {
   const bool sets_matter = pool.set_nodes_max > 0 && !pool.ib_spans_sets;
   cell_nodes_ = sets_matter ? pool.set_nodes_max : pool.max_nodes;
   for (std::uint32_t first = 0; first < pool.max_nodes; first += cell_nodes_) {
@@ -72,7 +72,8 @@ void PoolIndex::replace(std::uint32_t number, const Slot& now) {
   alive_ += static_cast<std::uint32_t>(now.alive) - static_cast<std::uint32_t>(slot.alive);
   usable_ += static_cast<std::uint32_t>(now.usable) - static_cast<std::uint32_t>(slot.usable);
   drained_ += static_cast<std::uint32_t>(now.drained) - static_cast<std::uint32_t>(slot.drained);
-  absent_ += static_cast<std::uint32_t>(!now.vm && !now.drained) - static_cast<std::uint32_t>(!slot.vm && !slot.drained);
+  absent_ +=
+      static_cast<std::uint32_t>(!now.vm && !now.drained) - static_cast<std::uint32_t>(!slot.vm && !slot.drained);
   slot = now;
 }
 
@@ -174,7 +175,8 @@ bool PoolIndex::choose_in(const Cell& cell, PlaceRequest request, bool ready_onl
 }
 
 /// A gang that needs no fabric takes the cells that have the most for it.
-bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const {
+bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow,
+                              std::vector<std::uint32_t>& slots) const {
   const GangRequest all{.nodes = request.nodes, .per_node = request.per_node, .exclusive = request.exclusive};
   std::vector<std::size_t> order(cells_.size());
   std::iota(order.begin(), order.end(), 0);
@@ -199,12 +201,14 @@ bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow, 
   return left == 0;
 }
 
-bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const {
+bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
+                       std::vector<std::uint32_t>& slots) const {
   const PlaceRequest place{.nodes = request.nodes,
                            .per_node = request.per_node,
                            .exclusive = request.exclusive,
                            .switches_max = request.switches_max};
-  if (const Cell* cell = cell_to_choose(request, ready_only, grow)) return choose_in(*cell, place, ready_only, grow, slots);
+  if (const Cell* cell = cell_to_choose(request, ready_only, grow))
+    return choose_in(*cell, place, ready_only, grow, slots);
   if (request.one_cell || cells_.size() == 1) return false;
   return choose_across(place, ready_only, grow, slots);
 }

@@ -1,13 +1,14 @@
-// One pool as the schedule sees it: which of its node numbers exist, what is free on them, and when the rest comes free.
-// Derived from State::vms, kept up to date by index_vm(), never stored.
+// One pool as the schedule sees it: which of its node numbers exist, what is free on them, and when the rest comes
+// free. Derived from State::vms, kept up to date by index_vm(), never stored.
 //
 //   PoolIndex& pool = state.index.pools[0];
 //   pool.fitting(demand, exclusive)      // nodes with room now, booting and promised ones included
 //   pool.choose(request, slots)          // which ones, along the fabric
 //   pool.shadow(open, nodes, now)        // when enough will be free
 //
-// A slot is a node's number less one. Slots of one scale set form a cell; where InfiniBand does not reach across sets, a
-// gang that needs it stays within one cell. Counting is O(levels), choosing and updating O(log n) (place/node_index.hpp).
+// A slot is a node's number less one. Slots of one scale set form a cell; where InfiniBand does not reach across sets,
+// a gang that needs it stays within one cell. Counting is O(levels), choosing and updating O(log n)
+// (place/node_index.hpp).
 #pragma once
 
 #include <cstdint>

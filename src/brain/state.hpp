@@ -39,7 +39,7 @@ struct PoolBackoff {
 
 /// What a pool's boots and refusals were like so far.
 struct PoolHistory {
-  Duration boot_time;       ///< from request to ready, an exponential mean with weight 1/8
+  Duration boot_time;  ///< from request to ready, an exponential mean with weight 1/8
   std::uint64_t boots = 0;
   std::uint64_t refusals = 0;
   Time last_refusal;

@@ -73,8 +73,8 @@ struct Pool {
   std::uint64_t limit_memory_bytes = 0;  ///< the same for memory
   std::string node_prefix;               ///< node names are prefix + 1 … max_nodes
   Purchase purchase = Purchase::on_demand;
-  Money price_per_hour;         ///< of one node; zero: the SKU's list price
-  Duration boot_time;           ///< expected, from request to ready, until the pool has boots of its own to learn from
+  Money price_per_hour;  ///< of one node; zero: the SKU's list price
+  Duration boot_time;    ///< expected, from request to ready, until the pool has boots of its own to learn from
   std::uint32_t spare_nodes = 0;    ///< kept for jobs that lost a node: nobody else gets the last ones
   std::uint32_t set_nodes_max = 0;  ///< VMs of one scale set, which share an InfiniBand partition; 0: all of the pool
   bool ib_spans_sets = false;       ///< one dedicated fabric: InfiniBand works across the pool's scale sets

@@ -253,8 +253,8 @@ struct JobSpec {
   std::uint32_t tasks = 1;           ///< over all nodes
   std::uint32_t tasks_per_node = 0;  ///< 0: tasks are dealt evenly, rounded up
   std::uint32_t cpus_per_task = 1;
-  Resources per_node;      ///< what the job takes of each of its nodes
-  bool exclusive = false;  ///< nobody else on its nodes
+  Resources per_node;        ///< what the job takes of each of its nodes
+  bool exclusive = false;    ///< nobody else on its nodes
   bool needs_fabric = true;  ///< its nodes talk over InfiniBand: they must lie where it reaches from each to each
   Duration time_limit = Duration::infinite();
   WarningSignal warning;
@@ -404,8 +404,8 @@ struct Job {
   bool lost_node = false;                 ///< a node of its last incarnation failed: it may use spare nodes
   Time kill_at = Time::never();           ///< while completing: when SIGKILL follows SIGTERM
   std::vector<JobNode> nodes;             ///< while it holds nodes; kept afterwards as a record
-  std::vector<JobNode> promised;          ///< while pending: nodes kept for it, some of which the cloud has not granted yet
-  Time expected_end = Time::never();      ///< as the schedule assumes, while it holds nodes or a promise
+  std::vector<JobNode> promised;      ///< while pending: nodes kept for it, some of which the cloud has not granted yet
+  Time expected_end = Time::never();  ///< as the schedule assumes, while it holds nodes or a promise
   ExitStatus exit;
   Usage usage;
   std::vector<Step> steps;  ///< running ones, and the newest ended ones

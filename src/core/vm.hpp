@@ -45,7 +45,7 @@ struct Vm {
   Time ready;
   Time idle_since;  ///< set while ready and without a job
   Time boot_deadline = Time::never();
-  Time evicted_at = Time::never();  ///< the cloud said that it takes this one back then
+  Time evicted_at = Time::never();     ///< the cloud said that it takes this one back then
   Time release_after = Time::never();  ///< while idle: when it is asked again whether anybody needs it
   Time alarm = Time::never();          ///< when it needs attention next; derived from the above, never stored
 

@@ -8,6 +8,7 @@
 
 #include "sim/flat/trace_mode.hpp"
 #include "sim/scenario/scenario_mode.hpp"
+#include "sim/world/simulate_seeds.hpp"
 #include "wire/error_codes.hpp"
 
 namespace virga {
@@ -23,6 +24,7 @@ struct Arguments {
   TraceMode trace;
   std::string scenario;
   std::vector<std::string> compare;
+  SimulateOptions seeds;
   std::string html;
   std::string unit_column{name_of(UnitColumn::cpus)};
   std::string policy{name_of(QueuePolicy::easy)};
@@ -67,6 +69,12 @@ void describe(CLI::App& app, Arguments& args) {
   for (CLI::Option* option : of_flat) {
     option->excludes("--scenario")->excludes("--compare");
   }
+  app.add_option("--seed", args.seeds.first, "a drawn supercomputer, week and faults, with all invariants checked")
+      ->excludes("--scenario")
+      ->excludes("--compare")
+      ->excludes("--trace");
+  app.add_option("--seeds", args.seeds.count, "so many of them, from --seed on")->needs("--seed");
+  app.add_flag("--verbose", args.seeds.verbose, "with --seed: one line for whatever happens")->needs("--seed");
   app.get_option("--compare")->excludes("--scenario")->excludes("--trace");
 }
 
@@ -132,8 +140,11 @@ int simulate_main(int argc, char** argv) {
     return simulate_scenario(args, app.count("--unit-column") > 0);
   }
   if (!t.trace.empty()) return simulate_trace(args);
+  if (app.count("--seed") > 0) {
+    return simulate_seeds(args.seeds, [](const std::string& line) { fmt::print("{}\n", line); });
+  }
   return complain({Code::invalid,
-                   "nothing to simulate; give --scenario FILE.toml, --compare A.toml B.toml, or --trace "
+                   "nothing to simulate; give --scenario FILE.toml, --compare A.toml B.toml, --seed N, or --trace "
                    "FILE with --units N"});
 }
 

@@ -1,5 +1,5 @@
-// The part of [pool.NAME] that says how its VMs are had and how they are wired: purchase, price, boot time, spare nodes,
-// scale sets, fabric.
+// The part of [pool.NAME] that says how its VMs are had and how they are wired: purchase, price, boot time, spare
+// nodes, scale sets, fabric.
 #pragma once
 
 #include "core/config.hpp"

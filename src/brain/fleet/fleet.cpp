@@ -121,7 +121,8 @@ void drop_gang(Effects& fx, GangId id, Reason reason, const std::string& detail)
   State& state = fx.state;
   const Gang gang = std::move(state.gangs.extract(id).mapped());
   for (VmId vm_id : gang.vms) {
-    for (JobId job : std::vector<JobId>(state.vms.at(vm_id).jobs)) break_promise(fx, state.jobs.at(job), reason, detail);
+    for (JobId job : std::vector<JobId>(state.vms.at(vm_id).jobs))
+      break_promise(fx, state.jobs.at(job), reason, detail);
   }
   for (VmId vm_id : gang.vms) remove_vm(state, vm_id);
 }
@@ -153,8 +154,8 @@ void fail_vm(Effects& fx, VmId id, const std::string& message) {
   Vm& vm = it->second;
   if (vm.state != VmState::booting && vm.state != VmState::ready) return;
   if (vm.state == VmState::booting) {
-    back_off(fx, vm.pool, {.gang = vm.gang, .refusal = Refusal::fault, .message = vm.name + ": " + message, .retry_after = {}},
-             1);
+    back_off(fx, vm.pool,
+             {.gang = vm.gang, .refusal = Refusal::fault, .message = vm.name + ": " + message, .retry_after = {}}, 1);
   }
   release_vm(fx, vm, message);
   const std::string detail = "node " + vm.name + ": " + message;

@@ -63,7 +63,7 @@ class Pass {
   std::vector<Hold> holds_;  ///< by pool
   std::vector<Lane> lanes_;
   std::set<std::pair<OrderKey, std::uint32_t>> next_;  ///< candidates and their lanes
-  std::vector<JobId> told_;  ///< got a reason of their own
+  std::vector<JobId> told_;                            ///< got a reason of their own
 };
 
 void Pass::open_lanes() {
@@ -100,9 +100,8 @@ Gap Pass::gap_of(const Lane& lane) const {
       gap.ends_within = Duration::infinite();
       continue;
     }
-    GangRequest one{.nodes = 1,
-                    .per_node = {lane.key.cpus, lane.key.gpus, lane.key.memory_bytes},
-                    .exclusive = lane.key.exclusive};
+    GangRequest one{
+        .nodes = 1, .per_node = {lane.key.cpus, lane.key.gpus, lane.key.memory_bytes}, .exclusive = lane.key.exclusive};
     if (one.exclusive) one.per_node = pool.sku.resources;
     const std::int64_t room = std::int64_t{index.fitting(one)} + growth_of(state_, pool, 1).nodes;
     gap.free_units = std::max(gap.free_units, room);
@@ -179,8 +178,8 @@ bool Pass::try_job(Lane& lane, Job& job) {
     }
     if (holds_[best.pool].is_set()) return false;
     best.reason = Reason::resources;
-    best.detail = fmt::format("pool {} has {} free nodes, but not where the fabric joins them", state_.config.pools[best.pool].name,
-                              job.spec.nodes);
+    best.detail = fmt::format("pool {} has {} free nodes, but not where the fabric joins them",
+                              state_.config.pools[best.pool].name, job.spec.nodes);
     best.extra = 0;
   }
   holds_[best.pool] = {job.id, best.start, best.extra};
@@ -189,8 +188,9 @@ bool Pass::try_job(Lane& lane, Job& job) {
   return false;
 }
 
-/// The first candidate of all lanes gets its chance, and its lane the next one. What is free only shrinks during a pass,
-/// so a candidate that was found earlier may have become one that does not fit, but none before it has come to fit.
+/// The first candidate of all lanes gets its chance, and its lane the next one. What is free only shrinks during a
+/// pass, so a candidate that was found earlier may have become one that does not fit, but none before it has come to
+/// fit.
 void Pass::step() {
   const std::uint32_t number = next_.begin()->second;
   next_.erase(next_.begin());
@@ -241,8 +241,9 @@ std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
   }
   if (spec.nodes > 1 && spec.needs_fabric && pool.set_nodes_max > 0 && !pool.ib_spans_sets &&
       spec.nodes > pool.set_nodes_max) {
-    return fmt::format("{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}",
-                       spec.nodes, pool.name, pool.set_nodes_max);
+    return fmt::format(
+        "{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}", spec.nodes,
+        pool.name, pool.set_nodes_max);
   }
   if (spec.per_node.fits_in(has)) return std::nullopt;  // an exclusive job too: a whole node may be too little
   if (spec.per_node.gpus > has.gpus) {

@@ -51,8 +51,8 @@ Offer waiting_offer(const State& state, const Job& job, std::uint32_t number, st
   const std::uint32_t open = present + growth.nodes;
   Shadow shadow = index.shadow(open, job.spec.nodes, state.now);
   offer.reason = Reason::resources;
-  offer.detail = fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec.nodes, pool.name,
-                             pool.max_nodes);
+  offer.detail =
+      fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec.nodes, pool.name, pool.max_nodes);
   const std::uint32_t possible = index.size() - index.drained();
   if (job.spec.nodes > possible) {
     offer.reason = Reason::drained_nodes;

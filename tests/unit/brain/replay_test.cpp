@@ -134,7 +134,8 @@ struct Storm {
       }
     }
     for (const auto& [id, job] : brain.state().jobs) {
-      if (!is_final(job.state)) MESSAGE(id.value << " " << name_of(job.state) << " " << name_of(job.reason) << " " << job.detail);
+      if (!is_final(job.state))
+        MESSAGE(id.value << " " << name_of(job.state) << " " << name_of(job.reason) << " " << job.detail);
     }
     FAIL("it never became quiet");
   }
