@@ -16,7 +16,7 @@ namespace {
 constexpr Duration k_backoff_first = Duration::seconds(1);
 constexpr Duration k_backoff_longest = Duration::minutes(5);
 /// An idle node that somebody may still need is looked at again after its idle time, but not all the time.
-constexpr Duration k_idle_recheck_shortest = Duration::seconds(1);
+constexpr Duration k_idle_recheck_shortest = Duration::minutes(1);
 
 bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(); }
 
