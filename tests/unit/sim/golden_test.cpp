@@ -93,11 +93,13 @@ TEST_CASE("recorded workloads: nobody starts later than was first promised, the 
     std::int64_t units;
     UnitColumn column;
   };
-  for (const auto& [name, units, column] :
+  for (const auto& recorded :
        {Recorded{"kth-sp2-1996", 100, UnitColumn::cpus}, Recorded{"philly-2017", 768, UnitColumn::gpus},
         Recorded{"llnl-atlas-2006", 9216, UnitColumn::cpus}}) {
+    const std::string name = recorded.name;  // clang 14 cannot capture a structured binding
+    const std::int64_t units = recorded.units;
     Result<Trace> trace =
-        read_trace({.path = *folder + "/traces/" + name + ".csv.gz", .unit_column = column, .units = units});
+        read_trace({.path = *folder + "/traces/" + name + ".csv.gz", .unit_column = recorded.column, .units = units});
     REQUIRE(trace);
     for (const auto policy : {QueuePolicy::easy, QueuePolicy::easy_sjbf, QueuePolicy::conservative}) {
       if (policy == QueuePolicy::conservative && units > 100) continue;  // slow without optimisation
