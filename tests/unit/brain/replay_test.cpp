@@ -133,9 +133,10 @@ struct Storm {
         return;
       }
     }
-    for (const auto& [id, job] : brain.state().jobs) {
+    for (const auto& entry : brain.state().jobs) {
+      const Job& job = entry.second;  // clang 14 cannot capture a structured binding
       if (!is_final(job.state))
-        MESSAGE(id.value << " " << name_of(job.state) << " " << name_of(job.reason) << " " << job.detail);
+        MESSAGE(job.id.value << " " << name_of(job.state) << " " << name_of(job.reason) << " " << job.detail);
     }
     FAIL("it never became quiet");
   }
@@ -158,7 +159,8 @@ TEST_CASE("a storm ends quietly: every job reached one final state, no VM is lef
     storm.settle();
     CHECK(storm.brain.state().vms.empty());
     CHECK(storm.brain.state().gangs.empty());
-    for (const auto& [id, job] : storm.brain.state().jobs) {
+    for (const auto& entry : storm.brain.state().jobs) {
+      const Job& job = entry.second;
       const bool held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
       // A job may wait for one that is held; nobody waits at the limit of an array that has come to rest.
       const bool depends = job.reason == Reason::dependency || job.reason == Reason::dependency_never;
