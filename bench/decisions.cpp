@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/prng.hpp"
 #include "brain/brain.hpp"
 
 namespace virga {
@@ -107,13 +108,10 @@ void bench_decisions(std::uint32_t nodes, std::uint32_t gang, std::uint32_t coun
     machine.start(running.back());
   }
   machine.drain();
-  std::uint64_t pick = 88172645463325252ULL;
+  Prng random(1);
   const double from = user_seconds();
   for (std::uint32_t i = 0; i < count; ++i) {
-    pick ^= pick << 13;
-    pick ^= pick >> 7;
-    pick ^= pick << 17;
-    JobId& oldest = running[pick % running.size()];
+    JobId& oldest = running[random.below(running.size())];
     machine.end(oldest);
     oldest = machine.submit(gang, Duration::minutes(600));
     machine.start(oldest);
@@ -131,22 +129,16 @@ void bench_queue(std::uint32_t nodes, std::uint32_t pending, std::uint32_t event
     running.push_back(machine.submit(16, Duration::minutes(100 + i % 997)));
     machine.start(running.back());
   }
-  std::uint64_t pick = 88172645463325252ULL;
-  auto draw = [&](std::uint64_t n) {
-    pick ^= pick << 13;
-    pick ^= pick >> 7;
-    pick ^= pick << 17;
-    return pick % n;
-  };
+  Prng random(1);
   machine.submit(nodes, Duration::minutes(600));  // the head waits for the whole machine
   for (std::uint32_t i = 0; i < pending; ++i) {
-    machine.submit(static_cast<std::uint32_t>(1 + draw(64)),
-                   Duration::minutes(static_cast<std::int64_t>(100 + draw(3000))));
+    machine.submit(static_cast<std::uint32_t>(1 + random.below(64)),
+                   Duration::minutes(static_cast<std::int64_t>(100 + random.below(3000))));
   }
   machine.drain();
   std::vector<double> costs;
   for (std::uint32_t i = 0; i < events && !running.empty(); ++i) {
-    const std::size_t at = draw(running.size());
+    const std::size_t at = random.below(running.size());
     const double from = user_seconds();
     machine.end(running[at]);
     const std::vector<Command> commands = machine.drain();

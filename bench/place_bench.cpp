@@ -19,6 +19,7 @@
 #include <queue>
 #include <vector>
 
+#include "base/prng.hpp"
 #include "brain/place/node_index.hpp"
 
 namespace {
@@ -43,14 +44,9 @@ namespace {
 
 constexpr Resources k_node{.cpus = 96, .gpus = 8, .memory_bytes = std::uint64_t{1900} << 30};
 
-struct Random {
-  std::uint64_t state;
-  std::uint32_t below(std::uint32_t limit) {
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return static_cast<std::uint32_t>((z ^ (z >> 31)) % limit);
-  }
+struct Random : Prng {
+  using Prng::Prng;
+  std::uint32_t below(std::uint64_t limit) { return static_cast<std::uint32_t>(Prng::below(limit)); }
 };
 
 Resources gpus(std::uint32_t count) { return {count * 12, count, (std::uint64_t{1900} << 30) / 8 * count}; }

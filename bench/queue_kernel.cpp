@@ -13,24 +13,12 @@
 #include <queue>
 #include <vector>
 
+#include "base/prng.hpp"
 #include "brain/sched/backfill_pass.hpp"
 
 namespace virga {
 
 namespace {
-
-struct Random {
-  std::uint64_t state = 1;
-  std::uint64_t next() {
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-  }
-  std::int64_t between(std::int64_t a, std::int64_t b) {
-    return a + static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(b - a + 1));
-  }
-};
 
 /// A pool of 100,000 units that is full; what ends makes room for what waits.
 struct FullMachine {
@@ -61,7 +49,7 @@ struct FullMachine {
   }
 };
 
-WaitingEntry random_job(Random& random, std::uint32_t id) {
+WaitingEntry random_job(Prng& random, std::uint32_t id) {
   const auto units = static_cast<std::uint32_t>(random.between(1, 1 << random.between(0, 12)));
   return {{0, id}, JobId{id}, units, Duration::seconds(random.between(60, 1 << random.between(7, 19)))};
 }
@@ -76,7 +64,7 @@ double ns_each(std::int64_t times, F&& f) {
 std::uint64_t g_sink = 0;  // what is computed must be used
 
 void measure(std::uint32_t pending) {
-  Random random;
+  Prng random(1);
   std::vector<WaitingEntry> jobs;
   for (std::uint32_t id = 1; id <= pending; ++id) jobs.push_back(random_job(random, id));
   WaitingList queue;

@@ -18,20 +18,6 @@ Job* living_job(State& state, JobId id, std::uint32_t incarnation) {
   return it->second.incarnation == incarnation ? &it->second : nullptr;
 }
 
-Reason reason_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::capacity:
-      return Reason::capacity;
-    case Refusal::quota:
-      return Reason::quota;
-    case Refusal::throttled:
-      return Reason::throttled;
-    case Refusal::fault:
-      return Reason::cloud_fault;
-  }
-  return Reason::cloud_fault;
-}
-
 }  // namespace
 
 void on_gang_granted(Effects& fx, const GangGranted& e) {
@@ -79,7 +65,11 @@ void on_vm_ready(Effects& fx, const VmReady& e) {
   const Duration took = state.now - vm.requested;
   history.boot_time = history.boots == 0 ? took : Duration{history.boot_time.ns + (took.ns - history.boot_time.ns) / 8};
   ++history.boots;
-  for (JobId id : std::vector<JobId>(vm.jobs)) launch_if_ready(fx, state.jobs.at(id));
+  for (JobId id : std::vector<JobId>(vm.jobs)) {
+    Job& job = state.jobs.at(id);
+    if (job.state == JobState::configuring) --job.nodes_booting;
+    launch_if_ready(fx, job);
+  }
 }
 
 void on_vm_failed(Effects& fx, const VmFailed& e) { fail_vm(fx, e.vm, e.message); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "brain/sched/lifecycle.hpp"
 #include "brain/sched/schedule.hpp"
 
 namespace virga {
@@ -18,6 +19,8 @@ void check_job(const State& state, const Job& job) {
   VIRGA_ASSERT(!is_final(job.state) || job.ended.is_set(), "an ended job has an end");
   VIRGA_ASSERT(job.promised.empty() || (job.state == JobState::pending && job.promised.size() == job.spec.nodes),
                "a promise is all or nothing, and for waiting jobs only");
+  VIRGA_ASSERT(job.state != JobState::configuring || job.nodes_booting == count_booting(state, job),
+               "a configuring job knows how many of its nodes boot");
   VIRGA_ASSERT((job.indexed_as == IndexedAs::queued) == state.index.queue.contains(job), "the queue has who waits");
 }
 

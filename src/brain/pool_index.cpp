@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -103,37 +102,29 @@ std::uint32_t PoolIndex::free_now() const {
   return sum;
 }
 
-std::uint32_t PoolIndex::fitting(const GangRequest& request) const {
+/// `count` of the best cell where a gang must stay within one, else of all together.
+template <class Count>
+std::uint32_t PoolIndex::over_cells(const GangRequest& request, Count count) const {
   std::uint32_t sum = 0;
   std::uint32_t best = 0;
   for (const Cell& cell : cells_) {
-    const std::uint32_t here = count_in(cell.present, request);
+    const std::uint32_t here = count(cell);
     sum += here;
     best = std::max(best, here);
   }
   return request.one_cell ? best : sum;
+}
+
+std::uint32_t PoolIndex::fitting(const GangRequest& request) const {
+  return over_cells(request, [&](const Cell& cell) { return count_in(cell.present, request); });
 }
 
 std::uint32_t PoolIndex::fitting_ready(const GangRequest& request) const {
-  std::uint32_t sum = 0;
-  std::uint32_t best = 0;
-  for (const Cell& cell : cells_) {
-    const std::uint32_t here = count_in(cell.ready, request);
-    sum += here;
-    best = std::max(best, here);
-  }
-  return request.one_cell ? best : sum;
+  return over_cells(request, [&](const Cell& cell) { return count_in(cell.ready, request); });
 }
 
 std::uint32_t PoolIndex::fitting_or_absent(const GangRequest& request) const {
-  std::uint32_t sum = 0;
-  std::uint32_t best = 0;
-  for (const Cell& cell : cells_) {
-    const std::uint32_t here = count_in(cell.present, request) + cell.present.absent();
-    sum += here;
-    best = std::max(best, here);
-  }
-  return request.one_cell ? best : sum;
+  return over_cells(request, [&](const Cell& cell) { return count_in(cell.present, request) + cell.present.absent(); });
 }
 
 /// The cell that has the most of the gang already; of equals the fullest, then the first.
@@ -203,23 +194,11 @@ bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow,
 
 bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
                        std::vector<std::uint32_t>& slots) const {
-  const PlaceRequest place{.nodes = request.nodes,
-                           .per_node = request.per_node,
-                           .exclusive = request.exclusive,
-                           .switches_max = request.switches_max};
+  const PlaceRequest place{.nodes = request.nodes, .per_node = request.per_node, .exclusive = request.exclusive};
   if (const Cell* cell = cell_to_choose(request, ready_only, grow))
     return choose_in(*cell, place, ready_only, grow, slots);
   if (request.one_cell || cells_.size() == 1) return false;
   return choose_across(place, ready_only, grow, slots);
-}
-
-std::uint32_t PoolIndex::leaves_spanned(const std::vector<std::uint32_t>& slots) const {
-  std::set<std::pair<std::uint32_t, std::uint32_t>> leaves;
-  for (std::uint32_t slot : slots) {
-    const std::uint32_t cell = slot / cell_nodes_;
-    leaves.emplace(cell, cells_[cell].fabric->leaf(slot - cells_[cell].first));
-  }
-  return static_cast<std::uint32_t>(leaves.size());
 }
 
 }  // namespace virga

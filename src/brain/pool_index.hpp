@@ -2,9 +2,9 @@
 // free. Derived from State::vms, kept up to date by index_vm(), never stored.
 //
 //   PoolIndex& pool = state.index.pools[0];
-//   pool.fitting(demand, exclusive)      // nodes with room now, booting and promised ones included
-//   pool.choose(request, slots)          // which ones, along the fabric
-//   pool.shadow(open, nodes, now)        // when enough will be free
+//   pool.fitting(request)                      // nodes with room now, booting and requested ones included
+//   pool.choose(request, false, false, slots)  // which ones, along the fabric
+//   pool.shadow(open, nodes, now)              // when enough will be free
 //
 // A slot is a node's number less one. Slots of one scale set form a cell; where InfiniBand does not reach across sets,
 // a gang that needs it stays within one cell. Counting is O(levels), choosing and updating O(log n)
@@ -27,8 +27,7 @@ struct GangRequest {
   std::uint32_t nodes = 1;
   Resources per_node;
   bool exclusive = false;
-  bool one_cell = false;           ///< InfiniBand must reach from each node to each
-  std::uint32_t switches_max = 0;  ///< leaves that it may span; 0: any number
+  bool one_cell = false;  ///< InfiniBand must reach from each node to each
 };
 
 class PoolIndex {
@@ -73,9 +72,6 @@ class PoolIndex {
   /// Will nobody be on this node by then? Such a node counts for whoever holds the pool.
   bool is_free_by(std::uint32_t slot, Time at) const { return slots_[slot].busy_until <= at; }
 
-  /// Leaves that these slots span, and the fewest that as many slots could.
-  std::uint32_t leaves_spanned(const std::vector<std::uint32_t>& slots) const;
-
  private:
   struct Slot {
     VmId vm;
@@ -96,6 +92,8 @@ class PoolIndex {
   };
 
   void replace(std::uint32_t slot, const Slot& now);
+  template <class Count>
+  std::uint32_t over_cells(const GangRequest& request, Count count) const;
   const Cell* cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const;
   static bool choose_in(const Cell& cell, PlaceRequest request, bool ready_only, bool grow,
                         std::vector<std::uint32_t>& slots);

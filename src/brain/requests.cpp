@@ -329,6 +329,10 @@ std::uint64_t on_checkpoint_done(Effects& fx, const CheckpointDone& e) {
 
 std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
   fx.state.shutting_down = true;
+  for (auto& [id, job] : fx.state.jobs) {
+    // What the cloud still grants goes back as soon as it is there.
+    if (!job.promised.empty()) break_promise(fx, job, Reason::shutting_down, "");
+  }
   review_waiting_jobs(fx);
   const std::set<JobId> living = fx.state.index.living;  // ending changes it
   for (JobId id : living) begin_ending(fx, fx.state.jobs.at(id), {.detail = "cancelled by shutdown"});

@@ -53,6 +53,7 @@ void State::rebuild_indices() {
   for (auto& [id, job] : jobs) {
     job.indexed_as = IndexedAs::nothing;
     job.alarm = Time::never();
+    if (job.state == JobState::configuring) job.nodes_booting = count_booting(*this, job);
     index_job(*this, job);
   }
 }
@@ -107,7 +108,7 @@ void index_vm(State& state, Vm& vm) {
   Time busy_until;
   for (JobId id : vm.jobs) busy_until = std::max(busy_until, state.jobs.at(id).expected_end);
   state.index.pools[state.number_of_pool(vm.pool)].put(number - 1, vm, busy_until);
-  const Time when = next_deadline_of(state, vm, *pool);
+  const Time when = next_deadline_of(vm);
   if (vm.alarm == when) return;
   if (!vm.alarm.is_never()) state.index.vm_alarms.erase({vm.alarm, vm.id});
   vm.alarm = when;

@@ -417,7 +417,8 @@ struct Job {
   std::int64_t priority = 0;     ///< the higher, the earlier (brain/policy/priority.hpp)
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
-  Time alarm = Time::never();  ///< when it needs attention next: a limit, a warning, the end of a grace time
+  std::uint32_t nodes_booting = 0;  ///< of a configuring job
+  Time alarm = Time::never();       ///< when it needs attention next: a limit, a warning, the end of a grace time
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {

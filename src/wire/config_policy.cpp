@@ -46,6 +46,7 @@ std::vector<NamedTable> tables_of(TomlSection& top, std::string_view key, Mistak
 
 std::vector<std::string> names_of(const std::vector<NamedTable>& tables) {
   std::vector<std::string> names;
+  names.reserve(tables.size());
   for (const auto& named : tables) names.push_back(named.name);
   return names;
 }

@@ -187,6 +187,20 @@ void note_idle(const State& state, Vm& vm, const Pool& pool) {
   vm.release_after = vm.doomed ? state.now : state.now + pool.idle_time;
 }
 
+Reason reason_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::capacity:
+      return Reason::capacity;
+    case Refusal::quota:
+      return Reason::quota;
+    case Refusal::throttled:
+      return Reason::throttled;
+    case Refusal::fault:
+      return Reason::cloud_fault;
+  }
+  return Reason::cloud_fault;
+}
+
 void back_off(Effects& fx, const std::string& name, const GangRefused& refusal, std::uint32_t nodes) {
   State& state = fx.state;
   const Pool& refused = state.config.pools[state.number_of_pool(name)];
@@ -246,7 +260,7 @@ void apply_vm_deadlines(Effects& fx) {
   }
 }
 
-Time next_deadline_of(const State&, const Vm& vm, const Pool&) {
+Time next_deadline_of(const Vm& vm) {
   const Time idle = is_idle(vm) ? vm.release_after : Time::never();
   return std::min({vm.boot_deadline, vm.evicted_at, idle});
 }

@@ -24,6 +24,8 @@ void evict_vm(Effects& fx, VmId vm, Time at);
 /// The VM is ready and nobody's from now on.
 void note_idle(const State& state, Vm& vm, const Pool& pool);
 
+/// What a refusal is to a job that waits because of it.
+Reason reason_of(Refusal refusal);
 /// A request for so many nodes was refused: what the pool is not asked before the pause is over depends on why.
 ///   capacity   as many or more nodes: a smaller gang may find room; each refusal in a row doubles the pause
 ///   quota      as many or more; it takes a release, or somebody who raises it
@@ -36,7 +38,7 @@ void balance_fleet(Effects& fx);
 /// Boot time-outs and evictions that are due.
 void apply_vm_deadlines(Effects& fx);
 /// When something of this VM is due.
-Time next_deadline_of(const State& state, const Vm& vm, const Pool& pool);
+Time next_deadline_of(const Vm& vm);
 /// When a pause ends that somebody waits for.
 Time next_growth(const State& state);
 

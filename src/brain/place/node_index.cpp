@@ -114,7 +114,9 @@ void NodeIndex::set_state(std::uint32_t slot, SlotState state) {
   settle(node.leaf, before);
 }
 
-void NodeIndex::occupy(std::span<const std::uint32_t> slots, const Resources& demand, bool exclusive) {
+/// Changes the nodes one by one; each leaf on the way is settled once.
+template <class Change>
+void NodeIndex::change_each(std::span<const std::uint32_t> slots, Change change) {
   if (slots.empty()) return;
   std::uint32_t leaf = nodes_[slots.front()].leaf;
   std::uint32_t before = whole_of_leaf_[leaf];
@@ -125,6 +127,14 @@ void NodeIndex::occupy(std::span<const std::uint32_t> slots, const Resources& de
       leaf = node.leaf;
       before = whole_of_leaf_[leaf];
     }
+    change(node);
+    move_to_row(node, slot);
+  }
+  settle(leaf, before);
+}
+
+void NodeIndex::occupy(std::span<const std::uint32_t> slots, const Resources& demand, bool exclusive) {
+  change_each(slots, [&](Node& node) {
     VIRGA_ASSERT(node.state != SlotState::absent, "jobs run on nodes that exist");
     VIRGA_ASSERT(!node.exclusive && !(exclusive && node.occupants != 0), "an exclusive job has its nodes alone");
     VIRGA_ASSERT(demand.fits_in(node.free), "a node holds no more than it has");
@@ -133,22 +143,11 @@ void NodeIndex::occupy(std::span<const std::uint32_t> slots, const Resources& de
     node.free.memory_bytes -= demand.memory_bytes;
     ++node.occupants;
     node.exclusive = exclusive;
-    move_to_row(node, slot);
-  }
-  settle(leaf, before);
+  });
 }
 
 void NodeIndex::vacate(std::span<const std::uint32_t> slots, const Resources& demand, bool exclusive) {
-  if (slots.empty()) return;
-  std::uint32_t leaf = nodes_[slots.front()].leaf;
-  std::uint32_t before = whole_of_leaf_[leaf];
-  for (const std::uint32_t slot : slots) {
-    Node& node = nodes_[slot];
-    if (node.leaf != leaf) {
-      settle(leaf, before);
-      leaf = node.leaf;
-      before = whole_of_leaf_[leaf];
-    }
+  change_each(slots, [&](Node& node) {
     VIRGA_ASSERT(node.occupants > 0 && node.exclusive == exclusive, "what is vacated was occupied so");
     node.free.cpus += demand.cpus;
     node.free.gpus += demand.gpus;
@@ -156,9 +155,7 @@ void NodeIndex::vacate(std::span<const std::uint32_t> slots, const Resources& de
     VIRGA_ASSERT(node.free.fits_in(total_), "no more is vacated than was occupied");
     --node.occupants;
     node.exclusive = false;
-    move_to_row(node, slot);
-  }
-  settle(leaf, before);
+  });
 }
 
 }  // namespace virga

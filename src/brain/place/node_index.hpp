@@ -68,7 +68,6 @@ class NodeIndex {
   std::uint32_t usable() const { return usable_; }
   std::uint32_t absent() const { return absent_; }
   std::uint32_t whole() const { return whole_; }
-  std::uint32_t whole_in_leaf(std::uint32_t leaf) const { return whole_of_leaf_[leaf]; }
   SlotState state(std::uint32_t slot) const { return nodes_[slot].state; }
   const Resources& free(std::uint32_t slot) const { return nodes_[slot].free; }
   bool fits(std::uint32_t slot, const Resources& demand, bool exclusive) const;
@@ -120,6 +119,8 @@ class NodeIndex {
   void set_state(std::uint32_t slot, SlotState state);
   void move_to_row(Node& node, std::uint32_t slot);
   void settle(std::uint32_t leaf, std::uint32_t whole_before);
+  template <class Change>
+  void change_each(std::span<const std::uint32_t> slots, Change change);
 
   // Picking, in node_index_pick.cpp.
   bool pick_partial(const PlaceRequest& request, std::uint32_t row, std::vector<std::uint32_t>& slots) const;

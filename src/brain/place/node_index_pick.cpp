@@ -163,14 +163,12 @@ void NodeIndex::take_whole_by_domain(const LeafTake& take, std::vector<std::uint
     std::uint32_t next = k_none;
     for (std::uint32_t domain = first; domain < end; ++domain) {
       if (whole_of_domain_[domain] == 0 || rank(domain) >= taken_from) continue;
-      const bool enough = whole_of_domain_[domain] >= left;
-      if (next == k_none) {
-        next = domain;
-      } else if (whole_of_domain_[next] >= left) {
-        if (enough && whole_of_domain_[domain] < whole_of_domain_[next]) next = domain;
-      } else if (rank(domain) > rank(next)) {
-        next = domain;
-      }
+      const std::uint32_t here = whole_of_domain_[domain];
+      // The tightest one that takes the rest; while there is none, the roomiest.
+      const bool found = next != k_none && whole_of_domain_[next] >= left;
+      const bool is_better =
+          found ? here >= left && here < whole_of_domain_[next] : next == k_none || rank(domain) > rank(next);
+      if (is_better) next = domain;
     }
     taken_from = rank(next);
     const std::uint32_t count = std::min(left, whole_of_domain_[next]);

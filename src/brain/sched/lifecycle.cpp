@@ -111,6 +111,7 @@ void keep_promise(Effects& fx, Job& job) {
   if (all_granted) {
     job.nodes = std::move(job.promised);
     job.promised.clear();
+    job.nodes_booting = count_booting(fx.state, job);
     job.state = JobState::configuring;
     job.reason = Reason::booting;
     job.detail.clear();
@@ -139,11 +140,14 @@ void break_promise(Effects& fx, Job& job, Reason reason, std::string detail) {
   index_job(fx.state, job);
 }
 
+std::uint32_t count_booting(const State& state, const Job& job) {
+  return static_cast<std::uint32_t>(std::count_if(job.nodes.begin(), job.nodes.end(), [&](const JobNode& node) {
+    return state.vms.at(node.vm).state == VmState::booting;
+  }));
+}
+
 void launch_if_ready(Effects& fx, Job& job) {
-  if (job.state != JobState::configuring || job.launched) return;
-  for (const JobNode& node : job.nodes) {
-    if (fx.state.vms.at(node.vm).state != VmState::ready) return;
-  }
+  if (job.state != JobState::configuring || job.launched || job.nodes_booting > 0) return;
   job.launched = true;
   job.reason = Reason::none;
   fx.emit(StartJob{job});

@@ -24,6 +24,8 @@ void keep_promise(Effects& fx, Job& job);
 void expect_end(State& state, Job& job, Time when);
 /// A pending job loses what was promised to it, and is in the queue again.
 void break_promise(Effects& fx, Job& job, Reason reason, std::string detail);
+/// How many nodes of a job that holds all of them still boot.
+std::uint32_t count_booting(const State& state, const Job& job);
 /// Sends StartJob once every node of a configuring job is ready.
 void launch_if_ready(Effects& fx, Job& job);
 /// A configuring job that was not launched goes back to its place in the queue.

@@ -2,12 +2,13 @@
 //
 // A pass walks the queue in its order (EASY backfill, Lifka 1995, over many pools at once).
 //   1. A job is bound if a pool of its partition has room for the whole gang now; ready nodes before booting ones.
-//   2. Else, where a pool may grow by what is missing and the job's tenant would rather pay than wait, exactly those
-//      VMs are asked for, and the nodes it has already are promised to it: all of them or none.
+//   2. Else, where a pool may grow by what is missing, exactly those VMs are asked for, and the nodes that are there
+//   are
+//      promised to the job: all of them or none.
 //   3. Else it waits. The first job that waits for a pool holds it: its shadow time is when enough nodes will be free
 //      there by the limits of what runs, and what is free beyond its need then is extra. A later job may use the pool
 //      only if it ends by the shadow time or takes no more than the extra nodes, so no job that is held for is delayed.
-//   4. Which of "now there", "buy here" and "wait there" is chosen follows from the cost of each (supply.hpp).
+//   4. Of what its pools can do for a job the soonest is chosen, of two at the same time the cheaper (supply.hpp).
 // Jobs that cannot fit are never looked at: each lane of the queue finds its next candidate by a tree search, so a
 // pass costs O(lanes · log jobs) plus what it starts.
 #pragma once

@@ -16,8 +16,7 @@ GangRequest request_of(const Job& job, const Pool& pool) {
   GangRequest request{.nodes = job.spec.nodes,
                       .per_node = demand_per_node(job.spec, pool),
                       .exclusive = job.spec.exclusive,
-                      .one_cell = job.spec.nodes > 1 && job.spec.needs_fabric,
-                      .switches_max = 0};
+                      .one_cell = job.spec.nodes > 1 && job.spec.needs_fabric};
   return request;
 }
 
@@ -25,20 +24,6 @@ GangRequest request_of(const Job& job, const Pool& pool) {
 std::uint32_t kept_from(const Job& job, const Pool& pool) { return job.lost_node ? 0 : pool.spare_nodes; }
 
 std::uint32_t less(std::uint32_t count, std::uint32_t kept) { return count > kept ? count - kept : 0; }
-
-Reason reason_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::capacity:
-      return Reason::capacity;
-    case Refusal::quota:
-      return Reason::quota;
-    case Refusal::throttled:
-      return Reason::throttled;
-    case Refusal::fault:
-      return Reason::cloud_fault;
-  }
-  return Reason::cloud_fault;
-}
 
 /// What a node costs the owner of the supercomputer if it runs: reserved ones are paid for anyhow.
 Money running_price(const Pool& pool) { return pool.purchase == Purchase::reserved ? Money{} : pool.node_price(); }

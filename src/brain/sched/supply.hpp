@@ -38,7 +38,7 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t pool);
 /// The sooner one; of two at the same time the cheaper.
 bool is_better(const Offer& a, const Offer& b);
 
-/// How many more VMs may be asked for now, if a request of `nodes` is meant; why not more, and until when.
+/// How many more VMs may be asked for now by a request of `nodes`. Where none may: why, and when that ends.
 struct Growth {
   std::uint32_t nodes = 0;
   Reason reason = Reason::none;

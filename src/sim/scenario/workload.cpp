@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "base/assert.hpp"
-#include "sim/scenario/splitmix.hpp"
+#include "base/prng.hpp"
 
 namespace virga {
 namespace {
@@ -19,19 +19,19 @@ std::uint64_t arrival_weight(const WorkloadSpec& spec, std::int64_t second) {
   return of_day * (weekend ? spec.weekend_percent : 100);
 }
 
-std::int64_t draw_seconds(const JobMix& mix, SplitMix64& random) {
+std::int64_t draw_seconds(const JobMix& mix, Prng& random) {
   const auto below = [&](std::int64_t n) {
     return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n)));
   };
   const std::int64_t median = std::max<std::int64_t>(1, mix.median.whole_seconds());
   const std::int64_t longest = std::max(median, mix.longest.whole_seconds());
-  if (random.percent(50)) return 1 + below(median);
+  if (random.chance(50, 100)) return 1 + below(median);
   std::int64_t least = median;
-  while (least < longest && random.percent(mix.tail_percent)) least *= 2;
+  while (least < longest && random.chance(mix.tail_percent, 100)) least *= 2;
   return std::min(longest, least + below(least));
 }
 
-const JobMix& draw_mix(const WorkloadSpec& spec, SplitMix64& random) {
+const JobMix& draw_mix(const WorkloadSpec& spec, Prng& random) {
   std::uint64_t sum = 0;
   for (const auto& mix : spec.mixes) sum += mix.weight;
   auto at = random.below(sum);
@@ -42,13 +42,13 @@ const JobMix& draw_mix(const WorkloadSpec& spec, SplitMix64& random) {
   return spec.mixes.back();
 }
 
-std::uint32_t draw_gpus(const JobMix& mix, SplitMix64& random) {
+std::uint32_t draw_gpus(const JobMix& mix, Prng& random) {
   std::uint32_t doublings = 0;
   while (mix.least_gpus << doublings < mix.most_gpus) ++doublings;
   return mix.least_gpus << random.below(doublings + 1);
 }
 
-SimJob draw_job(const WorkloadSpec& spec, std::int64_t second, SplitMix64& random) {
+SimJob draw_job(const WorkloadSpec& spec, std::int64_t second, Prng& random) {
   const auto& mix = draw_mix(spec, random);
   SimJob job;
   job.submit = Time::from_seconds(second);
@@ -73,7 +73,7 @@ SimJob draw_job(const WorkloadSpec& spec, std::int64_t second, SplitMix64& rando
 
 std::vector<SimJob> make_workload(const WorkloadSpec& spec) {
   VIRGA_ASSERT(!spec.mixes.empty() && spec.users > 0, "the reader of the scenario refuses such a workload");
-  SplitMix64 random(spec.seed);
+  Prng random(spec.seed);
   const auto span_s = static_cast<std::uint64_t>(spec.span.whole_seconds());
   const auto count = std::max<std::uint64_t>(1, spec.jobs_per_day * span_s / 86400);
   std::vector<std::int64_t> seconds;

@@ -240,4 +240,20 @@ TEST_CASE("shutdown is refused while jobs hold nodes, else it releases everythin
   w.take<ReserveGang>();
 }
 
+TEST_CASE("shutdown takes back what was promised: nothing starts on VMs that are granted afterwards") {
+  World w;
+  JobId id = w.submit(World::spec(2));
+  const Actor root{0, 0, "root", true};
+  CHECK(w.ask(ShutdownRequested{root, true}).has_value());
+  CHECK(w.job(id).reason == Reason::shutting_down);
+  w.grant_and_boot();
+  CHECK(w.job(id).state == JobState::pending);
+  w.event(VmReleased{w.take<ReleaseVm>().vm});
+  w.event(VmReleased{w.take<ReleaseVm>().vm});
+  w.take<ArchiveVm>();
+  w.take<ArchiveVm>();
+  CHECK(w.brain.state().vms.empty());
+  w.drained();
+}
+
 }  // namespace virga::test

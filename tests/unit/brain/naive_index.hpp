@@ -6,21 +6,14 @@
 #include <tuple>
 #include <vector>
 
+#include "base/prng.hpp"
 #include "brain/place/node_index.hpp"
 
 namespace virga::test {
 
-/// splitmix64 (Steele, Lea, Flood 2014).
-struct Random {
-  std::uint64_t state;
-
-  std::uint64_t next() {
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  std::uint32_t below(std::uint64_t limit) { return static_cast<std::uint32_t>(next() % limit); }
+struct Random : Prng {
+  using Prng::Prng;
+  std::uint32_t below(std::uint64_t limit) { return static_cast<std::uint32_t>(Prng::below(limit)); }
 };
 
 struct NaiveNode {

@@ -2,23 +2,12 @@
 // it goes on from a snapshot taken anywhere. Every step checks the invariants (debug builds).
 #include <set>
 
+#include "base/prng.hpp"
 #include "world.hpp"
 
 namespace virga::test {
 
 namespace {
-
-/// SplitMix64 (Steele, Lea, Flood 2014): enough for choosing test events.
-struct Random {
-  std::uint64_t state;
-  std::uint64_t next() {
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t n) { return next() % n; }
-};
 
 /// Plays cloud and engine for a brain: answers every open command sooner or later, in random order, with faults.
 struct Storm {
@@ -141,7 +130,7 @@ struct Storm {
     FAIL("it never became quiet");
   }
 
-  Random random;
+  Prng random;
   Brain brain;
   Time now = Time::from_seconds(1'000'000);
   std::vector<Event> log;

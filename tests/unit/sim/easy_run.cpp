@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "base/prng.hpp"
+
 namespace virga {
 namespace {
 
@@ -13,15 +15,9 @@ constexpr std::int64_t k_never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t k_boot_s = 240;
 constexpr std::int64_t k_idle_s = 1800;
 
-/// splitmix64
-struct Random {
-  std::uint64_t state;
-  std::int64_t below(std::int64_t n) {
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15ULL);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return static_cast<std::int64_t>((z ^ (z >> 31)) % static_cast<std::uint64_t>(n));
-  }
+struct Random : Prng {
+  using Prng::Prng;
+  std::int64_t below(std::int64_t n) { return static_cast<std::int64_t>(Prng::below(static_cast<std::uint64_t>(n))); }
 };
 
 class Easy {

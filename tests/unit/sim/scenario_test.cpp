@@ -9,7 +9,6 @@
 #include <map>
 #include <sstream>
 
-#include "sim/scenario/splitmix.hpp"
 #include "sim/scenario/workload.hpp"
 #include "wire/config_toml.hpp"
 
@@ -110,15 +109,6 @@ TEST_CASE("workload: durations have the median and the tail of the section") {
   CHECK(std::abs(above(600) - 500) < 12);   // the median
   CHECK(std::abs(above(1200) - 250) < 12);  // then each doubling halves what is left
   CHECK(std::abs(above(4800) - 62) < 12);
-}
-
-TEST_CASE("splitmix64: the published numbers, and none at or above the limit") {
-  SplitMix64 random(1234567);
-  CHECK(random.next() == 6457827717110365317ULL);
-  CHECK(random.next() == 3203168211198807973ULL);
-  int counts[6] = {};
-  for (int i = 0; i < 6000; ++i) ++counts[random.below(6)];
-  for (const int count : counts) CHECK(std::abs(count - 1000) < 150);
 }
 
 TEST_CASE("scenario: mistakes are told with their places, all of them") {
