@@ -9,6 +9,8 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/invariants.hpp"
 #include "brain/policy/policy_state.hpp"
+#include "brain/policy/ranking.hpp"
+#include "brain/policy/start_rules.hpp"
 #include "brain/requests.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/schedule.hpp"
@@ -93,8 +95,10 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
   }
   std::uint64_t answer = std::visit(Handler{fx}, event.body);
   const bool opened = apply_gates(fx);  // JobStarted, too, is what others may wait for
-  if (opened || can_change_placement(event.body)) {
-    schedule(fx);
+  const bool recalled = recall(fx, false);
+  if (opened || recalled || can_change_placement(event.body)) {
+    while (recall(fx, schedule(fx))) {
+    }
     if (!std::holds_alternative<JobSubmitted>(event.body)) balance_fleet(fx);
   }
   forget_old_jobs(state_);
@@ -116,6 +120,9 @@ Time Brain::next_deadline() const {
   if (!state_.policy.last_starts().empty()) {
     next = std::min(next, state_.policy.last_starts().begin()->first + Duration{1});
   }
+  if (!index.set_aside.empty()) next = std::min(next, state_.policy.next_change());
+  if (!index.picky.empty()) next = std::min(next, index.picky.begin()->first);
+  next = std::min(next, next_ranking(state_));
   if (!index.ended.empty()) {
     next = std::min(next, index.ended.begin()->first + state_.config.min_job_age + k_forget_slack);
   }

@@ -3,9 +3,9 @@
 
 #include "brain/brain.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/policy/ranking.hpp"
 #include "brain/sched/forecast.hpp"
 #include "brain/sched/queue.hpp"
-#include "brain/sched/schedule.hpp"
 
 namespace virga {
 
@@ -114,7 +114,7 @@ Explanation Brain::explain(JobId id) const {
   explanation.state = job.state;
   if (job.reason != Reason::none) explanation.reasons.push_back(explain_reason(state_, job));
   if (job.state == JobState::pending) {
-    explanation.jobs_ahead = static_cast<std::uint32_t>(state_.index.queue.ahead_of(job));
+    explanation.jobs_ahead = static_cast<std::uint32_t>(state_.index.queue.ahead_of(job, rank_shift_now(state_)).jobs);
   }
   const Partition* partition = state_.find_partition(job.spec.partition);
   const Pool* pool = nullptr;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/policy/ranking.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/queue.hpp"
 
@@ -54,7 +55,7 @@ void on_vm_ready(Effects& fx, const VmReady& e) {
   auto it = state.vms.find(e.vm);
   if (it == state.vms.end() || it->second.state != VmState::booting) return;
   Vm& vm = it->second;
-  const Pool& pool = state.config.pools[state.number_of_pool(vm.pool)];
+  const Pool& pool = state.pool_of(vm);
   vm.state = VmState::ready;
   vm.ready = state.now;
   vm.boot_deadline = Time::never();
@@ -139,6 +140,7 @@ void on_job_ended(Effects& fx, const JobEnded& e) {
 
 void on_timer_fired(Effects& fx) {
   State& state = fx.state;
+  if (next_ranking(state) <= state.now) rank_all(state);
   apply_vm_deadlines(fx);
   std::vector<JobId> due;  // deadlines end jobs, which changes the index
   for (const auto& [when, id] : state.index.job_alarms) {

@@ -2,7 +2,11 @@
 // State::rebuild_indices() makes it anew, and decisions are the same afterwards.
 #pragma once
 
+#include <compare>
+#include <cstdint>
+#include <map>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,9 +15,23 @@
 
 namespace virga {
 
+/// Jobs that the policy looks at with the same eyes (policy/start_rules.hpp).
+struct Company {
+  std::string partition;
+  std::string qos;
+  std::string tenant;
+  std::uint32_t uid = 0;
+  std::string reservation;
+
+  friend auto operator<=>(const Company&, const Company&) = default;
+};
+
 struct Indices {
-  Queue queue;                              ///< pending jobs that wait for nodes and nothing else
-  std::set<JobId> living;                   ///< jobs that hold nodes
+  Queue queue;                                      ///< pending jobs that wait for nodes and nothing else
+  std::set<std::pair<Time, JobId>> growing;         ///< those of them whose age is full then
+  std::set<std::pair<Time, JobId>> picky;           ///< those who take more leaves of the fabric then
+  std::map<Company, std::set<OrderKey>> set_aside;  ///< pending jobs that limits, budgets or reservations hold back
+  std::set<JobId> living;                           ///< jobs that hold nodes
   std::set<JobId> front;                    ///< pending jobs that were told a reason of their own by the last pass
   std::set<std::pair<Time, JobId>> asleep;  ///< pending jobs that may not start before that time
   std::set<std::pair<Time, JobId>> ended;   ///< final jobs by the time they ended

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
-#include "brain/sched/schedule.hpp"
 
 namespace virga {
 

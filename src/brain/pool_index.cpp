@@ -192,13 +192,46 @@ bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow,
   return left == 0;
 }
 
-bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
-                       std::vector<std::uint32_t>& slots) const {
-  const PlaceRequest place{.nodes = request.nodes, .per_node = request.per_node, .exclusive = request.exclusive};
+bool PoolIndex::choose_anywhere(const GangRequest& request, bool ready_only, bool grow,
+                                std::vector<std::uint32_t>& slots) const {
+  const PlaceRequest place{.nodes = request.nodes,
+                           .per_node = request.per_node,
+                           .exclusive = request.exclusive,
+                           .switches_max = grow ? 0 : request.leaves_max};
   if (const Cell* cell = cell_to_choose(request, ready_only, grow))
     return choose_in(*cell, place, ready_only, grow, slots);
   if (request.one_cell || cells_.size() == 1) return false;
   return choose_across(place, ready_only, grow, slots);
+}
+
+bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
+                       std::vector<std::uint32_t>& slots) const {
+  if (!choose_anywhere(request, ready_only, grow, slots)) return false;
+  return request.leaves_max == 0 || leaves_of(slots) <= request.leaves_max;
+}
+
+std::uint32_t PoolIndex::leaves_of(const std::vector<std::uint32_t>& slots) const {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> leaves;
+  for (std::uint32_t slot : slots) {
+    const std::uint32_t cell = slot / cell_nodes_;
+    leaves.emplace_back(cell, cells_[cell].fabric->leaf(slot - cells_[cell].first));
+  }
+  std::sort(leaves.begin(), leaves.end());
+  return static_cast<std::uint32_t>(std::unique(leaves.begin(), leaves.end()) - leaves.begin());
+}
+
+std::vector<std::pair<Time, std::uint32_t>> PoolIndex::releases() const {
+  std::vector<Time> times;
+  for (const Slot& slot : slots_) {
+    if (slot.usable && slot.busy_until.is_set()) times.push_back(slot.busy_until);
+  }
+  std::sort(times.begin(), times.end());
+  std::vector<std::pair<Time, std::uint32_t>> counted;
+  for (Time t : times) {
+    if (counted.empty() || counted.back().first != t) counted.emplace_back(t, 0);
+    ++counted.back().second;
+  }
+  return counted;
 }
 
 }  // namespace virga

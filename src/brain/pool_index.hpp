@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "brain/place/node_index.hpp"
@@ -27,7 +28,8 @@ struct GangRequest {
   std::uint32_t nodes = 1;
   Resources per_node;
   bool exclusive = false;
-  bool one_cell = false;  ///< InfiniBand must reach from each node to each
+  bool one_cell = false;         ///< InfiniBand must reach from each node to each
+  std::uint32_t leaves_max = 0;  ///< 0: any number
 };
 
 class PoolIndex {
@@ -47,6 +49,8 @@ class PoolIndex {
   /// Zero where nobody has that number.
   VmId vm_at(std::uint32_t slot) const { return slots_[slot].vm; }
   bool is_absent(std::uint32_t slot) const { return !slots_[slot].vm && !slots_[slot].drained; }
+  /// A VM that takes jobs.
+  bool is_usable(std::uint32_t slot) const { return slots_[slot].usable; }
   std::uint32_t alive() const { return alive_; }      ///< VMs that are not being released
   std::uint32_t usable() const { return usable_; }    ///< of these, neither drained nor about to go
   std::uint32_t absent() const { return absent_; }    ///< numbers that a new VM could have
@@ -69,6 +73,8 @@ class PoolIndex {
   Shadow shadow(std::uint32_t open, std::uint32_t need, Time now) const {
     return releases_.shadow({.free_units = open, .need = need, .now = now});
   }
+  /// When how many of the nodes in use are expected back, in the order of time. O(nodes log nodes).
+  std::vector<std::pair<Time, std::uint32_t>> releases() const;
   /// Will nobody be on this node by then? Such a node counts for whoever holds the pool.
   bool is_free_by(std::uint32_t slot, Time at) const { return slots_[slot].busy_until <= at; }
 
@@ -97,6 +103,8 @@ class PoolIndex {
   const Cell* cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const;
   static bool choose_in(const Cell& cell, PlaceRequest request, bool ready_only, bool grow,
                         std::vector<std::uint32_t>& slots);
+  std::uint32_t leaves_of(const std::vector<std::uint32_t>& slots) const;
+  bool choose_anywhere(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
   bool choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
   Resources total_;

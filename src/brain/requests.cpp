@@ -7,8 +7,8 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/admission.hpp"
 #include "brain/policy/policy_state.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
-#include "brain/sched/schedule.hpp"
 #include "core/array.hpp"
 
 namespace virga {

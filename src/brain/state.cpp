@@ -5,13 +5,15 @@
 
 #include "base/assert.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/policy/ranking.hpp"
+#include "brain/policy/start_rules.hpp"
 #include "brain/sched/lifecycle.hpp"
 
 namespace virga {
 
 namespace {
 
-IndexedAs place_of(const State& state, const Job& job) {
+IndexedAs index_of(const State& state, const Job& job) {
   if (is_final(job.state)) return IndexedAs::ended;
   if (holds_nodes(job.state)) return IndexedAs::living;
   if (!job.promised.empty()) return IndexedAs::promised;
@@ -22,9 +24,24 @@ IndexedAs place_of(const State& state, const Job& job) {
     case Reason::partition_down:
     case Reason::shutting_down:
       return IndexedAs::nothing;
+    case Reason::qos_limit:
+    case Reason::qos_node_limit:
+    case Reason::tenant_limit:
+    case Reason::tenant_gpu_limit:
+    case Reason::budget:
+    case Reason::reservation:
+      return IndexedAs::set_aside;
     default:
       return job.eligible > state.now ? IndexedAs::asleep : IndexedAs::queued;
   }
+}
+
+void leave_queue(State& state, const Job& job) {
+  state.index.queue.erase(job);
+  if (!state.index.growing.empty()) {
+    state.index.growing.erase({job.eligible + state.config.priority.max_age, job.id});
+  }
+  if (!state.index.picky.empty()) state.index.picky.erase({switches_until(job), job.id});
 }
 
 void ring_at(State& state, Job& job, Time when) {
@@ -38,7 +55,7 @@ void ring_at(State& state, Job& job, Time when) {
 
 void State::rebuild_indices() {
   index = {};
-  policy.rebuild(config, jobs);
+  policy.rebuild(config, now, jobs);
   index.pools.reserve(config.pools.size());
   for (const Pool& pool : config.pools) index.pools.emplace_back(pool);
   for (const auto& [node, mark] : node_marks) {
@@ -48,6 +65,10 @@ void State::rebuild_indices() {
   }
   for (auto& [id, vm] : vms) {
     vm.alarm = Time::never();
+    const Pool* pool = find_pool_of_node(vm.name, &vm.slot);
+    VIRGA_ASSERT(pool != nullptr && pool->name == vm.pool, "a VM's name is one of its pool's");
+    vm.pool_number = static_cast<std::uint32_t>(pool - config.pools.data());
+    --vm.slot;
     index_vm(*this, vm);
   }
   for (auto& [id, job] : jobs) {
@@ -58,11 +79,24 @@ void State::rebuild_indices() {
   }
 }
 
+void enter_queue(State& state, Job& job) {
+  const Place place = place_in_queue(state, job);
+  job.rank = place.rank;
+  job.full_age = place.full_age;
+  state.index.queue.insert(job);
+  if (!place.full_at.is_never()) state.index.growing.emplace(place.full_at, job.id);
+  const Time picky_until = switches_until(job);
+  if (picky_until > state.now && !picky_until.is_never()) state.index.picky.emplace(picky_until, job.id);
+}
+
 void unindex_job(State& state, Job& job) {
   Indices& index = state.index;
   switch (job.indexed_as) {
     case IndexedAs::queued:
-      index.queue.erase(job);
+      leave_queue(state, job);
+      break;
+    case IndexedAs::set_aside:
+      leave_set_aside(state, job);
       break;
     case IndexedAs::asleep:
       index.asleep.erase({job.eligible, job.id});
@@ -84,10 +118,11 @@ void unindex_job(State& state, Job& job) {
 void index_job(State& state, Job& job) {
   Indices& index = state.index;
   state.policy.sync(job);
-  const IndexedAs place = place_of(state, job);
+  const IndexedAs place = index_of(state, job);
   if (place != job.indexed_as) {
     unindex_job(state, job);
-    if (place == IndexedAs::queued) index.queue.insert(job);
+    if (place == IndexedAs::queued) enter_queue(state, job);
+    if (place == IndexedAs::set_aside) enter_set_aside(state, job);
     if (place == IndexedAs::asleep) index.asleep.emplace(job.eligible, job.id);
     if (place == IndexedAs::living) index.living.insert(job.id);
     if (place == IndexedAs::ended) index.ended.emplace(job.ended, job.id);
@@ -102,12 +137,9 @@ void index_job(State& state, Job& job) {
 }
 
 void index_vm(State& state, Vm& vm) {
-  std::uint32_t number = 0;
-  const Pool* pool = state.find_pool_of_node(vm.name, &number);
-  VIRGA_ASSERT(pool != nullptr && pool->name == vm.pool, "a VM's name is one of its pool's");
   Time busy_until;
   for (JobId id : vm.jobs) busy_until = std::max(busy_until, state.jobs.at(id).expected_end);
-  state.index.pools[state.number_of_pool(vm.pool)].put(number - 1, vm, busy_until);
+  state.index.pools[vm.pool_number].put(vm.slot, vm, busy_until);
   const Time when = next_deadline_of(vm);
   if (vm.alarm == when) return;
   if (!vm.alarm.is_never()) state.index.vm_alarms.erase({vm.alarm, vm.id});
@@ -133,6 +165,12 @@ std::uint32_t State::number_of_pool(const std::string& name) const {
   while (number < config.pools.size() && config.pools[number].name != name) ++number;
   VIRGA_ASSERT(number < config.pools.size(), "the pool is configured");
   return number;
+}
+
+const Pool* State::pool_of(const Job& job) const {
+  if (job.nodes.empty()) return nullptr;
+  const auto vm = vms.find(job.nodes.front().vm);  // much quicker than by its name
+  return vm != vms.end() ? &pool_of(vm->second) : find_pool_of_node(job.nodes.front().name);
 }
 
 const Partition* State::find_partition(const std::string& name) const {

@@ -112,6 +112,9 @@ struct State {
   const Pool* find_pool_of_node(const std::string& node, std::uint32_t* number = nullptr) const;
   /// The pool's place in Config::pools and in Indices::pools. The pool must be configured.
   std::uint32_t number_of_pool(const std::string& name) const;
+  const Pool& pool_of(const Vm& vm) const { return config.pools[vm.pool_number]; }
+  /// Where the job's nodes are, or were; null if it never had any, or that pool is not configured any more.
+  const Pool* pool_of(const Job& job) const;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -136,6 +139,8 @@ struct State {
 
 /// Brings the indices in step with the job. Call after every change of its state, reason, eligibility or nodes.
 void index_job(State& state, Job& job);
+/// Puts a job that index_job() has put into the queue to its place there, which follows from its priority.
+void enter_queue(State& state, Job& job);
 /// Takes the job out of all indices: it leaves State::jobs, or its place in the queue changes.
 void unindex_job(State& state, Job& job);
 /// Brings the indices in step with the VM. Call after every change of its state, room, jobs or drain.

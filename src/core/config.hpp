@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/job.hpp"
@@ -149,6 +150,10 @@ struct Config {
   std::vector<Tenant> tenants;  ///< empty: --account is a word for the accounts and nothing else
   std::vector<Reservation> reservations;
 
+  /// Null where there is none of that name.
+  const Qos* find_qos(std::string_view name) const { return find(qos, name); }
+  const Tenant* find_tenant(std::string_view name) const { return find(tenants, name); }
+
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("cluster_name", s.cluster_name);
@@ -168,6 +173,15 @@ struct Config {
     v("qos", s.qos);
     v("tenants", s.tenants);
     v("reservations", s.reservations);
+  }
+
+ private:
+  template <class Named>
+  static const Named* find(const std::vector<Named>& all, std::string_view name) {
+    for (const Named& one : all) {
+      if (one.name == name) return &one;
+    }
+    return nullptr;
   }
 };
 

@@ -365,7 +365,7 @@ struct Step {
 };
 
 /// Which index of the brain has the job; derived, never stored.
-enum class IndexedAs : std::uint8_t { nothing, queued, asleep, promised, living, ended };
+enum class IndexedAs : std::uint8_t { nothing, queued, set_aside, asleep, promised, living, ended };
 
 /// The last complete checkpoint, as the job told with `virga checkpoint done`.
 struct Checkpoint {
@@ -412,11 +412,14 @@ struct Job {
   std::uint32_t steps_started = 0;
   Checkpoint checkpoint;
   Money cost;                    ///< list price of the node time it used so far
+  Time charged;                  ///< its use of nodes is in the fair-share ledger up to here
   JobId array_job;               ///< the array that it is a task of: the id of its first task; zero: none
   std::uint32_t array_task = 0;  ///< its index there
-  std::int64_t priority = 0;     ///< the higher, the earlier (brain/policy/priority.hpp)
+  std::int64_t priority = 0;     ///< in points, when it was last computed; the higher, the earlier
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
+  std::int64_t rank = 0;            ///< its place in the queue (brain/policy/priority.hpp)
+  bool full_age = false;            ///< the same
   std::uint32_t nodes_booting = 0;  ///< of a configuring job
   Time alarm = Time::never();       ///< when it needs attention next: a limit, a warning, the end of a grace time
 
@@ -450,6 +453,7 @@ struct Job {
     v("steps_started", s.steps_started);
     v("checkpoint", s.checkpoint);
     v("cost", s.cost);
+    v("charged", s.charged);
     v("array_job", s.array_job);
     v("array_task", s.array_task);
     v("priority", s.priority);

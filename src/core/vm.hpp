@@ -47,7 +47,10 @@ struct Vm {
   Time boot_deadline = Time::never();
   Time evicted_at = Time::never();     ///< the cloud said that it takes this one back then
   Time release_after = Time::never();  ///< while idle: when it is asked again whether anybody needs it
-  Time alarm = Time::never();          ///< when it needs attention next; derived from the above, never stored
+  // The brain's own notes, derived from the above and never stored.
+  Time alarm = Time::never();     ///< when it needs attention next
+  std::uint32_t pool_number = 0;  ///< of its pool in Config::pools
+  std::uint32_t slot = 0;         ///< its number there, less one
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
-#include "brain/sched/schedule.hpp"
 
 namespace virga {
 
@@ -41,11 +41,10 @@ void release_idle(Effects& fx) {
   }
   for (VmId id : due) {
     Vm& vm = state.vms.at(id);
-    const std::uint32_t number = state.number_of_pool(vm.pool);
-    const Pool& pool = state.config.pools[number];
+    const Pool& pool = state.pool_of(vm);
     if (vm.doomed) {
       release_vm(fx, vm, "evicted");
-    } else if (state.index.pools[number].alive() > kept_nodes(pool) && !is_wanted(state, pool)) {
+    } else if (state.index.pools[vm.pool_number].alive() > kept_nodes(pool) && !is_wanted(state, pool)) {
       release_vm(fx, vm, "idle");
     } else {
       vm.release_after = state.now + std::max(pool.idle_time, k_idle_recheck_shortest);
@@ -97,6 +96,7 @@ void take_node_from(Effects& fx, Job& job, const std::string& detail) {
 
 GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job) {
   State& state = fx.state;
+  const std::uint32_t pool_number = state.number_of_pool(pool.name);
   Gang gang{.id = {++state.last_gang.value}, .pool = pool.name, .job = job, .vms = {}};
   ReserveGang command{gang.id, pool, {}};
   for (std::uint32_t number : numbers) {
@@ -106,6 +106,8 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
     vm.pool = pool.name;
     vm.gang = gang.id;
     vm.total = pool.sku.resources;
+    vm.pool_number = pool_number;
+    vm.slot = number - 1;
     vm.requested = state.now;
     gang.vms.push_back(vm.id);
     command.vms.push_back({vm.id, vm.name});
@@ -129,11 +131,12 @@ void drop_gang(Effects& fx, GangId id, Reason reason, const std::string& detail)
 
 void remove_vm(State& state, VmId id) {
   auto it = state.vms.find(id);
-  std::uint32_t number = 0;
-  const Pool* pool = state.find_pool_of_node(it->second.name, &number);
-  if (!it->second.alarm.is_never()) state.index.vm_alarms.erase({it->second.alarm, id});
+  const Vm& vm = it->second;
+  const Pool& pool = state.pool_of(vm);
+  const std::uint32_t number = vm.slot + 1;
+  if (!vm.alarm.is_never()) state.index.vm_alarms.erase({vm.alarm, id});
   state.vms.erase(it);
-  index_absent_node(state, *pool, number);
+  index_absent_node(state, pool, number);
 }
 
 void release_vm(Effects& fx, Vm& vm, std::string reason) {
@@ -276,24 +279,35 @@ Time next_growth(const State& state) {
   return next;
 }
 
-Money cost_of(const State& state, const Job& job, Duration elapsed) {
-  Money sum;
-  for (const JobNode& node : job.nodes) {
-    const Pool* pool = state.find_pool_of_node(node.name);
-    if (pool == nullptr) continue;
-    const Money whole = price_for(pool->node_price(), elapsed);
-    const Resources& all = pool->sku.resources;
-    const Resources part = demand_per_node(job.spec, *pool);
-    // The larger of cpus/all.cpus and gpus/all.gpus, without fractions.
-    std::uint64_t numerator = part.cpus;
-    std::uint64_t denominator = std::max<std::uint64_t>(all.cpus, 1);
-    if (all.gpus > 0 && std::uint64_t{part.gpus} * denominator > numerator * all.gpus) {
-      numerator = part.gpus;
-      denominator = all.gpus;
-    }
-    sum += Money{static_cast<std::int64_t>(static_cast<std::uint64_t>(whole.micro_usd) / denominator * numerator)};
+namespace {
+
+/// The part of `amount` that stands for the job's part of a node: of its CPUs or its GPUs, whichever is more.
+std::uint64_t part_of(std::uint64_t amount, const JobSpec& spec, const Pool& pool) {
+  const Resources& all = pool.sku.resources;
+  const Resources part = demand_per_node(spec, pool);
+  // The larger of cpus/all.cpus and gpus/all.gpus, without fractions.
+  std::uint64_t numerator = part.cpus;
+  std::uint64_t denominator = std::max<std::uint64_t>(all.cpus, 1);
+  if (all.gpus > 0 && std::uint64_t{part.gpus} * denominator > numerator * all.gpus) {
+    numerator = part.gpus;
+    denominator = all.gpus;
   }
-  return sum;
+  return amount / denominator * numerator;
+}
+
+}  // namespace
+
+Money cost_of(const State& state, const Job& job, Duration elapsed) {
+  const Pool* pool = state.pool_of(job);
+  if (pool == nullptr) return {};
+  const auto whole = static_cast<std::uint64_t>(price_for(pool->node_price(), elapsed).micro_usd);
+  return {static_cast<std::int64_t>(part_of(whole, job.spec, *pool) * job.nodes.size())};
+}
+
+std::uint64_t node_milliseconds(const State& state, const Job& job, Duration elapsed) {
+  const Pool* pool = state.pool_of(job);
+  if (pool == nullptr) return 0;
+  return part_of(static_cast<std::uint64_t>(elapsed.ns) / 1'000'000, job.spec, *pool) * job.nodes.size();
 }
 
 }  // namespace virga

@@ -44,5 +44,7 @@ Time next_growth(const State& state);
 
 /// List price of `elapsed` on the job's nodes, by the largest share of a node that it takes.
 Money cost_of(const State& state, const Job& job, Duration elapsed);
+/// The same in time: a whole node counts as it is, half of one as half of it.
+std::uint64_t node_milliseconds(const State& state, const Job& job, Duration elapsed);
 
 }  // namespace virga

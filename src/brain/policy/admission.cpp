@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "brain/policy/reservations.hpp"
+#include "brain/policy/start_rules.hpp"
+#include "brain/sched/fit.hpp"
 #include "core/array.hpp"
 
 namespace virga {
@@ -13,13 +15,6 @@ namespace {
 
 bool contains(const std::vector<std::string>& words, const std::string& word) {
   return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-const Tenant* find_tenant(const Config& config, const std::string& name) {
-  for (const Tenant& tenant : config.tenants) {
-    if (tenant.name == name) return &tenant;
-  }
-  return nullptr;
 }
 
 template <class Named>
@@ -31,10 +26,7 @@ std::string names_of(const std::vector<Named>& all) {
 }
 
 std::optional<Error> refuse_qos(const Config& config, const JobSpec& spec) {
-  if (spec.qos.empty()) return std::nullopt;
-  for (const Qos& qos : config.qos) {
-    if (qos.name == spec.qos) return std::nullopt;
-  }
+  if (spec.qos.empty() || config.find_qos(spec.qos) != nullptr) return std::nullopt;
   return Error{Code::invalid,
                fmt::format("Invalid qos specification: there is no QOS {}; {}", spec.qos,
                            config.qos.empty() ? "the configuration has none" : "known: " + names_of(config.qos))};
@@ -46,7 +38,7 @@ std::optional<Error> refuse_tenant(const Config& config, const JobSpec& spec, co
   if (spec.account.empty()) {
     return Error{Code::invalid, fmt::format("{}: no tenant lists {}; give --account", k_slurm, actor.user)};
   }
-  const Tenant* tenant = find_tenant(config, spec.account);
+  const Tenant* tenant = config.find_tenant(spec.account);
   if (tenant == nullptr) {
     return Error{Code::invalid,
                  fmt::format("{}: there is no tenant {}; known: {}", k_slurm, spec.account, names_of(config.tenants))};
@@ -59,7 +51,7 @@ std::optional<Error> refuse_tenant(const Config& config, const JobSpec& spec, co
     bool allowed = false;
     std::size_t steps = 0;
     for (const Tenant* at = tenant; at != nullptr && steps++ <= config.tenants.size();
-         at = find_tenant(config, at->parent)) {
+         at = config.find_tenant(at->parent)) {
       allowed = allowed || contains(partition.allow_tenants, at->name);
     }
     if (!allowed) {
@@ -68,26 +60,6 @@ std::optional<Error> refuse_tenant(const Config& config, const JobSpec& spec, co
     }
   }
   return std::nullopt;
-}
-
-/// The least that the job may cost to its time limit: on the pool where it is cheapest, as whole nodes.
-std::optional<Money> least_worst_case(const State& state, const JobSpec& spec) {
-  const Partition* partition = state.find_partition(spec.partition);
-  std::uint32_t percent = 100;
-  for (const Qos& qos : state.config.qos) {
-    if (qos.name == spec.qos) percent = qos.price_factor_percent;
-  }
-  std::optional<Money> least;
-  for (const std::string& name : partition->pools) {
-    const Pool* pool = state.find_pool(name);
-    if (pool == nullptr || spec.nodes > pool->max_nodes) continue;
-    if (!spec.exclusive && !spec.per_node.fits_in(pool->sku.resources)) continue;
-    const std::optional<Money> price =
-        worst_case_price(pool->sku.price_per_hour, spec.nodes, spec.time_limit, state.config.kill_wait, percent);
-    if (!price) return std::nullopt;
-    least = least ? std::min(*least, *price) : *price;
-  }
-  return least ? *least : Money{};
 }
 
 std::optional<Error> refuse_times(const State& state, const JobSpec& spec) {
@@ -105,6 +77,18 @@ std::optional<Error> refuse_times(const State& state, const JobSpec& spec) {
                              (spec.deadline - start).whole_seconds() / 60, spec.time_limit.whole_seconds() / 60)};
   }
   return std::nullopt;
+}
+
+std::optional<Error> refuse_buying(const State& state, const JobSpec& spec) {
+  const Tenant* tenant = state.config.find_tenant(spec.account);
+  if (tenant == nullptr || tenant->buy != BuyPolicy::reserved_only) return std::nullopt;
+  for (const std::string& name : state.find_partition(spec.partition)->pools) {
+    const Pool* pool = state.find_pool(name);
+    if (pool != nullptr && pool->purchase == Purchase::reserved && !misfit_of(*pool, spec)) return std::nullopt;
+  }
+  return Error{Code::refused, fmt::format("Requested node configuration is not available: tenant {} has jobs on "
+                                          "reserved nodes only (buy), and partition {} has none that could hold this",
+                                          spec.account, spec.partition)};
 }
 
 std::optional<Error> refuse_array(const JobSpec& spec) {
@@ -141,6 +125,7 @@ std::optional<Error> policy_refusal(const State& state, const JobSpec& spec, con
   if (auto error = refuse_tenant(config, spec, actor)) return error;
   if (auto error = reservation_refusal(config, spec, actor)) return error;
   if (auto error = refuse_times(state, spec)) return error;
+  if (auto error = refuse_buying(state, spec)) return error;
   if (spec.nice < 0 && !actor.is_operator) {
     return Error{Code::denied, fmt::format("Access/permission denied: only operators may give --nice={}", spec.nice)};
   }

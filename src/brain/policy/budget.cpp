@@ -14,18 +14,11 @@ __extension__ using Int = __int128;
 
 constexpr std::int64_t k_ns_per_day = 86'400LL * 1'000'000'000;
 
-const Tenant* find_tenant(const Config& config, const std::string& name) {
-  for (const Tenant& tenant : config.tenants) {
-    if (tenant.name == name) return &tenant;
-  }
-  return nullptr;
-}
-
 /// The tenant and those above it, in that order.
 std::vector<const Tenant*> way_up(const Config& config, const std::string& name) {
   std::vector<const Tenant*> way;
-  for (const Tenant* at = find_tenant(config, name); at != nullptr && way.size() <= config.tenants.size();
-       at = find_tenant(config, at->parent)) {
+  for (const Tenant* at = config.find_tenant(name); at != nullptr && way.size() <= config.tenants.size();
+       at = config.find_tenant(at->parent)) {
     way.push_back(at);
   }
   return way;
@@ -123,7 +116,7 @@ void Budgets::settle(const Config& config, JobId job, Money cost, Time now) {
   if (found == commitments_.end()) return;
   // Exactly those that were charged, whatever the configuration says of the tree by now.
   for (const std::string& name : found->second.tenants) {
-    const Tenant* tenant = find_tenant(config, name);
+    const Tenant* tenant = config.find_tenant(name);
     Account account = tenant != nullptr ? current(*tenant, now) : accounts_[name];
     account.committed.micro_usd -= found->second.worst.micro_usd;
     account.spent += cost;
@@ -144,7 +137,7 @@ std::optional<Money> Budgets::left(const Config& config, const std::string& tena
 }
 
 Budgets::Account Budgets::account(const Config& config, const std::string& tenant, Time now) const {
-  const Tenant* known = find_tenant(config, tenant);
+  const Tenant* known = config.find_tenant(tenant);
   return known != nullptr ? current(*known, now) : Account{};
 }
 

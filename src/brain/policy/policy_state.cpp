@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "brain/effects.hpp"
+#include "brain/policy/ranking.hpp"
+#include "brain/policy/start_rules.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
-#include "brain/sched/schedule.hpp"
 
 namespace virga {
 
@@ -47,11 +49,8 @@ void PolicyState::sync(const Job& job) {
     dependencies.submitted(job);
   }
   Counted& counted = known->second;
-  const bool running = holds_nodes(job.state);
-  if (running != counted.running) {
-    running ? limits.add_running(counted.limited) : limits.remove_running(counted.limited);
-    counted.running = running;
-  }
+  const bool running = holds_nodes(job.state) || !job.promised.empty();
+  if (running != counted.running) count_nodes(job, counted, running);
   // Not while completing: JobStarted may come too late to be a beginning, and after a restart that could not be told.
   if (job.state == JobState::running && !counted.began) {
     counted.began = true;
@@ -73,14 +72,43 @@ void PolicyState::sync(const Job& job) {
   counted_.erase(known);
 }
 
-void PolicyState::rebuild(const Config& config, const std::map<JobId, Job>& jobs) {
+void PolicyState::count_nodes(const Job& job, Counted& counted, bool running) {
+  counted.running = running;
+  if (running) {
+    limits.add_running(counted.limited);
+  } else {
+    limits.remove_running(counted.limited);
+    note_room();
+  }
+  if (!counts_nodes_) return;
+  std::uint32_t& held = nodes_held_[{job.spec.partition, job.spec.reservation}];
+  held = running ? held + job.spec.nodes : held - job.spec.nodes;
+}
+
+bool PolicyState::take_room(const Config& config, Time now) {
+  const bool changed = now >= next_change_;
+  if (changed) next_change_ = next_policy_change(config, now);
+  return std::exchange(has_room_, false) || changed;
+}
+
+std::uint32_t PolicyState::nodes_held(const std::string& partition, const std::string& reservation) const {
+  const auto held = nodes_held_.find({partition, reservation});
+  return held != nodes_held_.end() ? held->second : 0;
+}
+
+void PolicyState::rebuild(const Config& config, Time now, const std::map<JobId, Job>& jobs) {
   limits = Limits(config);
+  counts_nodes_ = !config.reservations.empty();
+  nodes_held_.clear();
+  more_aside = false;
+  next_change_ = next_policy_change(config, now);
   counted_.clear();
   arrays_.clear();
   freed_arrays_.clear();
   last_starts_.clear();
   dependencies.rebuild();
   for (const auto& [id, job] : jobs) sync(job);
+  has_room_ = false;
 }
 
 bool PolicyState::array_has_room(const Job& job) const {
@@ -113,6 +141,7 @@ void set_gate(Effects& fx, Job& job) {
     job.eligible = std::max({state.now, job.spec.begin, answer.from});
     job.reason = job.eligible > state.now ? Reason::begin_time : Reason::priority;
     job.detail.clear();
+    note_priority(state, job);
     review_waiting_job(state, job);
   }
   index_job(state, job);

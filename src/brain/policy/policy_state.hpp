@@ -2,7 +2,7 @@
 // yet.
 //
 //   state.policy.sync(job);                       // after every change of a job: index_job() does it
-//   state.policy.rebuild(state.config, state.jobs);   // after loading, and when the configuration has changed
+//   state.policy.rebuild(config, now, jobs);        // after loading, and when the configuration has changed
 //   apply_gates(fx);                              // before each pass of the scheduler
 //
 // sync() compares the job with what was counted of it and counts the difference, so no caller can forget one side. A
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "brain/policy/budget.hpp"
@@ -34,10 +35,24 @@ class PolicyState {
   Dependencies dependencies;
   UsageLedger usage;  ///< for FairTree
   Budgets budgets;
-  Limits limits;  ///< derived
+  /// For PriorityFactors, by tenant and user, as of `ranked_at` (policy/ranking.hpp).
+  std::map<std::string, std::map<std::string, std::uint32_t>> fair_share_ppm;
+  Time ranked_at;
+  // Derived.
+  Limits limits;
+  bool more_aside = false;  ///< of recall() (policy/start_rules.hpp)
 
   void sync(const Job& job);
-  void rebuild(const Config& config, const std::map<JobId, Job>& jobs);
+  void rebuild(const Config& config, Time now, const std::map<JobId, Job>& jobs);
+
+  /// Somebody gave back what a limit, a budget or a reservation counts.
+  void note_room() { has_room_ = true; }
+  /// Whether that happened since the last call, or a policy has changed by itself.
+  bool take_room(const Config& config, Time now);
+  /// When one will.
+  Time next_change() const { return next_change_; }
+  /// Of jobs of the partition that name this reservation; empty: none. Counted where there are reservations.
+  std::uint32_t nodes_held(const std::string& partition, const std::string& reservation) const;
 
   /// Pending jobs with a deadline, by the last moment at which they could start.
   const std::set<std::pair<Time, JobId>>& last_starts() const { return last_starts_; }
@@ -53,13 +68,15 @@ class PolicyState {
     v("dependencies", s.dependencies);
     v("usage", s.usage);
     v("budgets", s.budgets);
+    v("fair_share_ppm", s.fair_share_ppm);
+    v("ranked_at", s.ranked_at);
   }
 
  private:
   enum class ArrayPlace : std::uint8_t { none, gated, open };
   struct Counted {
     LimitedJob limited;
-    bool running = false;
+    bool running = false;  ///< has nodes, or the promise of them
     bool began = false;
     ArrayPlace place = ArrayPlace::none;
     Time last_start = Time::never();
@@ -69,11 +86,16 @@ class PolicyState {
     std::set<JobId> gated;
   };
   void place(const Job& job, Counted& counted, ArrayPlace place);
+  void count_nodes(const Job& job, Counted& counted, bool running);
 
   std::map<JobId, Counted> counted_;  ///< jobs that have not ended
   std::map<JobId, Array> arrays_;
   std::set<JobId> freed_arrays_;
   std::set<std::pair<Time, JobId>> last_starts_;
+  bool counts_nodes_ = false;
+  std::map<std::pair<std::string, std::string>, std::uint32_t> nodes_held_;  ///< by partition and reservation
+  bool has_room_ = false;
+  Time next_change_ = Time::never();
 };
 
 /// The moment after which a job that has not started cannot end before its deadline; Time::never() without one.

@@ -221,10 +221,8 @@ PreemptionPlan choose_victims(const std::vector<Victim>& candidates, const Preem
 }
 
 bool may_preempt(const Config& config, const std::string& qos, const std::string& victim) {
-  for (const Qos& known : config.qos) {
-    if (known.name == qos) return std::find(known.preempt.begin(), known.preempt.end(), victim) != known.preempt.end();
-  }
-  return false;
+  const Qos* known = config.find_qos(qos);
+  return known != nullptr && std::find(known->preempt.begin(), known->preempt.end(), victim) != known->preempt.end();
 }
 
 }  // namespace virga

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "brain/policy/ranking.hpp"
 #include "brain/sched/queue.hpp"
 #include "brain/sched/supply.hpp"
 
@@ -31,7 +32,7 @@ std::string words_of(const Offer& offer) {
 Time start_behind_others(const State& state, const Job& job, const Offer& offer) {
   const PoolIndex& index = state.index.pools[offer.pool];
   const std::int64_t capacity = std::max<std::int64_t>(index.size() - index.drained(), 1);
-  const std::int64_t ahead = state.index.queue.nodes_ahead_of(job);
+  const std::int64_t ahead = state.index.queue.ahead_of(job, rank_shift_now(state)).units;
   const std::int64_t rounds = (ahead + job.spec.nodes - 1) / capacity;
   const std::int64_t rest = (ahead + job.spec.nodes - 1) % capacity + 1;
   const auto need = static_cast<std::uint32_t>(rounds > 0 ? capacity : rest);
@@ -49,7 +50,7 @@ Forecast forecast_of(const State& state, const Job& job) {
   if (!job.promised.empty()) {
     forecast.confidence = Confidence::promise;
     const Vm& first = state.vms.at(job.promised.front().vm);
-    const Pool& pool = state.config.pools[state.number_of_pool(first.pool)];
+    const Pool& pool = state.pool_of(first);
     forecast.start = std::max(state.now, first.requested + boot_time_of(state, pool));
     return forecast;
   }

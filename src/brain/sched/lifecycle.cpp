@@ -5,8 +5,10 @@
 
 #include "base/assert.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/policy/ranking.hpp"
+#include "brain/policy/start_rules.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/queue.hpp"
-#include "brain/sched/schedule.hpp"
 
 namespace virga {
 
@@ -25,7 +27,7 @@ std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
 }
 
 JobNode occupy(Effects& fx, Job& job, Vm& vm) {
-  const Pool& pool = fx.state.config.pools[fx.state.number_of_pool(vm.pool)];
+  const Pool& pool = fx.state.pool_of(vm);
   Resources demand = demand_per_node(job.spec, pool);
   vm.used.cpus += demand.cpus;
   vm.used.gpus += demand.gpus;
@@ -45,7 +47,7 @@ void vacate(Effects& fx, const Job& job, const std::vector<JobNode>& nodes) {
     if (it == fx.state.vms.end()) continue;  // it died and is gone
     Vm& vm = it->second;
     if (std::erase(vm.jobs, job.id) == 0) continue;
-    const Pool& pool = fx.state.config.pools[fx.state.number_of_pool(vm.pool)];
+    const Pool& pool = fx.state.pool_of(vm);
     Resources demand = demand_per_node(job.spec, pool);
     vm.used.cpus -= demand.cpus;
     vm.used.gpus -= demand.gpus;
@@ -67,6 +69,19 @@ void close_steps(Job& job, Time now) {
     step.state = JobState::cancelled;
     step.ended = now;
   }
+}
+
+/// What it may cost at most is kept from the budgets of its tenant and those above, until it gives its nodes back.
+void commit_budget(State& state, const Job& job, const Pool& pool) {
+  if (state.config.find_tenant(job.spec.account) == nullptr) return;
+  const Money worst = worst_case_on(state, job.spec, pool).value_or(Money{});
+  state.policy.budgets.commit(state.config, job.id, job.spec.account, worst, state.now);
+}
+
+void settle_budget(State& state, const Job& job, Money cost) {
+  const Qos* qos = state.config.find_qos(job.spec.qos);
+  if (qos != nullptr) cost.micro_usd = cost.micro_usd * qos->price_factor_percent / 100;
+  state.policy.budgets.settle(state.config, job.id, cost, state.now);
 }
 
 /// The ended incarnation is in the accounts; the job waits for its next one.
@@ -98,6 +113,8 @@ void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms) {
   VIRGA_ASSERT(job.state == JobState::pending && job.promised.empty() && vms.size() == job.spec.nodes,
                "a gang is all or nothing");
   job.expected_end = fx.state.now + expected_time(job.spec);
+  const Vm& first = fx.state.vms.at(vms.front());
+  commit_budget(fx.state, job, fx.state.pool_of(first));
   job.promised.reserve(vms.size());
   for (VmId id : vms) job.promised.push_back(occupy(fx, job, fx.state.vms.at(id)));
   keep_promise(fx, job);
@@ -135,6 +152,7 @@ void break_promise(Effects& fx, Job& job, Reason reason, std::string detail) {
   const std::vector<JobNode> nodes = std::exchange(job.promised, {});
   job.expected_end = Time::never();
   vacate(fx, job, nodes);
+  settle_budget(fx.state, job, {});
   job.reason = reason;
   job.detail = std::move(detail);
   index_job(fx.state, job);
@@ -158,6 +176,7 @@ void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail) {
   const std::vector<JobNode> nodes = std::exchange(job.nodes, {});
   job.expected_end = Time::never();
   vacate(fx, job, nodes);
+  settle_budget(fx.state, job, {});
   job.state = JobState::pending;
   job.reason = reason;
   job.detail = std::move(detail);
@@ -189,7 +208,8 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
     return;
   }
   job.state = JobState::completing;
-  job.kill_at = ending.signal == 9 ? Time::never() : fx.state.now + fx.state.config.kill_wait;
+  const Duration grace = ending.grace > Duration{} ? ending.grace : fx.state.config.kill_wait;
+  job.kill_at = ending.signal == 9 ? Time::never() : fx.state.now + grace;
   index_job(fx.state, job);
   fx.emit(EndJob{job.id, job.incarnation, ending.signal, job.nodes, job.reason});
 }
@@ -206,7 +226,10 @@ void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::strin
   job.ended = fx.state.now;
   job.kill_at = Time::never();
   close_steps(job, fx.state.now);
-  if (job.started.is_set()) job.cost += cost_of(fx.state, job, job.ended - job.started);
+  const Money cost = job.started.is_set() ? cost_of(fx.state, job, job.ended - job.started) : Money{};
+  job.cost += cost;
+  settle_budget(fx.state, job, cost);
+  charge_usage(fx.state, job);
   if (job.launched) fx.emit(ForgetJob{job.id, job.incarnation, job.nodes});
   fx.emit(ArchiveJob{job});
   if (job.requeue_after_end) back_to_queue(fx, job);

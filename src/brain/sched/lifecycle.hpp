@@ -36,6 +36,7 @@ struct Ending {
   Reason reason = Reason::cancelled;
   std::string detail;
   std::uint32_t signal = 15;  ///< 9: no grace
+  Duration grace = {};        ///< between SIGTERM and SIGKILL; zero: the configuration's kill_wait
   bool requeue = false;       ///< back to the queue instead
 };
 /// Ends a job that holds nodes. One that was never launched ends at once; else EndJob goes out and JobEnded is awaited.

@@ -9,29 +9,36 @@ constexpr Duration k_guess_without_limit = Duration::minutes(60);
 
 }  // namespace
 
-LaneKey lane_of(const JobSpec& spec) {
-  return {spec.partition, spec.per_node.cpus, spec.per_node.gpus, spec.per_node.memory_bytes, spec.exclusive};
+LaneKey lane_of(const Job& job) {
+  const JobSpec& spec = job.spec;
+  return {spec.partition, spec.per_node.cpus, spec.per_node.gpus, spec.per_node.memory_bytes,
+          spec.exclusive, job.full_age};
 }
 
-OrderKey order_of(const Job& job) { return {0, job.id.value}; }
+OrderKey order_of(const Job& job) { return {job.rank, job.id.value}; }
+
+Time switches_until(const Job& job) {
+  if (job.spec.switches == 0) return {};
+  return job.spec.switches_wait.is_infinite() ? Time::never() : job.eligible + job.spec.switches_wait;
+}
 
 Duration expected_time(const JobSpec& spec) {
   return spec.time_limit.is_infinite() ? k_guess_without_limit : spec.time_limit;
 }
 
 void Queue::insert(const Job& job) {
-  lanes_[lane_of(job.spec)].insert({order_of(job), job.id, job.spec.nodes, expected_time(job.spec)});
+  lanes_[lane_of(job)].insert({order_of(job), job.id, job.spec.nodes, expected_time(job.spec)});
 }
 
 void Queue::erase(const Job& job) {
-  auto lane = lanes_.find(lane_of(job.spec));
+  auto lane = lanes_.find(lane_of(job));
   if (lane == lanes_.end()) return;
   lane->second.erase(order_of(job));
   if (lane->second.empty()) lanes_.erase(lane);
 }
 
 bool Queue::contains(const Job& job) const {
-  auto lane = lanes_.find(lane_of(job.spec));
+  auto lane = lanes_.find(lane_of(job));
   return lane != lanes_.end() && lane->second.find(order_of(job)) != nullptr;
 }
 
@@ -41,18 +48,15 @@ std::size_t Queue::size() const {
   return sum;
 }
 
-std::size_t Queue::ahead_of(const Job& job) const {
-  std::size_t sum = 0;
+WaitingList::Ahead Queue::ahead_of(const Job& job, std::int64_t shift) const {
+  WaitingList::Ahead sum;
   for (const auto& [key, lane] : lanes_) {
-    if (key.partition == job.spec.partition) sum += lane.ahead_of(order_of(job)).jobs;
-  }
-  return sum;
-}
-
-std::int64_t Queue::nodes_ahead_of(const Job& job) const {
-  std::int64_t sum = 0;
-  for (const auto& [key, lane] : lanes_) {
-    if (key.partition == job.spec.partition) sum += lane.ahead_of(order_of(job)).units;
+    if (key.partition != job.spec.partition) continue;
+    OrderKey own = order_of(job);
+    own.rank += (job.full_age ? shift : 0) - (key.full_age ? shift : 0);
+    const WaitingList::Ahead ahead = lane.ahead_of(own);
+    sum.jobs += ahead.jobs;
+    sum.units += ahead.units;
   }
   return sum;
 }

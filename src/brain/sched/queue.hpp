@@ -5,7 +5,8 @@
 //
 // Jobs of one partition that ask the same of each node form a lane. Within a lane only the number of nodes and the
 // expected time differ, so "the first one that fits into what is free" is one search in a WaitingList, whatever the
-// length of the queue. The order over all lanes is (rank, job id): lower first.
+// length of the queue. The order over all lanes is (rank, job id): lower first; ranks in lanes of full age are behind
+// the others by a shift that grows with the time (policy/priority.hpp).
 #pragma once
 
 #include <compare>
@@ -25,13 +26,16 @@ struct LaneKey {
   std::uint32_t gpus = 0;
   std::uint64_t memory_bytes = 0;
   bool exclusive = false;
+  bool full_age = false;  ///< its jobs' priorities do not grow any more
 
   friend auto operator<=>(const LaneKey&, const LaneKey&) = default;
 };
 
-LaneKey lane_of(const JobSpec& spec);
-/// Of a job in the queue; lower is served first.
+LaneKey lane_of(const Job& job);
+/// Of a job in the queue, by the place that it was given; lower is served first.
 OrderKey order_of(const Job& job);
+/// Until then it waits for as few leaves of the fabric as it asked for; Time{} if it did not ask.
+Time switches_until(const Job& job);
 /// How long the schedule expects a job to run: its limit, or a guess for one that has none.
 Duration expected_time(const JobSpec& spec);
 
@@ -44,10 +48,9 @@ class Queue {
 
   bool contains(const Job& job) const;
   std::size_t size() const;
-  /// How many jobs of the same partition are served before this one.
-  std::size_t ahead_of(const Job& job) const;
-  /// How many nodes those jobs ask for.
-  std::int64_t nodes_ahead_of(const Job& job) const;
+  /// How many jobs of the same partition are served before this one, and how many nodes they ask for. `shift` is
+  /// rank_shift() of now.
+  WaitingList::Ahead ahead_of(const Job& job, std::int64_t shift) const;
   const std::map<LaneKey, WaitingList>& lanes() const { return lanes_; }
 
  private:

@@ -8,7 +8,11 @@
 
 #include "base/assert.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/policy/ranking.hpp"
+#include "brain/policy/start_rules.hpp"
 #include "brain/sched/lifecycle.hpp"
+#include "brain/sched/preempt.hpp"
+#include "brain/sched/promises.hpp"
 #include "brain/sched/queue.hpp"
 #include "brain/sched/supply.hpp"
 
@@ -18,6 +22,10 @@ namespace {
 
 /// A lane's candidates that turn out not to fit after all cost time: so many in one pass are enough.
 constexpr std::uint32_t k_misses_per_lane = 32;
+/// The same for those that could have nodes and would rather wait for cheaper ones.
+constexpr std::uint32_t k_patient_per_lane = 256;
+/// With conservative backfilling: so many waiting jobs have a promise, and none behind them is looked at.
+constexpr std::uint32_t k_promises = 512;
 
 void tell(State& state, Job& job, Reason reason, std::string detail) {
   if (job.reason == reason && job.detail == detail) return;
@@ -31,15 +39,22 @@ struct Hold {
   JobId job;
   Time at = Time::never();
   std::int64_t extra = 0;
+  std::int64_t waiting_work = 0;  ///< node-nanoseconds of the holder and of those who wait behind it by choice
 
   bool is_set() const { return job.value != 0; }
 };
 
 class Pass {
  public:
-  explicit Pass(Effects& fx) : fx_(fx), state_(fx.state), holds_(fx.state.config.pools.size()) {}
+  explicit Pass(Effects& fx)
+      : fx_(fx),
+        state_(fx.state),
+        mode_(fx.state.config.scheduler.backfill),
+        shift_(rank_shift_now(fx.state)),
+        holds_(fx.state.config.pools.size()),
+        promises_(fx.state) {}
 
-  void run();
+  bool run();
 
  private:
   struct Lane {
@@ -47,20 +62,29 @@ class Pass {
     std::vector<std::uint32_t> pools;  ///< in the partition's order
     WaitingEntry next;                 ///< the candidate at which the walk has come to a stop
     std::uint32_t misses = 0;
+    std::uint32_t patient = 0;
   };
 
   void open_lanes();
   Gap gap_of(const Lane& lane) const;
   void walk_on(std::uint32_t lane, const WaitingEntry* next);
   void step();
-  bool try_job(Lane& lane, Job& job);
-  Offer best_offer(const Lane& lane, const Job& job) const;
+  void try_job(Lane& lane, Job& job);
+  Offer best_offer(const Lane& lane, const Job& job);
+  Time turn_after_others(const Offer& offer) const;
   bool respects_hold(const Job& job, const Offer& offer, const Choice& choice);
   void take(Job& job, const Choice& choice);
+  void wait_for(Lane& lane, Job& job, Offer offer);
+  void hold(Job& job, const Offer& offer);
 
   Effects& fx_;
   State& state_;
-  std::vector<Hold> holds_;  ///< by pool
+  BackfillMode mode_;
+  std::int64_t shift_;
+  std::vector<Hold> holds_;  ///< by pool; with conservative backfilling nobody holds a whole pool
+  Promises promises_;        ///< with conservative backfilling
+  std::uint32_t promised_ = 0;
+  bool anybody_started_ = false;
   std::vector<Lane> lanes_;
   std::set<std::pair<OrderKey, std::uint32_t>> next_;  ///< candidates and their lanes
   std::vector<JobId> told_;                            ///< got a reason of their own
@@ -94,18 +118,19 @@ Gap Pass::gap_of(const Lane& lane) const {
   for (std::uint32_t number : lane.pools) {
     const Pool& pool = state_.config.pools[number];
     const PoolIndex& index = state_.index.pools[number];
-    if (!holds_[number].is_set()) {
+    const Hold& hold = holds_[number];
+    if (!hold.is_set()) {
       const std::int64_t possible = index.size() - index.drained();
       gap.free_units = std::max(gap.free_units, possible);
       gap.ends_within = Duration::infinite();
       continue;
     }
+    if (mode_ == BackfillMode::none) continue;
     GangRequest one{
         .nodes = 1, .per_node = {lane.key.cpus, lane.key.gpus, lane.key.memory_bytes}, .exclusive = lane.key.exclusive};
     if (one.exclusive) one.per_node = pool.sku.resources;
     const std::int64_t room = std::int64_t{index.fitting(one)} + growth_of(state_, pool, 1).nodes;
     gap.free_units = std::max(gap.free_units, room);
-    const Hold& hold = holds_[number];
     gap.ends_within = std::max(gap.ends_within, hold.at.is_never() ? Duration::infinite() : hold.at - state_.now);
     // A shared node that stays in use anyhow takes nothing from the hold: only the look at the nodes can tell.
     const bool may_share = !(one.per_node == pool.sku.resources);
@@ -117,15 +142,43 @@ Gap Pass::gap_of(const Lane& lane) const {
 void Pass::walk_on(std::uint32_t lane, const WaitingEntry* next) {
   if (next == nullptr) return;
   lanes_[lane].next = *next;
-  next_.emplace(next->key, lane);
+  OrderKey key = next->key;
+  if (lanes_[lane].key.full_age) key.rank += shift_;
+  next_.emplace(key, lane);
 }
 
-Offer Pass::best_offer(const Lane& lane, const Job& job) const {
+/// Who comes to a pool that others wait for is served after them, as if they ran one after the other on all of it.
+Time Pass::turn_after_others(const Offer& offer) const {
+  const Hold& hold = holds_[offer.pool];
+  const PoolIndex& index = state_.index.pools[offer.pool];
+  const Time at = std::max(hold.at, offer.start);
+  if (at.is_never()) return at;
+  const std::int64_t nodes = std::max<std::int64_t>(std::int64_t{index.size()} - index.drained(), 1);
+  return at + Duration{hold.waiting_work / nodes};
+}
+
+Offer Pass::best_offer(const Lane& lane, const Job& job) {
+  const Preference preference = preference_of(state_, job);
   Offer best;
   for (std::uint32_t number : lane.pools) {
+    const Pool& pool = state_.config.pools[number];
+    if (!is_wanted_from(preference, pool)) continue;
     Offer offer = offer_of(state_, job, number);
-    if (offer.way == Way::wait && holds_[number].is_set()) continue;  // others wait there already
-    if (is_better(offer, best)) best = std::move(offer);
+    if (offer.way == Way::never || !is_affordable(state_, job, pool)) continue;
+    if (mode_ == BackfillMode::conservative) {
+      const Time start = promises_.earliest(number, job.spec.nodes, expected_time(job.spec));
+      if (start > state_.now) {
+        if (offer.way != Way::wait) {
+          offer.reason = Reason::resources;
+          offer.detail = fmt::format("the free nodes of pool {} are promised to earlier jobs", pool.name);
+        }
+        offer.way = Way::wait;
+        offer.start = std::max(offer.start, start);
+      }
+    } else if (offer.way == Way::wait && holds_[number].is_set()) {
+      offer.start = turn_after_others(offer);
+    }
+    if (is_better(offer, best, job, preference, state_.now)) best = std::move(offer);
     if (best.way == Way::ready && best.price == Money{}) break;
   }
   return best;
@@ -134,7 +187,9 @@ Offer Pass::best_offer(const Lane& lane, const Job& job) const {
 /// Later jobs must leave a pool's holder what it waits for.
 bool Pass::respects_hold(const Job& job, const Offer& offer, const Choice& choice) {
   Hold& hold = holds_[offer.pool];
-  if (!hold.is_set() || offer.start + expected_time(job.spec) <= hold.at) return true;
+  if (!hold.is_set()) return true;
+  if (mode_ == BackfillMode::none) return false;
+  if (offer.start + expected_time(job.spec) <= hold.at) return true;
   const PoolIndex& index = state_.index.pools[offer.pool];
   const auto wanted = std::count_if(choice.slots.begin(), choice.slots.end(),
                                     [&](std::uint32_t slot) { return index.is_free_by(slot, hold.at); });
@@ -159,33 +214,72 @@ void Pass::take(Job& job, const Choice& choice) {
     job.reason = Reason::reserving;
     job.detail = fmt::format("{} VMs of pool {} are being asked for", absent.size(), pool.name);
   }
+  if (promised_ > 0) {
+    promises_.keep(choice.pool, {state_.now, state_.now + expected_time(job.spec)}, job.spec.nodes);
+  }
   assign_nodes(fx_, job, vms);
+  anybody_started_ = true;
 }
 
-/// True if the job has its nodes now.
-bool Pass::try_job(Lane& lane, Job& job) {
+/// Nobody who comes later may delay it there. A job of a QOS that may preempt makes room first.
+void Pass::hold(Job& job, const Offer& offer) {
+  Hold& hold = holds_[offer.pool];
+  hold = {job.id, offer.start, offer.extra, 0};
+  if (offer.reason == Reason::resources) {
+    if (const std::optional<Time> room = make_room(fx_, job, offer.pool)) {
+      hold.at = std::min(hold.at, *room);
+      hold.extra = 0;
+    }
+  }
+}
+
+void Pass::wait_for(Lane& lane, Job& job, Offer offer) {
+  if (mode_ == BackfillMode::conservative) {
+    if (!offer.start.is_never()) {
+      promises_.keep(offer.pool, {offer.start, offer.start + expected_time(job.spec)}, job.spec.nodes);
+    }
+    ++promised_;
+    tell(state_, job, offer.reason, std::move(offer.detail));
+    told_.push_back(job.id);
+    return;
+  }
+  Hold& held = holds_[offer.pool];
+  const std::int64_t work = expected_time(job.spec).ns / 1'000'000 * job.spec.nodes * 1'000'000;
+  if (held.is_set()) {
+    held.waiting_work += work;
+    ++lane.patient;
+    return;
+  }
+  hold(job, offer);
+  held.waiting_work = work;
+  tell(state_, job, offer.reason, std::move(offer.detail));
+  told_.push_back(job.id);
+}
+
+void Pass::try_job(Lane& lane, Job& job) {
+  if (std::optional<LimitHit> block = start_block(state_, job)) {
+    set_aside(state_, job, *std::move(block));
+    return;
+  }
   Offer best = best_offer(lane, job);
   if (best.way == Way::never) {
-    if (job.reason == Reason::priority || job.reason == Reason::none) return false;
-    told_.push_back(job.id);  // keeps the reason that it has: all its pools are held by others
-    return false;
+    ++lane.misses;
+    return;
   }
   if (best.way != Way::wait) {
     Choice choice;
-    if (choose_nodes(state_, job, best, choice) && respects_hold(job, best, choice)) {
-      take(job, choice);
-      return true;
-    }
-    if (holds_[best.pool].is_set()) return false;
+    if (choose_nodes(state_, job, best, choice) && respects_hold(job, best, choice)) return take(job, choice);
+    ++lane.misses;
+    if (holds_[best.pool].is_set()) return;
+    const PoolIndex& index = state_.index.pools[best.pool];
     best.reason = Reason::resources;
     best.detail = fmt::format("pool {} has {} free nodes, but not where the fabric joins them",
                               state_.config.pools[best.pool].name, job.spec.nodes);
+    // Nobody knows when the right ones come free; those of the next jobs that end may be.
+    best.start = std::min(index.shadow(0, job.spec.nodes, state_.now).at, std::max(switches_until(job), state_.now));
     best.extra = 0;
   }
-  holds_[best.pool] = {job.id, best.start, best.extra};
-  tell(state_, job, best.reason, std::move(best.detail));
-  told_.push_back(job.id);
-  return false;
+  wait_for(lane, job, std::move(best));
 }
 
 /// The first candidate of all lanes gets its chance, and its lane the next one. What is free only shrinks during a
@@ -196,13 +290,14 @@ void Pass::step() {
   next_.erase(next_.begin());
   Lane& lane = lanes_[number];
   const WaitingEntry entry = lane.next;
-  if (gap_of(lane).holds(entry) && !try_job(lane, state_.jobs.at(entry.job))) ++lane.misses;
+  if (gap_of(lane).holds(entry)) try_job(lane, state_.jobs.at(entry.job));
   auto jobs = state_.index.queue.lanes().find(lane.key);
-  if (jobs == state_.index.queue.lanes().end() || lane.misses >= k_misses_per_lane) return;
+  if (jobs == state_.index.queue.lanes().end() || promised_ >= k_promises) return;
+  if (lane.misses >= k_misses_per_lane || lane.patient >= k_patient_per_lane) return;
   walk_on(number, jobs->second.next_fit(entry.key, gap_of(lane)));
 }
 
-void Pass::run() {
+bool Pass::run() {
   const std::set<JobId> old_front = state_.index.front;
   open_lanes();
   while (!next_.empty()) step();
@@ -215,95 +310,33 @@ void Pass::run() {
       tell(state_, job->second, Reason::priority, "");
     }
   }
+  return anybody_started_;
 }
 
-void wake_sleepers(State& state) {
-  while (!state.index.asleep.empty() && state.index.asleep.begin()->first <= state.now) {
-    Job& job = state.jobs.at(state.index.asleep.begin()->second);
+/// Jobs whose time has come, in the queue or on the way to it.
+void look_at_the_clock(State& state) {
+  Indices& index = state.index;
+  while (!index.asleep.empty() && index.asleep.begin()->first <= state.now) {
+    Job& job = state.jobs.at(index.asleep.begin()->second);
     unindex_job(state, job);
     job.reason = Reason::priority;
     job.detail.clear();
     index_job(state, job);
   }
+  while (!index.growing.empty() && index.growing.begin()->first <= state.now) {
+    Job& job = state.jobs.at(index.growing.begin()->second);
+    unindex_job(state, job);
+    index_job(state, job);
+  }
+  while (!index.picky.empty() && index.picky.begin()->first <= state.now) index.picky.erase(index.picky.begin());
 }
 
 }  // namespace
 
-Resources demand_per_node(const JobSpec& spec, const Pool& pool) {
-  if (spec.exclusive) return pool.sku.resources;
-  return spec.per_node;
-}
-
-std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
-  const Resources& has = pool.sku.resources;
-  if (spec.nodes > pool.max_nodes) {
-    return fmt::format("{} nodes asked for, pool {} has at most {}", spec.nodes, pool.name, pool.max_nodes);
-  }
-  if (spec.nodes > 1 && spec.needs_fabric && pool.set_nodes_max > 0 && !pool.ib_spans_sets &&
-      spec.nodes > pool.set_nodes_max) {
-    return fmt::format(
-        "{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}", spec.nodes,
-        pool.name, pool.set_nodes_max);
-  }
-  if (spec.per_node.fits_in(has)) return std::nullopt;  // an exclusive job too: a whole node may be too little
-  if (spec.per_node.gpus > has.gpus) {
-    return fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool.sku.name, has.gpus);
-  }
-  if (spec.per_node.cpus > has.cpus) {
-    return fmt::format("{} CPUs per node asked for, {} has {}", spec.per_node.cpus, pool.sku.name, has.cpus);
-  }
-  return fmt::format("{} MiB per node asked for, {} has {}", spec.per_node.memory_bytes >> 20, pool.sku.name,
-                     has.memory_bytes >> 20);
-}
-
-std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
-  const Partition* partition = state.find_partition(spec.partition);
-  if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
-  std::string why;
-  for (const std::string& name : partition->pools) {
-    const Pool* pool = state.find_pool(name);
-    if (pool == nullptr) continue;
-    std::optional<std::string> misfit = misfit_of(*pool, spec);
-    if (!misfit) return std::nullopt;
-    why = *std::move(misfit);
-  }
-  return Error{Code::refused, "Requested node configuration is not available: " + why};
-}
-
-void schedule(Effects& fx) {
-  wake_sleepers(fx.state);
-  if (fx.state.shutting_down || fx.state.index.queue.lanes().empty()) return;
-  Pass(fx).run();
-}
-
-void review_waiting_job(const State& state, Job& job) {
-  const Partition* partition = state.find_partition(job.spec.partition);
-  if (state.shutting_down) {
-    job.reason = Reason::shutting_down;
-    job.detail = "the supercomputer is being taken down";
-  } else if (partition == nullptr || !partition->up) {
-    job.reason = Reason::partition_down;
-    job.detail = "partition " + job.spec.partition + " is down";
-  } else if (std::optional<Error> never = never_fits(state, job.spec)) {
-    job.reason = Reason::config_refuses;
-    job.detail = never->message;
-  } else if (job.reason == Reason::shutting_down || job.reason == Reason::partition_down ||
-             job.reason == Reason::config_refuses) {
-    job.reason = Reason::priority;
-    job.detail.clear();
-  }
-}
-
-void review_waiting_jobs(Effects& fx) {
-  State& state = fx.state;
-  for (auto& [id, job] : state.jobs) {
-    if (job.state != JobState::pending || !job.promised.empty()) continue;
-    // Held ones are looked at when they are released, and those behind a gate when it opens.
-    if (job.reason == Reason::held_user || job.reason == Reason::held_admin || job.eligible.is_never()) continue;
-    unindex_job(state, job);
-    review_waiting_job(state, job);
-    index_job(state, job);
-  }
+bool schedule(Effects& fx) {
+  look_at_the_clock(fx.state);
+  if (fx.state.shutting_down || fx.state.index.queue.lanes().empty()) return false;
+  return Pass(fx).run();
 }
 
 }  // namespace virga

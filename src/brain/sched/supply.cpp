@@ -5,18 +5,19 @@
 #include <algorithm>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/queue.hpp"
-#include "brain/sched/schedule.hpp"
 
 namespace virga {
 
 namespace {
 
-GangRequest request_of(const Job& job, const Pool& pool) {
+GangRequest request_of(const Job& job, const Pool& pool, Time now) {
   GangRequest request{.nodes = job.spec.nodes,
                       .per_node = demand_per_node(job.spec, pool),
                       .exclusive = job.spec.exclusive,
-                      .one_cell = job.spec.nodes > 1 && job.spec.needs_fabric};
+                      .one_cell = job.spec.nodes > 1 && job.spec.needs_fabric,
+                      .leaves_max = now < switches_until(job) ? job.spec.switches : 0};
   return request;
 }
 
@@ -76,7 +77,7 @@ Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes) {
 Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
   const Pool& pool = state.config.pools[number];
   const PoolIndex& index = state.index.pools[number];
-  const GangRequest request = request_of(job, pool);
+  const GangRequest request = request_of(job, pool, state.now);
   Offer offer;
   offer.pool = number;
   if (misfit_of(pool, job.spec)) return offer;
@@ -105,17 +106,40 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
   return waiting_offer(state, job, number, present, offer);
 }
 
-bool is_better(const Offer& a, const Offer& b) {
+Preference preference_of(const State& state, const Job& job) {
+  const Tenant* tenant = state.config.find_tenant(job.spec.account);
+  Preference preference;
+  if (tenant != nullptr) preference = {tenant->buy, tenant->delay_price};
+  if (preference.delay_price > Money{}) return preference;
+  for (const std::string& name : state.find_partition(job.spec.partition)->pools) {
+    preference.delay_price = std::max(preference.delay_price, state.find_pool(name)->node_price());
+  }
+  return preference;
+}
+
+bool is_wanted_from(const Preference& preference, const Pool& pool) {
+  return preference.buy != BuyPolicy::reserved_only || pool.purchase == Purchase::reserved;
+}
+
+bool is_better(const Offer& a, const Offer& b, const Job& job, const Preference& preference, Time now) {
   if ((a.way == Way::never) != (b.way == Way::never)) return b.way == Way::never;
-  if (a.start != b.start) return a.start < b.start;
-  return a.price < b.price;
+  if (a.start.is_never() || b.start.is_never() || preference.buy == BuyPolicy::soonest) {
+    return a.start != b.start ? a.start < b.start : a.price < b.price;
+  }
+  const auto in_all = [&](const Offer& offer) {
+    return offer.price.micro_usd + price_for(preference.delay_price, offer.start - now).micro_usd * job.spec.nodes;
+  };
+  const std::int64_t cost_a = in_all(a);
+  const std::int64_t cost_b = in_all(b);
+  return cost_a != cost_b ? cost_a < cost_b : a.start < b.start;
 }
 
 bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice) {
   const Pool& pool = state.config.pools[offer.pool];
   PoolIndex& index = state.index.pools[offer.pool];
   std::vector<std::uint32_t> slots;
-  if (!index.choose(request_of(job, pool), offer.way == Way::ready, offer.way == Way::buy, slots)) return false;
+  if (!index.choose(request_of(job, pool, state.now), offer.way == Way::ready, offer.way == Way::buy, slots))
+    return false;
   choice = {.pool = offer.pool, .slots = std::move(slots)};
   return true;
 }

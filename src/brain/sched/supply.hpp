@@ -35,8 +35,18 @@ struct Offer {
 
 Offer offer_of(const State& state, const Job& job, std::uint32_t pool);
 
-/// The sooner one; of two at the same time the cheaper.
-bool is_better(const Offer& a, const Offer& b);
+/// What the job's tenant wants of an offer.
+struct Preference {
+  BuyPolicy buy = BuyPolicy::cheapest;
+  Money delay_price;  ///< what an hour of waiting costs it, for each node
+};
+/// A tenant that does not say what its time is worth values an hour of a node as much as the dearest of the partition's
+/// pools asks for it: then no job waits for longer than what it saves would have run.
+Preference preference_of(const State& state, const Job& job);
+/// Whether the tenant would have nodes of this pool at all.
+bool is_wanted_from(const Preference& preference, const Pool& pool);
+/// `cheapest`: price and delay together are less; `soonest`: it starts earlier. Of equals the cheaper, then the sooner.
+bool is_better(const Offer& a, const Offer& b, const Job& job, const Preference& preference, Time now);
 
 /// How many more VMs may be asked for now by a request of `nodes`. Where none may: why, and when that ends.
 struct Growth {
@@ -52,7 +62,7 @@ struct Choice {
   std::uint32_t pool = 0;
   std::vector<std::uint32_t> slots;
 };
-/// False if the fabric has room only in the wrong places.
+/// False if the fabric has room only in the wrong places: not within one scale set, or over too many leaves.
 bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice);
 
 /// From the request to a ready node, as this pool's boots went so far.

@@ -166,7 +166,7 @@ TEST_CASE("binary: cut and changed bytes are refused or mean what they say, and 
 // Journals written by an earlier build must stay readable. Where a line below changes, a stored layout has changed:
 // raise k_schema_version and teach the journal to read the old one, then write the new value here. A new event type
 // is a new line at the end.
-TEST_CASE("binary: the stored layouts of schema version 2") {
+TEST_CASE("binary: the stored layouts of schema version 3") {
   std::string layouts = "\n";
   auto add = [&](std::string_view name, const std::string& bytes) {
     std::uint64_t digest = digest_of(bytes);
@@ -178,7 +178,7 @@ TEST_CASE("binary: the stored layouts of schema version 2") {
   add("payload", encode(filled<LaunchPayload>(1)));
   add("job", encode(filled<Job>(1)));
   add("vm_record", encode(filled<VmRecord>(1)));
-  REQUIRE(k_schema_version == 2);
+  REQUIRE(k_schema_version == 3);
   CHECK(layouts == R"(
 config_changed 1000 1f1d05fb66ad2cad
 job_submitted 281 9c4f7c267a1c9607
@@ -200,7 +200,7 @@ job_ended 50 6931c36801fadced
 timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 payload 47 3bdc9714919957d6
-job 699 8d9a5f419b15a930
+job 707 cce7791630dde059
 vm_record 69 1bd0bc5c92c00759
 )");
 }

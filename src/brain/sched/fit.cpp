@@ -1,0 +1,78 @@
+#include "brain/sched/fit.hpp"
+
+#include <fmt/format.h>
+
+namespace virga {
+
+Resources demand_per_node(const JobSpec& spec, const Pool& pool) {
+  if (spec.exclusive) return pool.sku.resources;
+  return spec.per_node;
+}
+
+std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
+  const Resources& has = pool.sku.resources;
+  if (spec.nodes > pool.max_nodes) {
+    return fmt::format("{} nodes asked for, pool {} has at most {}", spec.nodes, pool.name, pool.max_nodes);
+  }
+  if (spec.nodes > 1 && spec.needs_fabric && pool.set_nodes_max > 0 && !pool.ib_spans_sets &&
+      spec.nodes > pool.set_nodes_max) {
+    return fmt::format(
+        "{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}", spec.nodes,
+        pool.name, pool.set_nodes_max);
+  }
+  if (spec.per_node.fits_in(has)) return std::nullopt;  // an exclusive job too: a whole node may be too little
+  if (spec.per_node.gpus > has.gpus) {
+    return fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool.sku.name, has.gpus);
+  }
+  if (spec.per_node.cpus > has.cpus) {
+    return fmt::format("{} CPUs per node asked for, {} has {}", spec.per_node.cpus, pool.sku.name, has.cpus);
+  }
+  return fmt::format("{} MiB per node asked for, {} has {}", spec.per_node.memory_bytes >> 20, pool.sku.name,
+                     has.memory_bytes >> 20);
+}
+
+std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
+  const Partition* partition = state.find_partition(spec.partition);
+  if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
+  std::string why;
+  for (const std::string& name : partition->pools) {
+    const Pool* pool = state.find_pool(name);
+    if (pool == nullptr) continue;
+    std::optional<std::string> misfit = misfit_of(*pool, spec);
+    if (!misfit) return std::nullopt;
+    why = *std::move(misfit);
+  }
+  return Error{Code::refused, "Requested node configuration is not available: " + why};
+}
+
+void review_waiting_job(const State& state, Job& job) {
+  const Partition* partition = state.find_partition(job.spec.partition);
+  if (state.shutting_down) {
+    job.reason = Reason::shutting_down;
+    job.detail = "the supercomputer is being taken down";
+  } else if (partition == nullptr || !partition->up) {
+    job.reason = Reason::partition_down;
+    job.detail = "partition " + job.spec.partition + " is down";
+  } else if (std::optional<Error> never = never_fits(state, job.spec)) {
+    job.reason = Reason::config_refuses;
+    job.detail = never->message;
+  } else if (job.reason == Reason::shutting_down || job.reason == Reason::partition_down ||
+             job.reason == Reason::config_refuses) {
+    job.reason = Reason::priority;
+    job.detail.clear();
+  }
+}
+
+void review_waiting_jobs(Effects& fx) {
+  State& state = fx.state;
+  for (auto& [id, job] : state.jobs) {
+    if (job.state != JobState::pending || !job.promised.empty()) continue;
+    // Held ones are looked at when they are released, and those behind a gate when it opens.
+    if (job.reason == Reason::held_user || job.reason == Reason::held_admin || job.eligible.is_never()) continue;
+    unindex_job(state, job);
+    review_waiting_job(state, job);
+    index_job(state, job);
+  }
+}
+
+}  // namespace virga

@@ -1,0 +1,26 @@
+// Whether a pool could ever hold a job, whatever else runs.
+//
+//   if (auto why = misfit_of(pool, spec)) …"pool nd has at most 8 nodes"…
+//   review_waiting_jobs(fx);      // after a change of the configuration, or when the supercomputer is taken down
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "brain/effects.hpp"
+
+namespace virga {
+
+/// What one node of this pool must have free for the job.
+Resources demand_per_node(const JobSpec& spec, const Pool& pool);
+/// Why this pool can never hold the job.
+std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec);
+/// Why no pool of the job's partition can ever hold it, drained nodes aside; nothing if one can.
+std::optional<Error> never_fits(const State& state, const JobSpec& spec);
+
+/// Which waiting jobs can still be served, and why others cannot.
+void review_waiting_jobs(Effects& fx);
+/// The same for one job that is in no index now.
+void review_waiting_job(const State& state, Job& job);
+
+}  // namespace virga
