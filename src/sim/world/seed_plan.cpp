@@ -34,6 +34,12 @@ class Drawing {
     return static_cast<std::uint32_t>(least);
   }
   Time any_time() { return plan_.start + random_.between(Duration{}, limits_.arrivals); }
+  /// The delay is drawn before the time from which it counts. In one sum each compiler would draw in its own order.
+  template <class DrawTime>
+  Time soon_after(Duration mean, DrawTime draw_time) {
+    const Duration delay = random_.exponential(mean);
+    return std::min(draw_time() + delay, plan_.calm);
+  }
   template <class T>
   const T& one_of(const std::vector<T>& items) {
     return items[random_.below(items.size())];
@@ -93,9 +99,7 @@ class Drawing {
     for (std::uint32_t i = 0; i < bursts; ++i) centres.push_back(any_time());
     for (std::uint32_t i = 0; i < count; ++i) {
       PlannedJob job;
-      job.at = random_.chance(1, 4)
-                   ? any_time()
-                   : std::min(one_of(centres) + random_.exponential(Duration::minutes(20)), plan_.calm);
+      job.at = random_.chance(1, 4) ? any_time() : soon_after(Duration::minutes(20), [&] { return one_of(centres); });
       job.spec = draw_spec(i);
       job.run = draw_run(job.spec);
       job.fits = false;
@@ -172,14 +176,14 @@ class Drawing {
     for (std::size_t i = 0; i < count; ++i) {
       PlannedTrouble& trouble = plan_.troubles[i];
       if (trouble.kind == Trouble::act && !plan_.jobs.empty()) {  // most are about a job that was just submitted
-        trouble.at = std::min(one_of(plan_.jobs).at + random_.exponential(Duration::minutes(60)), plan_.calm);
+        trouble.at = soon_after(Duration::minutes(60), [&] { return one_of(plan_.jobs).at; });
       }
       trouble.action = static_cast<JobAction>(random_.below(5));
       trouble.as_operator = random_.chance(1, 3);
       trouble.notice = random_.chance(1, 2) ? Duration::seconds(random_.between(0, 120)) : Duration{};
       trouble.countdown = static_cast<std::uint32_t>(random_.between(1, 60));
       PlannedTrouble end = trouble;
-      end.at = std::min(trouble.at + random_.exponential(Duration::minutes(60)), plan_.calm);
+      end.at = soon_after(Duration::minutes(60), [&] { return trouble.at; });
       if (trouble.kind == Trouble::drain) end.kind = Trouble::resume;
       if (trouble.kind == Trouble::stock_out) end.kind = Trouble::restock;
       if (trouble.kind == Trouble::disk_full) end.kind = Trouble::disk_free;

@@ -45,6 +45,8 @@ struct SeedHooks {
   std::function<std::unique_ptr<Cloud>(std::unique_ptr<Cloud>, EventSink&)> cloud;
   std::function<std::unique_ptr<Engine>(std::unique_ptr<Engine>, EventSink&)> engine;
   std::function<std::unique_ptr<Journal>(std::unique_ptr<Journal>)> journal;
+  /// Changes what a user wants before the controller hears of it, as a front door would that misreads him.
+  std::function<void(JobSpec&)> wish;
   /// Sees one line for whatever happens.
   std::function<void(const std::string&)> trace;
 };

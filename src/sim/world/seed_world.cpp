@@ -138,7 +138,9 @@ void SeedWorld::submit(std::size_t planned) {
   unanswered_.insert(planned);
   if (life_ == nullptr) return;  // the next life is asked again
   const PlannedJob& job = plan_.jobs[planned];
-  life_->controller.request(JobSubmitted{user_of(planned), job.spec, "job" + std::to_string(planned)},
+  JobSpec wish = job.spec;
+  if (hooks_.wish) hooks_.wish(wish);
+  life_->controller.request(JobSubmitted{user_of(planned), std::move(wish), "job" + std::to_string(planned)},
                             job.run.payload(), [this, planned](Result<std::uint64_t> answer) {
                               if (answer) {
                                 checks_.accepted(planned, {static_cast<std::uint32_t>(*answer)});

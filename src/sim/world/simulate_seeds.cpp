@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "sim/world/seed_run.hpp"
-
 namespace virga {
 
-int simulate_seeds(const SimulateOptions& options, const std::function<void(const std::string&)>& say) {
-  SeedHooks hooks;
+int simulate_seeds(const SimulateOptions& options, const std::function<void(const std::string&)>& say,
+                   SeedHooks hooks) {
   if (options.verbose) hooks.trace = say;
   std::uint64_t red = 0;
   std::uint64_t events = 0;

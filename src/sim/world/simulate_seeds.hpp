@@ -9,7 +9,7 @@
 #include <functional>
 #include <string>
 
-#include "sim/world/seed_plan.hpp"
+#include "sim/world/seed_run.hpp"
 
 namespace virga {
 
@@ -20,6 +20,7 @@ struct SimulateOptions {
   SeedLimits limits = {};
 };
 
-int simulate_seeds(const SimulateOptions& options, const std::function<void(const std::string&)>& say);
+int simulate_seeds(const SimulateOptions& options, const std::function<void(const std::string&)>& say,
+                   SeedHooks hooks = {});
 
 }  // namespace virga

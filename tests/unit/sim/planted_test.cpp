@@ -2,14 +2,19 @@
 // with that invariant's name. A check that no bug can turn red would be no check.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/assert.hpp"
+#include "core/binary.hpp"
 #include "sim/world/seed_checks.hpp"
-#include "sim/world/seed_run.hpp"
+#include "sim/world/simulate_seeds.hpp"
 
 namespace virga::test {
 
@@ -246,6 +251,108 @@ TEST_CASE("planted: a grant of which the brain is told too little") {
     return std::make_unique<Blind>(std::move(inner), sink);
   };
   check_red(broken::k_billing, hooks);
+}
+
+TEST_CASE("planted: a front door that reads a zero too many") {
+  SeedHooks hooks;
+  hooks.wish = [](JobSpec& spec) { spec.nodes *= 10; };
+  check_red(broken::k_refusal, hooks);
+}
+
+TEST_CASE("planted: a front door that makes of what is too large something that fits") {
+  SeedHooks hooks;
+  hooks.wish = [](JobSpec& spec) { spec.nodes = 1; };
+  SeedLimits single = k_quiet;
+  single.nodes_max = 1;  // so that only jobs that no pool can hold ask for more
+  check_red(broken::k_refusal, hooks, single);
+}
+
+TEST_CASE("planted: a port that answers each event with another one") {
+  struct Echo : JournalBetween {
+    Echo(std::unique_ptr<Journal> inner_journal, EventSink*& to) : JournalBetween(std::move(inner_journal)), sink(to) {}
+    Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
+                       std::span<const VmRecord> vms) override {
+      if (sink != nullptr) sink->post(VmReady{{999'999}});
+      return inner->append(entries, jobs, vms);
+    }
+    EventSink*& sink;
+  };
+  EventSink* sink = nullptr;
+  SeedHooks hooks;
+  hooks.journal = [&](std::unique_ptr<Journal> inner) { return std::make_unique<Echo>(std::move(inner), sink); };
+  hooks.cloud = [&](std::unique_ptr<Cloud> inner, EventSink& to) {
+    sink = &to;
+    return inner;
+  };
+  check_red(broken::k_livelock, hooks);
+}
+
+namespace {
+
+/// A journal whose snapshots have one bit wrong: a running job comes back as one that was never launched.
+SeedHooks with_rotten_snapshots() {
+  struct Rotten : JournalBetween {
+    using JournalBetween::JournalBetween;
+    Result<std::optional<Snapshot>> newest_snapshot() override {
+      Result<std::optional<Snapshot>> snapshot = inner->newest_snapshot();
+      if (!snapshot || !*snapshot) return snapshot;
+      Result<State> state = decode<State>((*snapshot)->state);
+      REQUIRE(state.has_value());
+      for (auto& [id, job] : state->jobs) {
+        if (job.state == JobState::running) job.launched = false;
+      }
+      (*snapshot)->state = encode(*state);
+      return snapshot;
+    }
+  };
+  SeedHooks hooks;
+  hooks.journal = [](std::unique_ptr<Journal> inner) { return std::make_unique<Rotten>(std::move(inner)); };
+  return hooks;
+}
+
+}  // namespace
+
+TEST_CASE("planted: a snapshot with a wrong bit, which the brain's own assertions see") {
+  check_red(broken::k_brain, with_rotten_snapshots(), {});  // with faults: only a second life reads snapshots
+  const bool is_as_before = assertion_handler == nullptr;
+  CHECK(is_as_before);
+}
+
+TEST_CASE("a failed assertion is a red seed, told with its number, the invariant and how to see it again") {
+  std::vector<std::string> said;
+  const auto say = [&](const std::string& line) { said.push_back(line); };
+  CHECK(simulate_seeds({.first = 1, .count = 10}, say, with_rotten_snapshots()) == 1);
+  REQUIRE(said.size() >= 3);
+  INFO(said[0]);
+  CHECK(said[0].rfind("seed ", 0) == 0);
+  const std::string number = said[0].substr(5, said[0].find(' ', 5) - 5);
+  CHECK(said[0].find("invariant the brain's own assertions: a running job was launched (") != std::string::npos);
+  CHECK(said[1] == "  again: virga simulate --seed " + number + " --verbose");
+  const SeedOutcome again = run_seed(std::stoull(number), {}, with_rotten_snapshots());
+  CHECK(again.broken == broken::k_brain);
+  CHECK(said[0].find(again.what) != std::string::npos);
+}
+
+TEST_CASE("no name of a broken invariant is without its planted bug") {
+  namespace fs = std::filesystem;
+  fs::path root = fs::read_symlink("/proc/self/exe").parent_path();
+  while (root.has_relative_path() && !fs::exists(root / "src/sim/world/seed_checks.hpp")) root = root.parent_path();
+  const auto text_of = [&](const char* path) {
+    std::ifstream file(root / path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string planted = text_of("tests/unit/sim/planted_test.cpp");
+  const std::string names = text_of("src/sim/world/seed_checks.hpp");
+  const std::string before = "inline constexpr const char* ";
+  int count = 0;
+  for (std::size_t at = names.find(before); at != std::string::npos; at = names.find(before, at + 1)) {
+    const std::size_t begin = at + before.size();
+    const std::string name = names.substr(begin, names.find(' ', begin) - begin);
+    INFO(name);
+    CHECK(planted.find("check_red(broken::" + name + ",") != std::string::npos);
+    ++count;
+  }
+  CHECK(count > 0);
 }
 
 TEST_CASE("the same seed gives the same run, and different seeds different ones") {
