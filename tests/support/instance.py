@@ -59,7 +59,7 @@ class Instance:
         }
         if tier:
             self.env["VIRGA_TIER"] = tier
-        if user:
+        if self.as_user(user):
             entry = pwd.getpwnam(user)
             for path in (self.home, *self.home.rglob("*")):
                 os.chown(path, entry.pw_uid, entry.pw_gid)

@@ -19,6 +19,7 @@ constexpr std::uint64_t k_events_per_digest = 50;
 SeedChecks::SeedChecks(const SeedPlan& plan, const EventQueue& queue, Machines& machines, Processes& processes,
                        JournalDisk& disk)
     : plan_(plan), queue_(queue), machines_(machines), processes_(processes), disk_(disk) {
+  for (const PlannedJob& job : plan.jobs) planned_.emplace(job.spec.name, &job);
   processes_.seen_start = [this](const Run& run) { run_started(run); };
   processes_.seen_end = [this](const Run& run) {
     if (run.ended_itself && run.exit.ok()) succeeded_.insert({run.job, run.incarnation});
@@ -77,12 +78,12 @@ void SeedChecks::job_record(const Job& record) {
 
 void SeedChecks::run_started(const Run& run) {
   const std::uint32_t job = run.job.value;
-  const auto planned = std::find_if(plan_.jobs.begin(), plan_.jobs.end(),
-                                    [&](const PlannedJob& p) { return p.spec.name == run.spec.spec.name; });
-  if (planned == plan_.jobs.end()) return fail(broken::k_job, fmt::format("job {} was never submitted", job));
+  const auto planned = planned_.find(run.spec.spec.name);
+  if (planned == planned_.end()) return fail(broken::k_job, fmt::format("job {} was never submitted", job));
   const std::set<VmId> nodes(run.nodes.begin(), run.nodes.end());
-  if (nodes.size() != planned->spec.nodes) {
-    fail(broken::k_gang, fmt::format("job {} starts on {} of {} nodes", job, nodes.size(), planned->spec.nodes));
+  const JobSpec& wish = planned->second->spec;
+  if (nodes.size() != wish.nodes) {
+    fail(broken::k_gang, fmt::format("job {} starts on {} of {} nodes", job, nodes.size(), wish.nodes));
   }
   if (!executed_.insert({run.job, run.incarnation}).second) {
     fail(broken::k_incarnation, fmt::format("job {}'s incarnation {} ran twice", job, run.incarnation));
@@ -98,6 +99,49 @@ void SeedChecks::run_started(const Run& run) {
   for (VmId vm : nodes) {
     used_.insert(vm);
     check_room(vm);
+  }
+  if (!plan_.config.qos.empty()) check_limits(run);
+}
+
+/// By what users asked for, not by what the controller believes that they did.
+void SeedChecks::check_limits(const Run& started) {
+  const Config& config = plan_.config;
+  const auto way_up = [&](const std::string& tenant) {
+    std::set<std::string> names;
+    for (const Tenant* at = config.find_tenant(tenant); at != nullptr; at = config.find_tenant(at->parent)) {
+      names.insert(at->name);
+    }
+    return names;
+  };
+  const auto qos_of = [&](const JobSpec& spec) {
+    if (!spec.qos.empty()) return spec.qos;
+    const auto named = [&](const Partition& p) { return p.name == spec.partition; };
+    return std::find_if(config.partitions.begin(), config.partitions.end(), named)->qos;
+  };
+  const std::string qos_name = qos_of(planned_.at(started.spec.spec.name)->spec);
+  std::uint32_t user_jobs = 0;
+  std::uint32_t user_nodes = 0;
+  std::map<std::string, std::uint32_t> tenant_nodes;
+  for (const auto& [key, run] : processes_.all()) {
+    const auto planned = planned_.find(run.spec.spec.name);
+    if (run.alive_on.empty() || planned == planned_.end()) continue;
+    const JobSpec& spec = planned->second->spec;
+    for (const std::string& tenant : way_up(spec.account)) tenant_nodes[tenant] += spec.nodes;
+    if (run.spec.owner.uid != started.spec.owner.uid || qos_of(spec) != qos_name) continue;
+    ++user_jobs;
+    user_nodes += spec.nodes;
+  }
+  const Qos& qos = *config.find_qos(qos_name);
+  if ((qos.max_jobs_per_user != 0 && user_jobs > qos.max_jobs_per_user) ||
+      (qos.max_nodes_per_user != 0 && user_nodes > qos.max_nodes_per_user)) {
+    fail(broken::k_limits, fmt::format("a user has {} jobs on {} nodes, QOS {} allows {} and {}", user_jobs, user_nodes,
+                                       qos_name, qos.max_jobs_per_user, qos.max_nodes_per_user));
+  }
+  for (const auto& [name, nodes] : tenant_nodes) {
+    const std::uint32_t most = config.find_tenant(name)->max_nodes;
+    if (most != 0 && nodes > most) {
+      fail(broken::k_limits, fmt::format("tenant {} has {} nodes, {} are allowed", name, nodes, most));
+    }
   }
 }
 

@@ -33,6 +33,7 @@ inline constexpr const char* k_incarnation = "3: one incarnation at a time";
 inline constexpr const char* k_room = "4: no node holds more than it has";
 inline constexpr const char* k_billing = "5: every billed machine is known";
 inline constexpr const char* k_idle = "5: what nobody needs is released";
+inline constexpr const char* k_limits = "6: nobody has more than he may";
 inline constexpr const char* k_replay = "7: a replay gives the same state";
 inline constexpr const char* k_starved = "8: every job that can run does";
 inline constexpr const char* k_refusal = "8: what can never run, and only that, is refused";
@@ -70,6 +71,7 @@ class SeedChecks {
   void job_record(const Job& record);
   void run_started(const Run& run);
   void check_room(VmId vm);
+  void check_limits(const Run& started);
   void check_billed(const Brain& brain);
   void check_idle(const Brain& brain);
   void check_replay(const Brain& brain);
@@ -81,7 +83,8 @@ class SeedChecks {
   Processes& processes_;
   JournalDisk& disk_;
   std::optional<Broken> broken_;
-  std::map<std::size_t, JobId> job_of_;  ///< by place in the plan
+  std::map<std::string, const PlannedJob*> planned_;  ///< by the job's name
+  std::map<std::size_t, JobId> job_of_;               ///< by place in the plan
   std::set<JobId> living_;
   std::map<JobId, std::pair<JobState, std::uint32_t>> ends_;  ///< final state and incarnation
   std::set<Processes::Key> executed_;

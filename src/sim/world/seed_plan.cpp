@@ -7,16 +7,19 @@ namespace virga {
 namespace {
 
 constexpr std::uint64_t k_gib = std::uint64_t{1} << 30;
+constexpr std::uint64_t k_policy_stream = 0x9e37'79b9'7f4a'7c15;
 
 class Drawing {
  public:
-  Drawing(std::uint64_t seed, const SeedLimits& limits) : random_(seed), limits_(limits) {}
+  Drawing(std::uint64_t seed, const SeedLimits& limits)
+      : random_(seed), policy_random_(seed ^ k_policy_stream), limits_(limits) {}
 
   SeedPlan draw() {
     plan_.start = k_seed_start;
     plan_.calm = plan_.start + limits_.arrivals;
     draw_pools();
     draw_partitions();
+    if (policy_random_.chance(1, 2)) draw_policy();
     draw_jobs();
     if (limits_.faults) {
       draw_rates();
@@ -91,6 +94,56 @@ class Drawing {
     }
   }
 
+  /// Who waits for a limit or a reservation, comes first or is pushed out: in every other world, by a stream of its
+  /// own.
+  void draw_policy() {
+    Prng& random = policy_random_;
+    Config& config = plan_.config;
+    config.scheduler.backfill = static_cast<BackfillMode>(random.below(3));
+    if (random.chance(2, 3)) config.scheduler.policy = OrderPolicy::multifactor;
+    config.priority.max_age = Duration::minutes(random.between(10, 3'000));
+    config.priority.decay_half_life = Duration::minutes(random.between(60, 10'000));
+    std::uint32_t largest = 0;
+    for (std::size_t i = 0; i < config.pools.size(); ++i) {
+      largest = std::max(largest, config.pools[i].max_nodes);
+      config.pools[i].fabric.nodes_per_leaf = plan_.traits[i].leaf_size;
+    }
+    Qos normal{.name = "normal"};
+    if (random.chance(1, 2)) normal.max_jobs_per_user = static_cast<std::uint32_t>(random.between(1, 10));
+    if (random.chance(1, 2)) {
+      normal.max_nodes_per_user = largest + static_cast<std::uint32_t>(random.below(largest + 1));
+    }
+    normal.grace_time = Duration::seconds(random.between(0, 120));
+    normal.preempt_mode = random.chance(3, 4) ? PreemptMode::requeue : PreemptMode::cancel;
+    Qos urgent{.name = "urgent", .priority = 100};
+    if (random.chance(2, 3)) urgent.preempt = {"normal"};
+    config.qos = {normal, urgent};
+    for (Partition& partition : config.partitions) partition.qos = "normal";
+    config.tenants = {{.name = "all", .max_nodes = largest + static_cast<std::uint32_t>(random.below(largest + 1))},
+                      {.name = "one", .parent = "all", .shares = 3},
+                      {.name = "two", .parent = "all", .buy = BuyPolicy::soonest}};
+    if (!random.chance(1, 2)) return;
+    const Partition& partition = config.partitions[random.below(config.partitions.size())];
+    const Time begin = plan_.start + random.between(Duration{}, limits_.arrivals);
+    config.reservations = {{.name = "course",
+                            .start = begin,
+                            .end = begin + Duration::minutes(random.between(60, 3'000)),
+                            .nodes = static_cast<std::uint32_t>(random.between(1, largest)),
+                            .partition = partition.name,
+                            .tenants = {"one"}}};
+  }
+
+  void draw_policy_of(JobSpec& spec) {
+    Prng& random = policy_random_;
+    spec.account = random.chance(1, 2) ? "one" : "two";
+    if (random.chance(1, 6)) spec.qos = "urgent";
+    spec.nice = static_cast<std::int32_t>(random.below(100));
+    if (random.chance(1, 8)) {
+      spec.switches = 1;
+      spec.switches_wait = Duration::minutes(random.between(1, 600));
+    }
+  }
+
   void draw_jobs() {
     const std::uint32_t count = small(limits_.jobs_max, 4);
     // In most worlds jobs come in bursts, so that there are both queues and empty machines.
@@ -129,6 +182,7 @@ class Drawing {
     if (partition.max_time < spec.time_limit) spec.time_limit = partition.max_time;
     spec.requeue = random_.chance(3, 4);
     spec.held = random_.chance(1, 20);
+    if (!plan_.config.qos.empty()) draw_policy_of(spec);
     if (random_.chance(1, 5)) spec.warning = {.signal = 10, .before_end = Duration::seconds(random_.between(1, 600))};
     return spec;
   }
@@ -192,6 +246,7 @@ class Drawing {
   }
 
   Prng random_;
+  Prng policy_random_;
   const SeedLimits& limits_;
   SeedPlan plan_;
 };

@@ -267,6 +267,14 @@ TEST_CASE("planted: a front door that makes of what is too large something that 
   check_red(broken::k_refusal, hooks, single);
 }
 
+TEST_CASE("planted: a front door that makes every job urgent, so that no limit holds it") {
+  SeedHooks hooks;
+  hooks.wish = [](JobSpec& spec) {
+    if (!spec.account.empty()) spec.qos = "urgent";
+  };
+  check_red(broken::k_limits, hooks);
+}
+
 TEST_CASE("planted: a port that answers each event with another one") {
   struct Echo : JournalBetween {
     Echo(std::unique_ptr<Journal> inner_journal, EventSink*& to) : JournalBetween(std::move(inner_journal)), sink(to) {}
