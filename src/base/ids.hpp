@@ -1,7 +1,7 @@
 // Strong identifiers: a JobId can never be passed where a VmId is meant.
 //
 //   JobId job{42};
-//   std::map<JobId, Job> jobs;          // ordered, so iteration is deterministic
+//   IdMap<JobId, Job> jobs;             // ordered, so iteration is deterministic
 //
 // An id is an integer that is never reused inside one journal. Zero means "none".
 #pragma once

@@ -44,6 +44,16 @@ void leave_queue(State& state, const Job& job) {
   if (!state.index.picky.empty()) state.index.picky.erase({switches_until(job), job.id});
 }
 
+/// Changes whenever PolicyState::sync() would do something.
+std::uint32_t policy_mark_of(const Job& job) {
+  std::uint32_t mark = 1 + static_cast<std::uint32_t>(job.state);
+  if (!job.promised.empty()) mark |= 1U << 8;
+  if (job.reason == Reason::array_limit) mark |= 1U << 9;
+  if (job.reason == Reason::held_user || job.reason == Reason::held_admin) mark |= 1U << 10;
+  if (job.eligible.is_never()) mark |= 1U << 11;
+  return mark;
+}
+
 void ring_at(State& state, Job& job, Time when) {
   if (job.alarm == when) return;
   if (!job.alarm.is_never()) state.index.job_alarms.erase({job.alarm, job.id});
@@ -73,6 +83,7 @@ void State::rebuild_indices() {
   }
   for (auto& [id, job] : jobs) {
     job.indexed_as = IndexedAs::nothing;
+    job.policy_mark = policy_mark_of(job);
     job.alarm = Time::never();
     if (job.state == JobState::configuring) job.nodes_booting = count_booting(*this, job);
     index_job(*this, job);
@@ -117,7 +128,10 @@ void unindex_job(State& state, Job& job) {
 
 void index_job(State& state, Job& job) {
   Indices& index = state.index;
-  state.policy.sync(job);
+  if (const std::uint32_t mark = policy_mark_of(job); mark != job.policy_mark) {
+    state.policy.sync(job);
+    job.policy_mark = mark;
+  }
   const IndexedAs place = index_of(state, job);
   if (place != job.indexed_as) {
     unindex_job(state, job);

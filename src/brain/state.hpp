@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/id_map.hpp"
 #include "brain/indices.hpp"
 #include "brain/policy/policy_state.hpp"
 #include "core/config.hpp"
@@ -93,8 +94,8 @@ struct State {
   JobId last_job;
   VmId last_vm;
   GangId last_gang;
-  std::map<JobId, Job> jobs;  ///< waiting, living, and those ended less than min_job_age ago
-  std::map<VmId, Vm> vms;
+  IdMap<JobId, Job> jobs;  ///< waiting, living, and those ended less than min_job_age ago
+  IdMap<VmId, Vm> vms;
   std::map<GangId, Gang> gangs;
   std::map<std::string, PoolBackoff> backoffs;  ///< by pool
   std::map<std::string, PoolHistory> history;   ///< by pool

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/enum_names.hpp"
+#include "base/id_map.hpp"
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "base/result.hpp"
@@ -65,6 +66,14 @@ class BinaryWriter {
   }
   template <class K, class T>
   void put(const std::map<K, T>& m) {
+    put(static_cast<std::uint32_t>(m.size()));
+    for (const auto& [k, x] : m) {
+      put(k);
+      put(x);
+    }
+  }
+  template <class K, class T>
+  void put(const IdMap<K, T>& m) {
     put(static_cast<std::uint32_t>(m.size()));
     for (const auto& [k, x] : m) {
       put(k);
@@ -159,6 +168,20 @@ class BinaryReader {
       K k{};
       get(k);
       if (!m.empty() && !(m.rbegin()->first < k)) ok_ = false;  // written in order, each key once
+      get(m[k]);
+    }
+  }
+  template <class K, class T>
+  void get(IdMap<K, T>& m) {
+    std::uint32_t n = 0;
+    get(n);
+    m.clear();
+    K last{};
+    for (std::uint32_t i = 0; i < n && ok_; ++i) {
+      K k{};
+      get(k);
+      if (i > 0 && !(last < k)) ok_ = false;
+      last = k;
       get(m[k]);
     }
   }

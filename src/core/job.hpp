@@ -420,6 +420,7 @@ struct Job {
   IndexedAs indexed_as = IndexedAs::nothing;
   std::int64_t rank = 0;            ///< its place in the queue (brain/policy/priority.hpp)
   bool full_age = false;            ///< the same
+  std::uint32_t policy_mark = 0;    ///< what the policy has counted of it; 0: nothing yet
   std::uint32_t nodes_booting = 0;  ///< of a configuring job
   Time alarm = Time::never();       ///< when it needs attention next: a limit, a warning, the end of a grace time
 

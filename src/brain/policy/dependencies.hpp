@@ -29,6 +29,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/id_map.hpp"
 #include "base/result.hpp"
 #include "core/job.hpp"
 
@@ -117,11 +118,11 @@ class Dependencies {
   void forget_oldest();
   bool is_forgettable(JobId job, const Outcome& outcome) const;
 
-  std::map<JobId, Outcome> outcomes_;
-  std::map<JobId, Time> begun_;  ///< of living jobs: the first beginning
+  IdMap<JobId, Outcome> outcomes_;
+  IdMap<JobId, Time> begun_;  ///< of living jobs: the first beginning
   JobId forgotten_;              ///< the highest id whose outcome was dropped
   // Derived from the above and the living jobs:
-  std::map<JobId, Living> living_;
+  IdMap<JobId, Living> living_;
   std::map<std::pair<JobId, JobId>, std::uint32_t> dependents_;  ///< (named job or array, who waits) → how often
   std::map<Namesake, std::set<JobId>> namesakes_;                ///< that have not ended
   std::map<JobId, Sum> arrays_;

@@ -96,7 +96,7 @@ std::uint32_t PolicyState::nodes_held(const std::string& partition, const std::s
   return held != nodes_held_.end() ? held->second : 0;
 }
 
-void PolicyState::rebuild(const Config& config, Time now, const std::map<JobId, Job>& jobs) {
+void PolicyState::rebuild(const Config& config, Time now, const IdMap<JobId, Job>& jobs) {
   limits = Limits(config);
   counts_nodes_ = !config.reservations.empty();
   nodes_held_.clear();

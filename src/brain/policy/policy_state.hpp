@@ -19,6 +19,7 @@
 #include <string>
 #include <utility>
 
+#include "base/id_map.hpp"
 #include "brain/policy/budget.hpp"
 #include "brain/policy/decay.hpp"
 #include "brain/policy/dependencies.hpp"
@@ -43,7 +44,7 @@ class PolicyState {
   bool more_aside = false;  ///< of recall() (policy/start_rules.hpp)
 
   void sync(const Job& job);
-  void rebuild(const Config& config, Time now, const std::map<JobId, Job>& jobs);
+  void rebuild(const Config& config, Time now, const IdMap<JobId, Job>& jobs);
 
   /// Somebody gave back what a limit, a budget or a reservation counts.
   void note_room() { has_room_ = true; }
@@ -88,7 +89,7 @@ class PolicyState {
   void place(const Job& job, Counted& counted, ArrayPlace place);
   void count_nodes(const Job& job, Counted& counted, bool running);
 
-  std::map<JobId, Counted> counted_;  ///< jobs that have not ended
+  IdMap<JobId, Counted> counted_;  ///< jobs that have not ended
   std::map<JobId, Array> arrays_;
   std::set<JobId> freed_arrays_;
   std::set<std::pair<Time, JobId>> last_starts_;

@@ -109,7 +109,7 @@ class Drawing {
       config.pools[i].fabric.nodes_per_leaf = plan_.traits[i].leaf_size;
     }
     Qos normal{.name = "normal"};
-    if (random.chance(1, 2)) normal.max_jobs_per_user = static_cast<std::uint32_t>(random.between(1, 10));
+    if (random.chance(1, 2)) normal.max_jobs_per_user = static_cast<std::uint32_t>(random.between(1, 5));
     if (random.chance(1, 2)) {
       normal.max_nodes_per_user = largest + static_cast<std::uint32_t>(random.below(largest + 1));
     }

@@ -272,7 +272,9 @@ TEST_CASE("planted: a front door that makes every job urgent, so that no limit h
   hooks.wish = [](JobSpec& spec) {
     if (!spec.account.empty()) spec.qos = "urgent";
   };
-  check_red(broken::k_limits, hooks);
+  SeedLimits busy = k_quiet;
+  busy.jobs_max = 300;
+  check_red(broken::k_limits, hooks, busy);
 }
 
 TEST_CASE("planted: a port that answers each event with another one") {
