@@ -242,6 +242,7 @@ void act_on(Effects& fx, const JobActed& e, Job& job) {
       break_promise(fx, job, own ? Reason::held_user : Reason::held_admin, "held by " + e.actor.user);
       break;
     case JobAction::release:
+      if (job.reason != Reason::held_user && job.reason != Reason::held_admin) break;  // its age stays what it is
       unindex_job(fx.state, job);
       job.reason = Reason::priority;
       job.eligible = Time::never();

@@ -20,6 +20,11 @@ std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
         "{} nodes asked for, and a scale set of pool {}, within which InfiniBand reaches, has at most {}", spec.nodes,
         pool.name, pool.set_nodes_max);
   }
+  const std::uint32_t leaf = pool.fabric.nodes_per_leaf;
+  if (spec.switches > 0 && spec.switches_wait.is_infinite() && leaf > 0 && spec.nodes > spec.switches * leaf) {
+    return fmt::format("{} nodes asked for below {} switches, and a leaf of pool {} has {}", spec.nodes, spec.switches,
+                       pool.name, leaf);
+  }
   if (spec.per_node.fits_in(has)) return std::nullopt;  // an exclusive job too: a whole node may be too little
   if (spec.per_node.gpus > has.gpus) {
     return fmt::format("{} GPUs per node asked for, {} has {}", spec.per_node.gpus, pool.sku.name, has.gpus);

@@ -245,6 +245,25 @@ void SeedWorld::calm_down() {
   }
 }
 
+/// Who does not come to an end, and why the controller believes that.
+std::string SeedWorld::starved_words() {
+  constexpr int k_most_named = 3;
+  const std::set<JobId>& living = checks_.living();
+  std::string words = fmt::format("{} jobs do not come to their ends", living.size());
+  if (life_ == nullptr) return words;
+  life_->controller.view([&](const Brain& brain) {
+    int named = 0;
+    for (JobId id : living) {
+      const auto job = brain.state().jobs.find(id);
+      if (job == brain.state().jobs.end() || named++ == k_most_named) break;
+      words += fmt::format("; job {} ({} nodes, {}): {} {}", id.value, job->second.spec.nodes,
+                           name_of(job->second.state), name_of(job->second.reason), job->second.detail);
+    }
+  });
+  turn();  // the controller answers in its own time
+  return words;
+}
+
 /// Until every job is over, every machine that is not kept warm is gone, and then all of them. False if that fails.
 bool SeedWorld::wind_down() {
   Duration needed = Duration::minutes(10 * 24 * 60);
@@ -263,9 +282,7 @@ bool SeedWorld::wind_down() {
     if (checks_.broken()) return false;
     if (!over()) queue_.jump_to(std::min(queue_.next_time(), queue_.now() + Duration::minutes(240)));
     if (queue_.now() > deadline) {
-      checks_.fail(broken::k_starved, fmt::format("job {} does not come to its end, and {} others",
-                                                  checks_.living().empty() ? 0 : checks_.living().begin()->value,
-                                                  checks_.living().size()));
+      checks_.fail(broken::k_starved, starved_words());
       return false;
     }
   }

@@ -51,6 +51,7 @@ class SeedWorld {
   void happen(const PlannedTrouble& trouble);
   void calm_down();
   bool wind_down();
+  std::string starved_words();
 
   const std::uint64_t seed_;
   const SeedHooks& hooks_;

@@ -256,6 +256,29 @@ TEST_CASE("switches: a gang waits for one leaf as long as it said, then takes tw
   CHECK(has_nodes(w, gang));
 }
 
+TEST_CASE("switches: fewer than the gang could ever do with, without an end to the waiting, are refused") {
+  Config config = small_config(4);
+  config.pools[0].fabric.nodes_per_leaf = 2;
+  World w(config);
+  JobSpec picky = timed(3, 60);
+  picky.switches = 1;
+  Result<std::uint64_t> refused = w.ask(JobSubmitted{{1000, 1000, "user1000", false}, picky, ""});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().message.find("3 nodes asked for below 1 switches, and a leaf of pool nd has 2") !=
+        std::string::npos);
+}
+
+TEST_CASE("release: a job that nobody holds keeps its age") {
+  World w;
+  boot_all(w, 4);
+  start(w, timed(4, 600));
+  const JobId waiting = w.submit(timed(4, 60));
+  const Time eligible = w.job(waiting).eligible;
+  w.pass(Duration::minutes(5));
+  w.event(JobActed{{1000, 1000, "user1000", false}, waiting, JobAction::release});
+  CHECK(w.job(waiting).eligible == eligible);
+}
+
 TEST_CASE("backfill: none lets nobody overtake, easy only the first is safe from, conservative all") {
   const auto second_is_late = [](BackfillMode mode) {
     Config config = small_config(4);
