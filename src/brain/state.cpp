@@ -36,6 +36,16 @@ IndexedAs index_of(const State& state, const Job& job) {
   }
 }
 
+void enter_queue(State& state, Job& job) {
+  const Place place = place_in_queue(state, job);
+  job.rank = place.rank;
+  job.full_age = place.full_age;
+  state.index.queue.insert(job);
+  if (!place.full_at.is_never()) state.index.growing.emplace(place.full_at, job.id);
+  const Time picky_until = switches_until(job);
+  if (picky_until > state.now && !picky_until.is_never()) state.index.picky.emplace(picky_until, job.id);
+}
+
 void leave_queue(State& state, const Job& job) {
   state.index.queue.erase(job);
   if (!state.index.growing.empty()) {
@@ -88,16 +98,6 @@ void State::rebuild_indices() {
     if (job.state == JobState::configuring) job.nodes_booting = count_booting(*this, job);
     index_job(*this, job);
   }
-}
-
-void enter_queue(State& state, Job& job) {
-  const Place place = place_in_queue(state, job);
-  job.rank = place.rank;
-  job.full_age = place.full_age;
-  state.index.queue.insert(job);
-  if (!place.full_at.is_never()) state.index.growing.emplace(place.full_at, job.id);
-  const Time picky_until = switches_until(job);
-  if (picky_until > state.now && !picky_until.is_never()) state.index.picky.emplace(picky_until, job.id);
 }
 
 void unindex_job(State& state, Job& job) {

@@ -140,8 +140,6 @@ struct State {
 
 /// Brings the indices in step with the job. Call after every change of its state, reason, eligibility or nodes.
 void index_job(State& state, Job& job);
-/// Puts a job that index_job() has put into the queue to its place there, which follows from its priority.
-void enter_queue(State& state, Job& job);
 /// Takes the job out of all indices: it leaves State::jobs, or its place in the queue changes.
 void unindex_job(State& state, Job& job);
 /// Brings the indices in step with the VM. Call after every change of its state, room, jobs or drain.

@@ -1,6 +1,10 @@
 #include "brain/policy/ranking.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/fair_tree.hpp"
@@ -23,46 +27,71 @@ std::uint32_t fair_share_of(const State& state, const Job& job) {
   return user != tenant->second.end() ? user->second : k_unknown_ppm;
 }
 
-PriorityFactors factors_of(const State& state, const Job& job) {
-  const Config& config = state.config;
-  PriorityFactors factors{.eligible = job.eligible, .nice = job.spec.nice};
-  factors.fair_share_ppm = fair_share_of(state, job);
-  std::uint32_t highest_qos = 0;
-  for (const Qos& qos : config.qos) highest_qos = std::max(highest_qos, qos.priority);
-  if (const Qos* qos = config.find_qos(job.spec.qos)) factors.qos_ppm = share_ppm(qos->priority, highest_qos);
-  std::uint32_t highest_partition = 0;
-  for (const Partition& partition : config.partitions) {
-    highest_partition = std::max(highest_partition, partition.priority);
+/// What all jobs' factors are measured against.
+class Measures {
+ public:
+  explicit Measures(const State& state) : config_(state.config) {
+    for (const Qos& qos : config_.qos) highest_qos_ = std::max(highest_qos_, qos.priority);
+    for (const Partition& partition : config_.partitions) {
+      highest_partition_ = std::max(highest_partition_, partition.priority);
+      std::uint64_t nodes = 0;
+      for (const std::string& name : partition.pools) nodes += state.find_pool(name)->max_nodes;
+      nodes_.push_back(nodes);
+    }
   }
-  const Partition* partition = state.find_partition(job.spec.partition);
-  if (partition == nullptr) return factors;
-  factors.partition_ppm = share_ppm(partition->priority, highest_partition);
-  std::uint64_t nodes = 0;
-  for (const std::string& name : partition->pools) nodes += state.find_pool(name)->max_nodes;
-  factors.size_ppm = share_ppm(job.spec.nodes, nodes);
-  return factors;
+
+  PriorityFactors factors(const Job& job, std::uint32_t fair_share_ppm) const {
+    PriorityFactors factors{.eligible = job.eligible, .nice = job.spec.nice, .fair_share_ppm = fair_share_ppm};
+    if (const Qos* qos = config_.find_qos(job.spec.qos)) factors.qos_ppm = share_ppm(qos->priority, highest_qos_);
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const Partition& partition = config_.partitions[i];
+      if (partition.name != job.spec.partition) continue;
+      factors.partition_ppm = share_ppm(partition.priority, highest_partition_);
+      factors.size_ppm = share_ppm(job.spec.nodes, nodes_[i]);
+    }
+    return factors;
+  }
+
+ private:
+  const Config& config_;
+  std::uint32_t highest_qos_ = 0;
+  std::uint32_t highest_partition_ = 0;
+  std::vector<std::uint64_t> nodes_;  ///< by partition
+};
+
+PriorityFactors factors_of(const State& state, const Job& job) {
+  return Measures(state).factors(job, fair_share_of(state, job));
 }
 
-/// Every user who used something or waits, by tenant.
-void compute_factors(State& state) {
-  FairTree tree(state.config.tenants);
-  std::map<std::string, std::map<std::string, FairLeaf>> leaves;
-  const auto add = [&](const std::string& tenant, const std::string& user) {
-    const auto [at, is_new] = leaves[tenant].try_emplace(user);
-    if (is_new) at->second = tree.leaf(tenant, user);
+/// The tree's leaves of all users who used something or have jobs; each is asked for by name once, then by number.
+class Leaves {
+ public:
+  explicit Leaves(FairTree& tree) : tree_(tree) {}
+
+  FairLeaf add(const std::string& tenant, const std::string& user) {
+    const auto [at, is_new] = by_name_[tenant].try_emplace(user);
+    if (is_new) at->second = tree_.leaf(tenant, user);
+    return at->second;
+  }
+  FairLeaf of(const Job& job) {
+    Known& known = by_uid_[job.owner.uid];
+    if (known.job == nullptr || known.job->spec.account != job.spec.account ||
+        known.job->owner.user != job.owner.user) {
+      known = {&job, add(job.spec.account, job.owner.user)};
+    }
+    return known.leaf;
+  }
+  const std::map<std::string, std::map<std::string, FairLeaf>>& all() const { return by_name_; }
+
+ private:
+  struct Known {
+    const Job* job = nullptr;
+    FairLeaf leaf;
   };
-  for (const auto& [tenant, users] : state.policy.usage.weights) {
-    for (const auto& [user, weight] : users) add(tenant, user);
-  }
-  for (const auto& [id, job] : state.jobs) {
-    if (!is_final(job.state)) add(job.spec.account, job.owner.user);
-  }
-  tree.rank(state.policy.usage);
-  state.policy.fair_share_ppm.clear();
-  for (const auto& [tenant, users] : leaves) {
-    for (const auto& [user, leaf] : users) state.policy.fair_share_ppm[tenant][user] = tree.factor_ppm(leaf);
-  }
-}
+  FairTree& tree_;
+  std::map<std::string, std::map<std::string, FairLeaf>> by_name_;
+  std::map<std::uint32_t, Known> by_uid_;
+};
 
 }  // namespace
 
@@ -98,16 +127,34 @@ Time next_ranking(const State& state) {
 }
 
 void rank_all(State& state) {
-  state.policy.ranked_at = state.now;
+  PolicyState& policy = state.policy;
+  policy.ranked_at = state.now;
   for (JobId id : state.index.living) charge_usage(state, state.jobs.at(id));
-  compute_factors(state);
-  state.index.queue.clear();
-  state.index.growing.clear();
-  state.index.picky.clear();
+  FairTree tree(state.config.tenants);
+  Leaves leaves(tree);
+  for (const auto& [tenant, users] : policy.usage.weights) {
+    for (const auto& [user, weight] : users) leaves.add(tenant, user);
+  }
+  std::vector<std::pair<Job*, FairLeaf>> waiting;
   for (auto& [id, job] : state.jobs) {
-    if (job.indexed_as != IndexedAs::queued) continue;
-    note_priority(state, job);
-    enter_queue(state, job);
+    if (is_final(job.state)) continue;
+    const FairLeaf leaf = leaves.of(job);
+    if (job.indexed_as == IndexedAs::queued) waiting.emplace_back(&job, leaf);
+  }
+  tree.rank(policy.usage);
+  policy.fair_share_ppm.clear();
+  for (const auto& [tenant, users] : leaves.all()) {
+    for (const auto& [user, leaf] : users) policy.fair_share_ppm[tenant].emplace(user, tree.factor_ppm(leaf));
+  }
+  const Measures measures(state);
+  state.index.queue.clear();
+  for (const auto& [job, leaf] : waiting) {
+    const PriorityFactors factors = measures.factors(*job, tree.factor_ppm(leaf));
+    job->priority = priority_at(state.config.priority, factors, state.now);
+    const Place place = place_of(state.config.priority, factors, state.now);
+    job->rank = place.rank;
+    job->full_age = place.full_age;
+    state.index.queue.insert(*job);
   }
 }
 
