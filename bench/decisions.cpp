@@ -105,7 +105,13 @@ void say(const std::string& work, const char* reached, const char* goal) {
   std::printf("%-66s %-34s %s\n", work.c_str(), reached, goal);
 }
 
-void bench_decisions(std::uint32_t nodes, std::uint32_t gang, std::uint32_t count, const char* goal) {
+void bar(const std::string& what, double microseconds, int for_each_mark) {
+  const auto marks = static_cast<std::size_t>(microseconds / for_each_mark + 0.5);
+  std::printf("%22s %8.1f us %s\n", what.c_str(), microseconds, std::string(marks, '#').c_str());
+}
+
+/// Microseconds for each.
+double decisions(std::uint32_t nodes, std::uint32_t gang, std::uint32_t count) {
   Machine machine(machine_of(nodes));
   std::vector<JobId> running;
   // Half of the machine is in use, so that a placement has something to choose.
@@ -123,14 +129,18 @@ void bench_decisions(std::uint32_t nodes, std::uint32_t gang, std::uint32_t coun
     machine.start(oldest);
     machine.drain();
   }
-  const double took = user_seconds() - from;
+  return (user_seconds() - from) / count * 1e6;
+}
+
+void bench_decisions(std::uint32_t nodes, std::uint32_t gang, std::uint32_t count, const char* goal) {
+  const double microseconds = decisions(nodes, gang, count);
   char reached[64];
-  std::snprintf(reached, sizeof reached, "%7.0f/s, %ld MiB", count / took, resident_kib() / 1024);
+  std::snprintf(reached, sizeof reached, "%7.0f/s, %ld MiB", 1e6 / microseconds, resident_kib() / 1024);
   say("decisions on " + std::to_string(nodes) + " nodes, gangs of " + std::to_string(gang), reached, goal);
 }
 
-/// What one event costs with so many jobs pending behind a head that waits for the whole machine.
-void bench_queue(std::uint32_t nodes, std::uint32_t pending, std::uint32_t events, const char* goal) {
+/// What one event costs with so many jobs pending behind a head that waits for the whole machine: seconds, sorted.
+std::vector<double> queue_costs(std::uint32_t nodes, std::uint32_t pending, std::uint32_t events) {
   Machine machine(machine_of(nodes));
   std::vector<JobId> running;
   for (std::uint32_t i = 0; i < nodes / 16; ++i) {
@@ -162,6 +172,11 @@ void bench_queue(std::uint32_t nodes, std::uint32_t pending, std::uint32_t event
     machine.drain();
   }
   std::sort(costs.begin(), costs.end());
+  return costs;
+}
+
+void bench_queue(std::uint32_t nodes, std::uint32_t pending, std::uint32_t events, const char* goal) {
+  const std::vector<double> costs = queue_costs(nodes, pending, events);
   char reached[64];
   std::snprintf(reached, sizeof reached, "%.3f ms median, %.3f worst", costs[costs.size() / 2] * 1e3,
                 costs.back() * 1e3);
@@ -232,10 +247,15 @@ void bench_all() {
   bench_queue(12'800, 100'000, 500, "1 ms median, 10 worst");
   bench_ranking(100'000, "50 ms");
   bench_plan("1 ms");
-  say("growth with the nodes:", "", "near-logarithmic");
-  for (std::uint32_t nodes : {1'000U, 10'000U, 100'000U}) bench_decisions(nodes, 1, 100'000, "");
-  say("growth with the queue:", "", "near-logarithmic");
-  for (std::uint32_t pending : {1'000U, 10'000U, 100'000U, 1'000'000U}) bench_queue(12'800, pending, 300, "");
+  std::printf("\none decision, one # for 2 us\n");
+  for (std::uint32_t nodes : {1'000U, 3'000U, 10'000U, 30'000U, 100'000U}) {
+    bar(std::to_string(nodes) + " nodes", decisions(nodes, 1, 60'000), 2);
+  }
+  std::printf("\none event on 12800 nodes, median, one # for 2 us\n");
+  for (std::uint32_t pending : {1'000U, 10'000U, 100'000U, 1'000'000U}) {
+    const std::vector<double> costs = queue_costs(12'800, pending, 300);
+    bar(std::to_string(pending) + " jobs pending", costs[costs.size() / 2] * 1e6, 2);
+  }
 }
 
 }  // namespace virga

@@ -120,7 +120,7 @@ Time Brain::next_deadline() const {
   if (!state_.policy.last_starts().empty()) {
     next = std::min(next, state_.policy.last_starts().begin()->first + Duration{1});
   }
-  if (!index.set_aside.empty()) next = std::min(next, state_.policy.next_change());
+  if (!index.set_aside.empty() || !state_.config.reservations.empty()) next = std::min(next, state_.policy.next_change());
   if (!index.picky.empty()) next = std::min(next, index.picky.begin()->first);
   next = std::min(next, next_ranking(state_));
   if (!index.ended.empty()) {

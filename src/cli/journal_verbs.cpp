@@ -9,6 +9,7 @@
 
 #include "cli/client.hpp"
 #include "cli/journal_replay.hpp"
+#include "cli/journal_trace.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/event_json.hpp"
@@ -227,6 +228,13 @@ int events(Journal& journal, const Arguments& args) {
   return read ? 0 : complain(read.error());
 }
 
+int trace(Journal& journal) {
+  Result<std::string> csv = trace_of(journal);
+  if (!csv) return complain(csv.error());
+  fmt::print("{}", *csv);
+  return 0;
+}
+
 /// One sub-command each; the common options may stand before or after it.
 void describe(CLI::App& app, Arguments& args) {
   app.require_subcommand(1);
@@ -249,6 +257,7 @@ void describe(CLI::App& app, Arguments& args) {
   restore->add_option("path", args.path, "a backup")->required()->type_name("PATH");
   CLI::App* events = app.add_subcommand("events", "list the events");
   events->add_option("--since", args.since, "only those after this one")->type_name("SEQ");
+  app.add_subcommand("trace", "print the ended jobs as CSV, a workload for virga simulate --trace");
 }
 
 int run(const std::string& verb, const JournalAccess& access, Arguments& args) {
@@ -269,6 +278,7 @@ int run(const std::string& verb, const JournalAccess& access, Arguments& args) {
   if (verb == "verify") return verify(**journal, args);
   if (verb == "replay") return replay(**journal, args, own_journal);
   if (verb == "backup") return backup(**journal, access, args);
+  if (verb == "trace") return trace(**journal);
   return events(**journal, args);
 }
 

@@ -1,4 +1,4 @@
-// `virga journal info | verify | replay | backup | restore | events`.
+// `virga journal info | verify | replay | backup | restore | events | trace`.
 //
 //   return journal_main(argc, argv, {.open = …, .restore = restore_sqlite_journal});    // argv[0] is "journal"
 //

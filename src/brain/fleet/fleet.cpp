@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "brain/policy/reservations.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
 
@@ -30,7 +31,20 @@ bool is_wanted(const State& state, const Pool& pool) {
   });
 }
 
-std::uint32_t kept_nodes(const Pool& pool) { return pool.warm_nodes + pool.spare_nodes; }
+/// Nodes of advance reservations are asked for so early that they are ready when the reservation begins.
+std::uint32_t reserved_nodes(const State& state, const Pool& pool) {
+  std::uint32_t sum = 0;
+  for (const Reservation& reservation : state.config.reservations) {
+    const Partition* partition = state.find_partition(reservation.partition);
+    if (partition == nullptr || partition->pools.front() != pool.name) continue;
+    if (boots_from(state.config, reservation) <= state.now && state.now < reservation.end) sum += reservation.nodes;
+  }
+  return sum;
+}
+
+std::uint32_t kept_nodes(const State& state, const Pool& pool) {
+  return pool.warm_nodes + pool.spare_nodes + reserved_nodes(state, pool);
+}
 
 void release_idle(Effects& fx) {
   State& state = fx.state;
@@ -44,7 +58,7 @@ void release_idle(Effects& fx) {
     const Pool& pool = state.pool_of(vm);
     if (vm.doomed) {
       release_vm(fx, vm, "evicted");
-    } else if (state.index.pools[vm.pool_number].alive() > kept_nodes(pool) && !is_wanted(state, pool)) {
+    } else if (state.index.pools[vm.pool_number].alive() > kept_nodes(state, pool) && !is_wanted(state, pool)) {
       release_vm(fx, vm, "idle");
     } else {
       vm.release_after = state.now + std::max(pool.idle_time, k_idle_recheck_shortest);
@@ -63,8 +77,9 @@ void keep_warm(Effects& fx) {
   for (std::uint32_t number = 0; number < fx.state.config.pools.size(); ++number) {
     const Pool& pool = fx.state.config.pools[number];
     const PoolIndex& index = fx.state.index.pools[number];
-    if (index.usable() >= kept_nodes(pool)) continue;
-    const std::uint32_t missing = std::min(kept_nodes(pool) - index.usable(), index.absent());
+    const std::uint32_t kept = kept_nodes(fx.state, pool);
+    if (index.usable() >= kept) continue;
+    const std::uint32_t missing = std::min(kept - index.usable(), index.absent());
     auto pause = fx.state.backoffs.find(pool.name);
     if (missing == 0 || (pause != fx.state.backoffs.end() && pause->second.until > fx.state.now)) continue;
     std::vector<std::uint32_t> numbers;
@@ -274,7 +289,7 @@ Time next_growth(const State& state) {
   for (const auto& [name, backoff] : state.backoffs) {
     if (backoff.until <= state.now) continue;
     const Pool* pool = state.find_pool(name);
-    if (pool != nullptr && (kept_nodes(*pool) > 0 || is_wanted(state, *pool))) next = std::min(next, backoff.until);
+    if (pool != nullptr && (kept_nodes(state, *pool) > 0 || is_wanted(state, *pool))) next = std::min(next, backoff.until);
   }
   return next;
 }

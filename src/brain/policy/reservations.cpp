@@ -35,6 +35,16 @@ std::uint64_t peak(const std::vector<ReservedSlice>& slices, Time from, Time unt
 
 }  // namespace
 
+Time boots_from(const Config& config, const Reservation& reservation) {
+  for (const Partition& partition : config.partitions) {
+    if (partition.name != reservation.partition) continue;
+    for (const Pool& pool : config.pools) {
+      if (pool.name == partition.pools.front()) return reservation.start - pool.boot_time;
+    }
+  }
+  return reservation.start;
+}
+
 std::vector<ReservedSlice> slices_of(const Config& config, const std::string& partition) {
   std::vector<ReservedSlice> slices;
   for (const Reservation& r : config.reservations) {

@@ -32,6 +32,9 @@ struct ReservedSlice {
 /// The reservations of a partition, in the order of the configuration; in_use is the caller's to fill.
 std::vector<ReservedSlice> slices_of(const Config& config, const std::string& partition);
 
+/// When its VMs are asked for, in the first pool of its partition: the pool's boot_time before it begins.
+Time boots_from(const Config& config, const Reservation& reservation);
+
 struct ReservationQuery {
   std::uint32_t total = 0;           ///< nodes of the partition's pools that are up
   std::uint32_t used_by_others = 0;  ///< nodes that running jobs hold which name no reservation

@@ -136,7 +136,7 @@ Time next_policy_change(const Config& config, Time now) {
     break;
   }
   for (const Reservation& reservation : config.reservations) {
-    for (const Time at : {reservation.start, reservation.end}) {
+    for (const Time at : {boots_from(config, reservation), reservation.start, reservation.end}) {
       if (at > now) next = std::min(next, at);
     }
   }

@@ -31,8 +31,8 @@ void enter_set_aside(State& state, const Job& job);
 void leave_set_aside(State& state, const Job& job);
 /// True if anybody came back. Those who did not fit into one call follow in the next one, if the first have started.
 bool recall(Effects& fx, bool anybody_started);
-/// The next time after `now` at which a policy changes by itself: the start of a month, or of a reservation, or its
-/// end.
+/// The next time after `now` at which a policy changes by itself: a month begins; or a reservation asks for its VMs,
+/// begins or ends.
 Time next_policy_change(const Config& config, Time now);
 
 /// What the job may cost on this pool to its time limit; nothing without a limit.

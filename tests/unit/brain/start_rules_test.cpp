@@ -146,6 +146,30 @@ TEST_CASE("reservation: others keep off while it lasts, and come by a timer when
   CHECK(w.job(late).reason != Reason::reservation);
 }
 
+TEST_CASE("reservation: its nodes are asked for in time, and go when it is over") {
+  Config config = small_config();
+  config.pools[0].boot_time = Duration::minutes(5);
+  const Time now = World().now;
+  config.reservations = {{.name = "course",
+                          .start = now + Duration::minutes(60),
+                          .end = now + Duration::minutes(120),
+                          .nodes = 3,
+                          .partition = "main",
+                          .users = {"user1000"}}};
+  World w(config);
+  w.pass(Duration::minutes(54));
+  CHECK(w.brain.state().vms.empty());
+  w.pass(Duration::minutes(2));
+  CHECK(w.grant_and_boot().size() == 3);
+  w.pass(Duration::minutes(60));
+  CHECK(w.brain.state().vms.size() == 3);
+  w.drained();
+  w.pass(Duration::minutes(10));
+  w.take<ReleaseVm>();
+  w.take<ReleaseVm>();
+  w.take<ReleaseVm>();
+}
+
 TEST_CASE("multifactor: who used much comes after who used little, from the next ranking on") {
   Config config = small_config(1);
   config.scheduler.policy = OrderPolicy::multifactor;
