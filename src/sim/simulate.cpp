@@ -53,7 +53,8 @@ void describe(CLI::App& app, Arguments& args) {
       ->check(CLI::Range(std::int64_t{1}, k_units_max));
   add_names<UnitColumn>(app, "--unit-column", args.unit_column, "the trace's column that counts as units");
   const std::vector<CLI::Option*> of_flat = {
-      add_names<QueuePolicy>(app, "--policy", args.policy, "who may start, and who may overtake"),
+      add_names<QueuePolicy>(app, "--policy", args.policy,
+                             "who may start, and who may overtake; virga: easy, by due time"),
       add_names<FlatPass>(app, "--pass", args.pass, "one pass a second with events, or one after every event"),
       add_names<FlatEstimates>(app, "--estimates", args.estimates,
                                "run times the scheduler knows: requested or true ones"),

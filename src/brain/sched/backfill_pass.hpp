@@ -3,6 +3,7 @@
 //   const PassResult done = backfill_pass(queue, &queue, machine);    // EASY: the walk follows the queue
 //   backfill_pass(queue, &by_estimate, machine);                      // EASY-SJBF: the same jobs, shortest first
 //   backfill_pass(queue, nullptr, machine);                           // FCFS: nobody overtakes
+//   backfill_pass(by_due_time, &by_due_time, machine);                // Virga's order: due_order.hpp
 //
 // Queue heads are started in order while they can be. For the first that cannot, the machine computes its shadow: the
 // earliest time at which the estimated ends of the running jobs free enough, and what is left over then. The rest is
@@ -25,10 +26,10 @@
 
 namespace virga {
 
-enum class QueuePolicy : std::uint8_t { fcfs, easy, easy_sjbf, conservative };
+enum class QueuePolicy : std::uint8_t { fcfs, easy, easy_sjbf, conservative, virga };
 template <>
 struct EnumNames<QueuePolicy> {
-  static constexpr std::string_view names[] = {"fcfs", "easy", "easy-sjbf", "conservative"};
+  static constexpr std::string_view names[] = {"fcfs", "easy", "easy-sjbf", "conservative", "virga"};
 };
 
 /// What a pass needs of a machine. start() takes the job out of every list and counts it as running; it may refuse a

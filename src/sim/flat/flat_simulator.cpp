@@ -6,6 +6,7 @@
 
 #include "base/assert.hpp"
 #include "brain/sched/conservative.hpp"
+#include "brain/sched/due_order.hpp"
 
 namespace virga {
 
@@ -35,7 +36,11 @@ class FlatMachine {
     free_ -= entry.units;
     ends_.emplace(now_s_ + jobs_[i].duration_s, entry.job);
     if (uses_plan()) return true;
-    queue_.erase({0, entry.job.value});
+    if (options_.policy == QueuePolicy::virga) {
+      queue_.erase(entry.key);
+    } else {
+      queue_.erase({0, entry.job.value});
+    }
     if (options_.policy == QueuePolicy::easy_sjbf) shortest_.erase({entry.estimate.ns, entry.job.value});
     if (options_.policy != QueuePolicy::fcfs) running_.insert({{now() + entry.estimate, entry.job}, job(i).units});
     return true;
@@ -58,6 +63,7 @@ class FlatMachine {
   void end_one();
   void submit_one();
   void pass();
+  void keep_first(const WaitingEntry& head);
 
   std::span<const TraceJob> jobs_;
   FlatOptions options_;
@@ -66,7 +72,7 @@ class FlatMachine {
   std::int64_t free_;
   std::size_t submitted_ = 0;
   std::priority_queue<End, std::vector<End>, std::greater<>> ends_;
-  WaitingList queue_;     ///< in the order of submission
+  WaitingList queue_;     ///< in the order of submission; with virga by due time
   WaitingList shortest_;  ///< the same jobs by estimate; easy-sjbf only
   ReleaseProfile running_;
   ConservativePlan plan_;
@@ -102,6 +108,7 @@ void FlatMachine::submit_one() {
   if (uses_plan()) {
     run_.promised_s[i] = plan_.submit(entry, now()).whole_seconds();
   } else {
+    if (options_.policy == QueuePolicy::virga) entry.key.rank = due_of(now(), entry.estimate).ns;
     queue_.insert(entry);
     entry.key.rank = entry.estimate.ns;
     if (options_.policy == QueuePolicy::easy_sjbf) shortest_.insert(entry);
@@ -124,7 +131,21 @@ void FlatMachine::pass() {
     case QueuePolicy::conservative:
       plan_.pass(*this);
       break;
+    case QueuePolicy::virga:
+      const PassResult done = backfill_pass(queue_, &queue_, *this);
+      run_.backfilled += done.backfilled;
+      if (done.blocked) keep_first(*done.blocked);
+      break;
   }
+}
+
+/// It was told a start time: who is due earlier, but came later, must not delay it.
+void FlatMachine::keep_first(const WaitingEntry& head) {
+  if (head.key.rank == k_promised_rank) return;
+  queue_.erase(head.key);
+  WaitingEntry promised = head;
+  promised.key.rank = k_promised_rank;
+  queue_.insert(promised);
 }
 
 FlatRun FlatMachine::run() {

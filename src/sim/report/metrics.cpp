@@ -23,6 +23,7 @@ void add_jobs(const RunRecord& run, RunMetrics& m) {
     m.lost_node_hours += static_cast<double>(job.lost_node_seconds) / 3600;
     if (job.leaves > 0 && job.least_leaves > 0) {
       ++m.jobs_with_leaves;
+      if (job.nodes > 1) ++m.gangs_with_leaves;
       if (job.leaves > job.least_leaves) {
         ++m.jobs_above_least_leaves;
         m.excess_leaves += job.leaves - job.least_leaves;
@@ -75,9 +76,10 @@ void add_vms(const RunRecord& run, RunMetrics& m) {
     ++m.vms;
     if (vm.evicted) ++m.evictions;
     const Duration held = std::min(vm.released, run.to) - vm.granted;
+    const Duration billed = std::max(held, run.billing_minimum);
     if (vm.gang_wasted) m.wasted_vm_minutes += seconds(held) / 60;
     const auto& pool = run.pools.at(vm.pool);
-    if (pool.kind != PoolKind::reserved) m.pool_costs[vm.pool].cost += price_for(pool.price_per_node_hour, held);
+    if (pool.kind != PoolKind::reserved) m.pool_costs[vm.pool].cost += price_for(pool.price_per_node_hour, billed);
   }
   for (const auto& pool : m.pool_costs) m.cost += pool.cost;
 }
@@ -208,6 +210,8 @@ std::string metrics_json(const RunRecord& run, const RunMetrics& m) {
   w("excess_leaves", m.excess_leaves);
   const auto known = static_cast<double>(std::max<std::uint64_t>(1, m.jobs_with_leaves));
   figures.number("jobs_above_least_leaves_share", static_cast<double>(m.jobs_above_least_leaves) / known, 6);
+  const auto gangs = static_cast<double>(std::max<std::uint64_t>(1, m.gangs_with_leaves));
+  figures.number("gangs_above_least_leaves_share", static_cast<double>(m.jobs_above_least_leaves) / gangs, 6);
   w("restarts", m.restarts);
   w("preemptions", m.preemptions);
   figures.number("lost_node_hours", m.lost_node_hours);

@@ -11,8 +11,8 @@
 //   area_weighted_wait_s  sum((end - submit - needed) * work) / sum(work), where work = units * needed. Without
 //                         interruptions that delay is the wait; with them it also holds lost work and later waits.
 // The bound of the wait is the fluid one of sim/report/bounds.hpp at the capacity of all pools together. Costs:
-// reserved pools are paid for over the whole span of the run, other VMs from grant to release. Reading a run is O(n log
-// n).
+// reserved pools are paid for over the whole span of the run, other VMs from grant to release or for the billing
+// minimum. Reading a run is O(n log n).
 #pragma once
 
 #include <cstdint>
@@ -60,6 +60,7 @@ struct RunMetrics {
   Money floor;             ///< all work at the cheapest price of any pool
 
   std::uint64_t jobs_with_leaves = 0;
+  std::uint64_t gangs_with_leaves = 0;  ///< of those, the ones of several nodes: only they can have too many
   std::uint64_t excess_leaves = 0;
   std::uint64_t jobs_above_least_leaves = 0;
   std::uint64_t restarts = 0;  ///< incarnations beyond each job's first

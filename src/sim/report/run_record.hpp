@@ -22,7 +22,7 @@ namespace virga {
 /// How the VMs of a pool are paid for.
 enum class PoolKind : std::uint8_t {
   reserved,   ///< all `max_nodes` are paid for from `from` to `to`, used or not
-  on_demand,  ///< paid for from grant to release
+  on_demand,  ///< paid for from grant to release, at least for the billing minimum
   spot,       ///< the same, but may be evicted
 };
 template <>
@@ -134,6 +134,7 @@ struct RunRecord {
   std::uint64_t seed = 0;
   std::string version;
   std::vector<std::string> traces;
+  Duration billing_minimum;  ///< of every VM that is not reserved
   std::string unit = "GPU";
   Time from;
   Time to;

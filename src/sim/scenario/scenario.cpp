@@ -15,6 +15,7 @@ constexpr Duration k_year = k_day * 366;
 constexpr std::size_t k_tenants_max = 1000;
 constexpr std::size_t k_mixes_max = 100;
 constexpr std::uint64_t k_jobs_max = 10'000'000;
+constexpr std::uint32_t k_overlay_max = 10'000;
 
 void read_seed(TomlSection& section, std::uint64_t& seed) {
   std::uint32_t value = static_cast<std::uint32_t>(seed);
@@ -54,7 +55,27 @@ JobMix read_mix(const NamedTable& named, Mistakes& mistakes) {
   return mix;
 }
 
+WorkloadSpec read_recorded(const toml::table& table, Mistakes& mistakes) {
+  TomlSection section(table, "workload", mistakes);
+  WorkloadSpec w;
+  read_seed(section, w.seed);
+  RecordedSpec& r = w.recorded;
+  if (section.text("trace", r.file) && r.file.empty()) {
+    section.wrong("trace", "names no file; write one such as \"philly-2017.csv.gz\", or leave the key out");
+  }
+  section.word("unit_column", r.unit_column);
+  if (r.unit_column == UnitColumn::cpus) {
+    section.wrong("unit_column", "a scenario's machine counts GPUs or nodes; write \"gpus\" or \"nodes\"");
+  }
+  section.number("overlay", r.overlay, {1, k_overlay_max});
+  section.number("load_percent", r.load_percent, {1, 1000});
+  section.duration("least_leaves_for", r.least_leaves_for, {Duration{}, k_year});
+  section.finish();
+  return w;
+}
+
 WorkloadSpec read_workload(const toml::table& table, Mistakes& mistakes) {
+  if (table.contains("trace")) return read_recorded(table, mistakes);
   TomlSection section(table, "workload", mistakes);
   WorkloadSpec w;
   read_seed(section, w.seed);
@@ -112,6 +133,14 @@ FaultSpec read_faults(const toml::table& table, Mistakes& mistakes) {
   return f;
 }
 
+Duration read_billing(const toml::table& table, Mistakes& mistakes) {
+  TomlSection section(table, "billing", mistakes);
+  Duration minimum;
+  section.duration("minimum", minimum, {Duration{}, k_day});
+  section.finish();
+  return minimum;
+}
+
 /// The first line of every table and key below `table`, with the top-level key it belongs to.
 void note_lines(const toml::table& table, const std::string& owner, std::map<std::uint32_t, std::string>& owners) {
   for (const auto& [key, node] : table) {
@@ -134,7 +163,7 @@ std::string without_own_sections(std::string_view text, const toml::table& root)
   for (std::size_t at = 0; at < text.size(); ++line) {
     const auto end = std::min(text.find('\n', at), text.size());
     if (const auto found = owners.find(line); found != owners.end()) {
-      own = found->second == "workload" || found->second == "faults";
+      own = found->second == "workload" || found->second == "billing" || found->second == "faults";
     }
     if (!own) result += text.substr(at, end - at);
     if (end < text.size()) result += '\n';
@@ -156,6 +185,7 @@ Result<Scenario> parse_scenario(std::string_view text, const std::string& file_n
     } else if (!root.contains("workload") && source == JobSource::workload) {
       mistakes.add(root.source(), "no [workload], so nothing would be simulated; add one with a [workload.mix.NAME]");
     }
+    if (const auto* table = top.table("billing")) scenario.billing_minimum = read_billing(*table, mistakes);
     if (const auto* table = top.table("faults")) scenario.faults = read_faults(*table, mistakes);
     scenario.config_text = without_own_sections(text, root);
   } catch (const std::exception&) {

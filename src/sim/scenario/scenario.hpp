@@ -1,11 +1,12 @@
-// What a scenario adds to a virga.toml: the jobs that arrive ([workload]) and what goes wrong ([faults]).
+// What a scenario adds to a virga.toml: the jobs that arrive ([workload]), how the cloud bills ([billing]) and what
+// goes wrong ([faults]).
 //
 //   Result<Scenario> scenario = parse_scenario(text, "eagle.toml");
 //   Result<Config> config = parse_config(scenario->config_text, "eagle.toml", {});
 //   std::vector<SimJob> jobs = make_workload(scenario->workload);       // sim/scenario/workload.hpp
 //
-// `config_text` is the same text without the two sections; its line numbers are those of the file. All mistakes of the
-// two sections are told at once, one a line: file:line:column: what is wrong; what would be right.
+// `config_text` is the same text without these sections; its line numbers are those of the file. All their mistakes are
+// told at once, one a line: file:line:column: what is wrong; what would be right.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "sim/traces/trace.hpp"
 
 namespace virga {
 
@@ -32,7 +34,17 @@ struct JobMix {
   bool requeue = true;
 };
 
+/// A recorded workload instead of a drawn one: [workload] with the key `trace`.
+struct RecordedSpec {
+  std::string file;  ///< empty: none
+  UnitColumn unit_column = UnitColumn::gpus;
+  std::uint32_t overlay = 1;
+  std::uint32_t load_percent = 0;  ///< 0: as it was; else times are stretched until the machine's load is this
+  Duration least_leaves_for;       ///< a job waits so long for nodes on as few leaves as can be
+};
+
 struct WorkloadSpec {
+  RecordedSpec recorded;  ///< where it is one, only the seed counts of all that follows
   std::uint64_t seed = 1;
   Duration span = Duration::minutes(24 * 60);
   std::uint32_t jobs_per_day = 100;     ///< mean over the whole span
@@ -65,6 +77,7 @@ struct FaultSpec {
 struct Scenario {
   WorkloadSpec workload;
   FaultSpec faults;
+  Duration billing_minimum;  ///< every VM is paid for so long, however soon it is given back
   std::string config_text;
 };
 

@@ -1,8 +1,10 @@
 #include "sim/scenario/scenario_mode.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "sim/report/html_report.hpp"
@@ -41,26 +43,58 @@ SimJob job_of_trace(const TraceJob& from, const std::string& user, std::int64_t 
   return job;
 }
 
-Status read_jobs_of_trace(const ScenarioMode& mode, ScenarioInput& input) {
+/// A trace that a scenario names lies in the folder that the environment names, else beside the scenario.
+std::string path_of_trace(const std::string& named, const std::string& scenario_file) {
+  if (named.starts_with('/')) return named;
+  const char* folder = std::getenv("VIRGA_TRACES");
+  if (folder != nullptr && *folder != '\0') return std::string(folder) + "/" + named;
+  const auto slash = scenario_file.rfind('/');
+  return slash == std::string::npos ? named : scenario_file.substr(0, slash + 1) + named;
+}
+
+/// What the command line says goes before what the scenario says.
+RecordedSpec source_of(const ScenarioMode& mode, const RecordedSpec& in_file, const std::string& file) {
+  RecordedSpec source = in_file;
+  source.file = mode.trace.empty() ? path_of_trace(in_file.file, file) : mode.trace;
+  if (mode.unit_column) source.unit_column = *mode.unit_column;
+  if (mode.overlay > 1) source.overlay = mode.overlay;
+  return source;
+}
+
+/// Stretches all times between submissions, so that the work comes in at so many hundredths of what `units` could do.
+void scale_load(std::vector<TraceJob>& jobs, std::int64_t units, std::uint32_t load_percent) {
+  const std::int64_t first_s = jobs.front().submit_s;
+  Wide work = 0;
+  for (const TraceJob& job : jobs) work += Wide{job.units} * job.duration_s;
+  const Wide possible = Wide{units} * (jobs.back().submit_s - first_s) * load_percent;
+  if (possible == 0) return;
+  for (TraceJob& job : jobs) {
+    job.submit_s = first_s + static_cast<std::int64_t>(Wide{job.submit_s - first_s} * work * 100 / possible);
+  }
+}
+
+Status read_jobs_of_trace(const RecordedSpec& source, const std::string& file, ScenarioInput& input) {
   const Pool& pool = input.config.pools.front();
-  if (mode.unit_column == UnitColumn::cpus) {
+  if (source.unit_column == UnitColumn::cpus) {
     return fail(Code::invalid, "--unit-column cpus: a scenario's machine counts GPUs or nodes; write gpus or nodes");
   }
-  const bool by_gpus = mode.unit_column == UnitColumn::gpus;
+  const bool by_gpus = source.unit_column == UnitColumn::gpus;
   if (by_gpus && pool.sku.resources.gpus == 0) {
-    return fail(Code::invalid, fmt::format("{}: {} of pool {} has no GPUs; write --unit-column nodes", mode.files[0],
+    return fail(Code::invalid, fmt::format("{}: {} of pool {} has no GPUs; write --unit-column nodes", file,
                                            pool.sku.name, pool.name));
   }
   std::int64_t units = 0;
   for (const Pool& each : input.config.pools)
     units += by_gpus ? each.max_nodes * each.sku.resources.gpus : each.max_nodes;
-  const Result<Trace> trace =
-      read_trace({.path = mode.trace, .unit_column = mode.unit_column, .units = units, .overlay = mode.overlay});
+  Result<Trace> trace =
+      read_trace({.path = source.file, .unit_column = source.unit_column, .units = units, .overlay = source.overlay});
   if (!trace) return unexpected(trace.error());
-  if (trace->jobs.empty()) return fail(Code::invalid, fmt::format("{}: no job in {} rows", mode.trace, trace->rows));
-  input.traces = {mode.trace.substr(mode.trace.rfind('/') + 1)};
+  if (trace->jobs.empty()) return fail(Code::invalid, fmt::format("{}: no job in {} rows", source.file, trace->rows));
+  if (source.load_percent > 0) scale_load(trace->jobs, units, source.load_percent);
+  input.traces = {source.file.substr(source.file.rfind('/') + 1)};
   for (const TraceJob& job : trace->jobs) {
-    input.jobs.push_back(job_of_trace(job, "trace", trace->jobs.front().submit_s, mode.unit_column, pool));
+    input.jobs.push_back(job_of_trace(job, "trace", trace->jobs.front().submit_s, source.unit_column, pool));
+    input.jobs.back().least_leaves_for = source.least_leaves_for;
   }
   for (std::size_t i = 0; i < k_skip_reasons; ++i) {
     if (trace->skipped[i] == 0) continue;
@@ -80,13 +114,23 @@ Result<ScenarioInput> read_input(const ScenarioMode& mode, const std::string& fi
   ScenarioInput input{.name = name_of_file(file),
                       .config = *config,
                       .faults = scenario->faults,
+                      .billing_minimum = scenario->billing_minimum,
                       .jobs = {},
                       .seed = scenario->workload.seed};
-  if (!traced) {
+  const RecordedSpec& recorded = scenario->workload.recorded;
+  if (!traced && recorded.file.empty()) {
     input.jobs = make_workload(scenario->workload);
-  } else if (Status read = read_jobs_of_trace(mode, input); !read) {
-    return unexpected(read.error());
+    return input;
   }
+  const RecordedSpec source = source_of(mode, recorded, file);
+  if (!traced && ::access(source.file.c_str(), R_OK) != 0) {
+    return fail(
+        Code::invalid,
+        fmt::format("{}: its jobs are those of the trace {}, which is not at {}; set VIRGA_TRACES to the folder "
+                    "that holds it, or name the file with --trace",
+                    file, recorded.file, source.file));
+  }
+  if (Status read = read_jobs_of_trace(source, file, input); !read) return unexpected(read.error());
   return input;
 }
 

@@ -8,6 +8,7 @@
 // [workload]: units are GPUs of the first pool's nodes, or its nodes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,12 @@
 namespace virga {
 
 struct ScenarioMode {
-  std::vector<std::string> files;  ///< at least one
-  std::string trace = {};          ///< empty: the workload of the file
-  UnitColumn unit_column = UnitColumn::gpus;
-  std::uint32_t overlay = 1;
-  std::string html = {};  ///< a file; empty: NAME.html in the working directory
-  std::string json = {};  ///< a file, or "-"; empty: NAME.json in the working directory
+  std::vector<std::string> files;              ///< at least one
+  std::string trace = {};                      ///< empty: the workload of the file
+  std::optional<UnitColumn> unit_column = {};  ///< none: as the scenario says, else GPUs
+  std::uint32_t overlay = 1;                   ///< more than one: instead of what the scenario says
+  std::string html = {};                       ///< a file; empty: NAME.html in the working directory
+  std::string json = {};                       ///< a file, or "-"; empty: NAME.json in the working directory
 };
 
 struct ScenarioOutput {

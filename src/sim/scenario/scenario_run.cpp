@@ -262,6 +262,11 @@ JobSpec spec_of(const Config& config, const SimJob& job) {
   for (const Pool& pool : config.pools) {
     const Resources& has = pool.sku.resources;
     const bool in = std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
+    if (in && job.least_leaves_for > Duration{} && pool.fabric.nodes_per_leaf > 0) {
+      const std::uint32_t leaf = pool.fabric.nodes_per_leaf;
+      spec.switches = std::max(spec.switches, (job.nodes + leaf - 1) / leaf);
+      spec.switches_wait = job.least_leaves_for;
+    }
     if (!in || has.gpus < job.gpus_per_node || has.gpus == 0) continue;
     const auto share = [&](std::uint64_t all) { return all / has.gpus * job.gpus_per_node; };
     const auto cpus = static_cast<std::uint32_t>(share(has.cpus));
@@ -279,6 +284,7 @@ Result<RunRecord> run_scenario(const ScenarioInput& input, ScenarioStats* stats)
   record.seed = input.seed;
   record.version = VIRGA_VERSION;
   record.traces = input.traces;
+  record.billing_minimum = input.billing_minimum;
   record.skipped = input.skipped;
   record.policy = std::string(name_of(input.config.scheduler.backfill)) + " backfill, " +
                   std::string(name_of(input.config.scheduler.policy));

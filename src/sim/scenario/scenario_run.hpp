@@ -25,6 +25,7 @@ struct ScenarioInput {
   std::string name;
   Config config;
   FaultSpec faults;
+  Duration billing_minimum = {};
   std::vector<SimJob> jobs;  ///< by submission; their time 0 is the start
   std::uint64_t seed = 0;    ///< of the workload, for the report
   std::vector<std::string> traces = {};

@@ -28,6 +28,7 @@ struct SimJob {
   Duration duration;                ///< without interruptions
   Duration limit;                   ///< at least the duration
   Duration checkpoint;              ///< zero: it starts from the beginning after an interruption
+  Duration least_leaves_for;        ///< it waits so long for nodes on as few leaves as can be (--switches)
   bool requeue = true;
 };
 

@@ -101,7 +101,8 @@ TEST_CASE("recorded workloads: nobody starts later than was first promised, the 
     Result<Trace> trace =
         read_trace({.path = *folder + "/traces/" + name + ".csv.gz", .unit_column = recorded.column, .units = units});
     REQUIRE(trace);
-    for (const auto policy : {QueuePolicy::easy, QueuePolicy::easy_sjbf, QueuePolicy::conservative}) {
+    for (const auto policy :
+         {QueuePolicy::easy, QueuePolicy::easy_sjbf, QueuePolicy::conservative, QueuePolicy::virga}) {
       if (policy == QueuePolicy::conservative && units > 100) continue;  // slow without optimisation
       INFO(name, " ", name_of(policy));
       const FlatOptions options{.units = units, .policy = policy, .estimates = FlatEstimates::exact};

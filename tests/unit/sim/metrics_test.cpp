@@ -74,6 +74,15 @@ TEST_CASE("metrics: a small run by hand") {
   CHECK(m.skipped.at("no duration") == 7);
 }
 
+TEST_CASE("metrics: a VM that is soon given back is paid for as long as the cloud's billing minimum") {
+  auto run = small_run();
+  run.billing_minimum = Duration::minutes(60 * 24);
+  const auto m = metrics_of(run);
+  CHECK(m.cost > Money::usd(4 + 3));
+  run.billing_minimum = Duration::seconds(1);
+  CHECK(metrics_of(run).cost == Money::usd(4 + 3));
+}
+
 TEST_CASE("metrics: JSON has every figure, and equal runs have equal texts") {
   const auto run = small_run();
   const auto json = metrics_json(run, metrics_of(run));

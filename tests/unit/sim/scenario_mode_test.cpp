@@ -2,6 +2,7 @@
 #include "sim/scenario/scenario_mode.hpp"
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -130,6 +131,43 @@ TEST_CASE("scenario mode: a trace's jobs take the place of the workload") {
   const auto refused = run_scenario_mode(mode);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("write gpus or nodes") != std::string::npos);
+}
+
+TEST_CASE("scenario mode: a scenario names its trace, how it is read, and how much of the machine it wants") {
+  unsetenv("VIRGA_TRACES");
+  const Folder folder;
+  // 40 node-minutes in the hour between the first and the last submission; at half of 16 nodes they come in 5 minutes.
+  folder.write("t.csv",
+               "job_id,submit_s,duration_s,requested_time_s,nodes\n"
+               "1,1000,600,900,3\n2,2800,300,,1\n3,4600,300,400,1\n");
+  const std::string named = "[workload]\ntrace = \"t.csv\"\nunit_column = \"nodes\"\n";
+  const auto makespan_of = [&](const std::string& workload) {
+    const auto out = run_scenario_mode({.files = {folder.write("s.toml", k_machine + workload)},
+                                        .html = folder.at("p.html"),
+                                        .json = folder.at("f.json")});
+    if (!out) FAIL(out.error().message);
+    const std::string json = folder.read("f.json");
+    CHECK(json.find("\"traces\":[\"t.csv\"]") != std::string::npos);
+    return std::stod(json.substr(json.find("\"makespan_s\":") + 13));
+  };
+  CHECK(makespan_of(named) == doctest::Approx(3900).epsilon(0.1));
+  CHECK(makespan_of(named + "load_percent = 50\n") == doctest::Approx(660).epsilon(0.3));
+  CHECK(folder.read("f.json").find("\"jobs\":3,") != std::string::npos);
+  CHECK(makespan_of(named + "overlay = 2\n") == doctest::Approx(3900 + 3607).epsilon(0.1));
+  CHECK(folder.read("f.json").find("\"jobs\":6,") != std::string::npos);
+}
+
+TEST_CASE("scenario mode: a trace that is not there, and keys that do not belong to one") {
+  unsetenv("VIRGA_TRACES");
+  CHECK(
+      refusal_of(k_machine + "[workload]\ntrace = \"no-such-trace.csv\"\n") ==
+      "s.toml: its jobs are those of the trace no-such-trace.csv, which is not at no-such-trace.csv; set VIRGA_TRACES "
+      "to the folder that holds it, or name the file with --trace");
+  CHECK(refusal_of(k_machine + "[workload]\ntrace = \"t.csv\"\nusers = 3\n").find("unknown key \"users\"") !=
+        std::string::npos);
+  CHECK(refusal_of(k_machine + "[workload]\ntrace = \"t.csv\"\nunit_column = \"cpus\"\n").find("s.toml:9:15:") == 0);
+  CHECK(refusal_of(k_machine + "[workload]\ntrace = \"\"\n").find("names no file") != std::string::npos);
+  CHECK(refusal_of(k_machine + k_jobs + "[billing]\nminimum = \"2d\"\n").find("billing.minimum") != std::string::npos);
 }
 
 TEST_CASE("scenario mode: mistakes name the file and the line") {

@@ -50,7 +50,8 @@ inline Workload random_workload(std::uint64_t seed, std::int64_t jobs_max = 30) 
 /// Every combination of options, for a pool of so many units.
 inline std::vector<FlatOptions> all_options(std::int64_t units) {
   std::vector<FlatOptions> all;
-  for (const auto policy : {QueuePolicy::fcfs, QueuePolicy::easy, QueuePolicy::easy_sjbf, QueuePolicy::conservative}) {
+  for (const auto policy :
+       {QueuePolicy::fcfs, QueuePolicy::easy, QueuePolicy::easy_sjbf, QueuePolicy::conservative, QueuePolicy::virga}) {
     for (const auto pass : {FlatPass::time, FlatPass::event}) {
       for (const auto estimates : {FlatEstimates::request, FlatEstimates::exact}) {
         all.push_back({units, policy, pass, estimates});
