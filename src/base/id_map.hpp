@@ -24,6 +24,13 @@
 
 namespace virga {
 
+/// An IdMap or a std::map.
+template <class M>
+concept AnyMap = requires {
+  typename M::key_type;
+  typename M::mapped_type;
+};
+
 template <class Key, class T>
 class IdMap {
   static constexpr std::uint64_t k_page = 256;

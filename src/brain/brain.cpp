@@ -89,11 +89,9 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
   Effects fx{state_, outbox_};
   state_.seq = seq;
   state_.now = std::max(state_.now, event.at);
-  if (std::optional<Error> refused = refusal_of(state_, event.body)) {
-    if (request != 0) fx.emit(Reply{request, unexpected(*std::move(refused))});
-    return;
-  }
-  std::uint64_t answer = std::visit(Handler{fx}, event.body);
+  // Time has passed with a refused request too, and may have opened a gate.
+  std::optional<Error> refused = refusal_of(state_, event.body);
+  const std::uint64_t answer = refused ? 0 : std::visit(Handler{fx}, event.body);
   const bool opened = apply_gates(fx);  // JobStarted, too, is what others may wait for
   const bool recalled = recall(fx, false);
   if (opened || recalled || can_change_placement(event.body)) {
@@ -102,7 +100,8 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
     if (!std::holds_alternative<JobSubmitted>(event.body)) balance_fleet(fx);
   }
   forget_old_jobs(state_);
-  if (request != 0) fx.emit(Reply{request, answer});
+  if (request != 0 && refused) fx.emit(Reply{request, unexpected(*std::move(refused))});
+  if (request != 0 && !refused) fx.emit(Reply{request, answer});
 #ifndef NDEBUG
   // A look at the whole state after each event is quadratic; of a long queue every so many events must do.
   if (state_.jobs.size() < k_jobs_always_checked || seq.value % 64 == 0) check_invariants(state_);
@@ -120,7 +119,8 @@ Time Brain::next_deadline() const {
   if (!state_.policy.last_starts().empty()) {
     next = std::min(next, state_.policy.last_starts().begin()->first + Duration{1});
   }
-  if (!index.set_aside.empty() || !state_.config.reservations.empty()) next = std::min(next, state_.policy.next_change());
+  if (!index.set_aside.empty() || !state_.config.reservations.empty())
+    next = std::min(next, state_.policy.next_change());
   if (!index.picky.empty()) next = std::min(next, index.picky.begin()->first);
   next = std::min(next, next_ranking(state_));
   if (!index.ended.empty()) {

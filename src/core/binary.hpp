@@ -10,7 +10,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -64,16 +63,8 @@ class BinaryWriter {
     put(static_cast<std::uint32_t>(v.size()));
     for (const T& x : v) put(x);
   }
-  template <class K, class T>
-  void put(const std::map<K, T>& m) {
-    put(static_cast<std::uint32_t>(m.size()));
-    for (const auto& [k, x] : m) {
-      put(k);
-      put(x);
-    }
-  }
-  template <class K, class T>
-  void put(const IdMap<K, T>& m) {
+  template <AnyMap M>
+  void put(const M& m) {
     put(static_cast<std::uint32_t>(m.size()));
     for (const auto& [k, x] : m) {
       put(k);
@@ -159,28 +150,16 @@ class BinaryReader {
     v.clear();
     for (std::uint32_t i = 0; i < n && ok_; ++i) get(v.emplace_back());
   }
-  template <class K, class T>
-  void get(std::map<K, T>& m) {
+  template <AnyMap M>
+  void get(M& m) {
     std::uint32_t n = 0;
     get(n);
     m.clear();
+    typename M::key_type last{};
     for (std::uint32_t i = 0; i < n && ok_; ++i) {
-      K k{};
+      typename M::key_type k{};
       get(k);
-      if (!m.empty() && !(m.rbegin()->first < k)) ok_ = false;  // written in order, each key once
-      get(m[k]);
-    }
-  }
-  template <class K, class T>
-  void get(IdMap<K, T>& m) {
-    std::uint32_t n = 0;
-    get(n);
-    m.clear();
-    K last{};
-    for (std::uint32_t i = 0; i < n && ok_; ++i) {
-      K k{};
-      get(k);
-      if (i > 0 && !(last < k)) ok_ = false;
+      if (i > 0 && !(last < k)) ok_ = false;  // written in order, each key once
       last = k;
       get(m[k]);
     }

@@ -33,10 +33,11 @@ struct EnumNames<BackfillMode> {
 enum class OrderPolicy : std::uint8_t {
   fifo,         ///< first come, first served
   multifactor,  ///< by priority
+  due,          ///< short jobs before long ones, up to an age
 };
 template <>
 struct EnumNames<OrderPolicy> {
-  static constexpr std::string_view names[] = {"fifo", "multifactor"};
+  static constexpr std::string_view names[] = {"fifo", "multifactor", "due"};
 };
 
 struct SchedulerPolicy {

@@ -18,7 +18,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +28,7 @@
 #include <vector>
 
 #include "base/enum_names.hpp"
+#include "base/id_map.hpp"
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "base/result.hpp"
@@ -92,11 +92,11 @@ class JsonWriter {
     for (const auto& x : values) put(x);
     end_array();
   }
-  template <class K, class T>
-  void put(const std::map<K, T>& values) {
+  template <AnyMap M>
+  void put(const M& values) {
     begin_object();
     for (const auto& [k, x] : values) {
-      if constexpr (std::is_convertible_v<K, std::string_view>) {
+      if constexpr (std::is_convertible_v<typename M::key_type, std::string_view>) {
         key(k);
       } else {
         key(std::to_string(k.value));
@@ -249,13 +249,13 @@ class JsonReader {
       get(node.element(i), values.emplace_back());
     }
   }
-  template <class K, class T>
-  void get(JsonNode node, std::map<K, T>& values) {
+  template <AnyMap M>
+  void get(JsonNode node, M& values) {
     values.clear();
     if (!expect(node, JsonNode::Kind::object, "an object")) return;
     for (std::size_t i = 0; i < node.size() && !error_; ++i) {
       Step step(*this, node.name(i));
-      K key{};
+      typename M::key_type key{};
       get_key(node.name(i), key);
       if (!error_) get(node.member(i), values[key]);
     }

@@ -289,7 +289,8 @@ Time next_growth(const State& state) {
   for (const auto& [name, backoff] : state.backoffs) {
     if (backoff.until <= state.now) continue;
     const Pool* pool = state.find_pool(name);
-    if (pool != nullptr && (kept_nodes(state, *pool) > 0 || is_wanted(state, *pool))) next = std::min(next, backoff.until);
+    if (pool != nullptr && (kept_nodes(state, *pool) > 0 || is_wanted(state, *pool)))
+      next = std::min(next, backoff.until);
   }
   return next;
 }

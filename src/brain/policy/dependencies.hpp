@@ -120,7 +120,7 @@ class Dependencies {
 
   IdMap<JobId, Outcome> outcomes_;
   IdMap<JobId, Time> begun_;  ///< of living jobs: the first beginning
-  JobId forgotten_;              ///< the highest id whose outcome was dropped
+  JobId forgotten_;           ///< the highest id whose outcome was dropped
   // Derived from the above and the living jobs:
   IdMap<JobId, Living> living_;
   std::map<std::pair<JobId, JobId>, std::uint32_t> dependents_;  ///< (named job or array, who waits) → how often

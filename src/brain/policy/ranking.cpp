@@ -8,6 +8,8 @@
 
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/fair_tree.hpp"
+#include "brain/sched/due_order.hpp"
+#include "brain/sched/queue.hpp"
 
 namespace virga {
 
@@ -15,6 +17,7 @@ namespace {
 
 /// Slurm's PriorityCalcPeriod.
 constexpr Duration k_between_rankings = Duration::minutes(5);
+constexpr std::int64_t k_before_all_others = std::int64_t{1} << 62;
 /// Of a user whom no ranking has seen yet: who used nothing comes first.
 constexpr std::uint32_t k_unknown_ppm = 1'000'000;
 
@@ -96,11 +99,12 @@ class Leaves {
 }  // namespace
 
 Place place_in_queue(const State& state, const Job& job) {
-  if (!is_multifactor(state)) {
-    const Qos* qos = state.config.find_qos(job.spec.qos);
-    return {.rank = qos != nullptr && !qos->preempt.empty() ? -1 : 0};
-  }
-  return place_of(state.config.priority, factors_of(state, job), state.now);
+  if (is_multifactor(state)) return place_of(state.config.priority, factors_of(state, job), state.now);
+  const bool is_due = state.config.scheduler.policy == OrderPolicy::due;
+  Place place{.rank = is_due ? due_of(job.eligible, expected_time(job.spec)).ns : 0};
+  const Qos* qos = state.config.find_qos(job.spec.qos);
+  if (qos != nullptr && !qos->preempt.empty()) place.rank -= k_before_all_others;
+  return place;
 }
 
 std::int64_t rank_shift_now(const State& state) {

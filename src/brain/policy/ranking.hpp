@@ -4,9 +4,10 @@
 //   if (next_ranking(state) <= state.now) rank_all(fx.state);
 //
 // With `policy = "fifo"` job ids decide, after whether the job's QOS may preempt others: those who may end jobs that
-// run go before those who wait. With "multifactor" the fair-share factors follow
-// from the use of nodes so far (fair_tree.hpp): they stand still between two rankings, five minutes apart, so the order
-// of a long queue changes by an event of its own and not while the others wait for an answer.
+// run go before those who wait. "due" is the same with due times (sched/due_order.hpp) for ids. With "multifactor" the
+// fair-share factors follow from the use of nodes so far (fair_tree.hpp): they stand still between two rankings, five
+// minutes apart, so the order of a long queue changes by an event of its own and not while the others wait for an
+// answer.
 // Use is counted in node-milliseconds: a job that takes half of a node's CPUs or GPUs is charged half of it.
 //
 // place_in_queue(): O(log n). rank_all(): O(n log n) for n waiting jobs, users and tenants.

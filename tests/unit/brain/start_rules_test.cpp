@@ -208,6 +208,23 @@ TEST_CASE("multifactor: nice, QOS and size are weighed, and a full age ends the 
   CHECK_FALSE(has_nodes(w, last));
 }
 
+TEST_CASE("due: a short job goes before a long one, unless that has waited for long") {
+  Config config = small_config(1);
+  config.scheduler.policy = OrderPolicy::due;
+  World w(config);
+  const JobId running = w.run(timed(1, 600));
+  const JobId old = w.submit(timed(1, 60));  // due after 300 minutes
+  w.pass(Duration::minutes(270));
+  const JobId brief = w.submit(timed(1, 10));  // due after 320
+  const JobId lengthy = w.submit(timed(1, 100));
+  end(w, running);
+  CHECK(has_nodes(w, old));
+  w.event(JobStarted{old, 0});
+  end(w, old);
+  CHECK(has_nodes(w, brief));
+  CHECK_FALSE(has_nodes(w, lengthy));
+}
+
 TEST_CASE("preemption: the gang with the fresh checkpoint is ended, requeued, and its nodes go to who asked") {
   Config config = small_config();
   config.qos = {{.name = "normal", .grace_time = Duration::seconds(10)},
