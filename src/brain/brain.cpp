@@ -100,8 +100,11 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
     if (!std::holds_alternative<JobSubmitted>(event.body)) balance_fleet(fx);
   }
   forget_old_jobs(state_);
-  if (request != 0 && refused) fx.emit(Reply{request, unexpected(*std::move(refused))});
-  if (request != 0 && !refused) fx.emit(Reply{request, answer});
+  if (request != 0 && refused) {
+    fx.emit(Reply{request, unexpected(*std::move(refused))});
+  } else if (request != 0) {
+    fx.emit(Reply{request, answer});
+  }
 #ifndef NDEBUG
   // A look at the whole state after each event is quadratic; of a long queue every so many events must do.
   if (state_.jobs.size() < k_jobs_always_checked || seq.value % 64 == 0) check_invariants(state_);

@@ -201,7 +201,7 @@ JobSpec with_defaults(const State& state, JobSpec spec) {
 std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
   State& state = fx.state;
   if (const JobId* known = known_submission(state, e)) return known->value;
-  JobSpec spec = with_policy_defaults(state.config, with_defaults(state, e.spec), e.actor);
+  const JobSpec spec = with_policy_defaults(state.config, with_defaults(state, e.spec), e.actor);
   const JobId first{state.last_job.value + 1};
   if (!e.idempotency_key.empty()) state.idempotency.emplace(idempotency_name(e), first);
   const std::uint32_t count = jobs_of(spec);
@@ -214,14 +214,14 @@ std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
     }
     job.eligible = spec.held ? state.now : Time::never();  // a closed gate, until it is looked at
     job.reason = spec.held ? Reason::held_user : Reason::priority;
-    job.spec = i + 1 < count ? spec : std::move(spec);
+    job.spec = spec;
     job.owner = e.actor;
     job.submitted_at_seq = state.seq;
     job.submitted = state.now;
     const JobId id = job.id;
     Job& made = state.jobs.emplace(id, std::move(job)).first->second;
     index_job(state, made);
-    if (!made.spec.held) set_gate(fx, made);
+    if (!spec.held) set_gate(fx, made);
   }
   return first.value;
 }
