@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "brain/invariants.hpp"
+#include "brain/policy/reservations.hpp"
 
 namespace virga {
 
@@ -203,12 +204,18 @@ void SeedChecks::check_billed(const Brain& brain) {
 
 void SeedChecks::check_idle(const Brain& brain) {
   const State& state = brain.state();
-  std::set<std::string> wanted;  // pools that a waiting job could use
+  std::set<std::string> wanted;  // pools that a waiting job could use, or that are reserved
   for (const auto& [id, job] : state.jobs) {
     if (job.indexed_as != IndexedAs::queued) continue;
     for (const Pool& pool : state.config.pools) {
       if (can_fit(state.config, job.spec, pool)) wanted.insert(pool.name);
     }
+  }
+  for (const Reservation& reservation : plan_.config.reservations) {
+    if (queue_.now() < boots_from(plan_.config, reservation) || queue_.now() >= reservation.end) continue;
+    const auto named = [&](const Partition& p) { return p.name == reservation.partition; };
+    const auto& partitions = plan_.config.partitions;
+    wanted.insert(std::find_if(partitions.begin(), partitions.end(), named)->pools.front());
   }
   for (const Pool& pool : state.config.pools) {
     std::uint32_t overdue = 0;
