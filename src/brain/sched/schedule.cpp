@@ -276,7 +276,10 @@ void Pass::try_job(Lane& lane, Job& job) {
     best.detail = fmt::format("pool {} has {} free nodes, but not where the fabric joins them",
                               state_.config.pools[best.pool].name, job.spec.nodes);
     // Nobody knows when the right ones come free; those of the next jobs that end may be.
-    best.start = std::min(index.shadow(0, job.spec.nodes, state_.now).at, std::max(switches_until(job), state_.now));
+    best.start = index.shadow(0, job.spec.nodes, state_.now).at;
+    if (const Time picky_until = switches_until(job); picky_until > state_.now) {
+      best.start = std::min(best.start, picky_until);
+    }
     best.extra = 0;
   }
   wait_for(lane, job, std::move(best));
