@@ -6,9 +6,10 @@
 //   for (auto& [id, job] : jobs) …                 // in the order of ids
 //   if (auto it = jobs.find(JobId{7}); it != jobs.end()) it->second.state = …
 //
-// Ids with the same upper bits share a page of k_page pointers; the pages are in a std::map. So find() costs O(log
-// pages) and two steps, and with the ids of what lives being close together there are few pages. Any ids will do, but
-// ids far apart cost a page each (2 KiB). Elements never move; an iterator is valid until its element is erased.
+// Ids with the same upper bits share a page of k_page elements, or pointers to large ones; the pages are in a std::map.
+// So find() costs O(log pages) and two steps, and with the ids of what lives being close together there are few pages.
+// Any ids will do, but ids far apart cost a page each (2 KiB). Elements never move; an iterator is valid until its
+// element is erased.
 #pragma once
 
 #include <array>
@@ -17,6 +18,8 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -41,8 +44,11 @@ class IdMap {
   using value_type = std::pair<const Key, T>;
 
  private:
+  /// Small elements lie in the page itself, so that neighbours are neighbours in memory too.
+  static constexpr bool k_in_page = sizeof(T) <= 64;
+  using Slot = std::conditional_t<k_in_page, std::optional<value_type>, std::unique_ptr<value_type>>;
   struct Page {
-    std::array<std::unique_ptr<value_type>, k_page> slots;
+    std::array<Slot, k_page> slots;
     std::uint32_t used = 0;
   };
   using Pages = std::map<std::uint64_t, Page>;
@@ -64,7 +70,7 @@ class IdMap {
     operator Iterator<true>() const { return {pages_, page_, slot_}; }
 
     reference operator*() const { return *page_->second.slots[slot_]; }
-    pointer operator->() const { return page_->second.slots[slot_].get(); }
+    pointer operator->() const { return &**this; }
     Iterator& operator++() {
       ++slot_;
       settle();
@@ -78,7 +84,7 @@ class IdMap {
     void settle() {
       while (page_ != pages_->end()) {
         for (; slot_ < k_page; ++slot_) {
-          if (page_->second.slots[slot_] != nullptr) return;
+          if (page_->second.slots[slot_]) return;
         }
         ++page_;
         slot_ = 0;
@@ -132,11 +138,10 @@ class IdMap {
   template <class... Args>
   std::pair<iterator, bool> emplace(Key key, Args&&... args) {
     const auto page = pages_.try_emplace(page_of(key)).first;
-    std::unique_ptr<value_type>& slot = page->second.slots[slot_of(key)];
-    const bool is_new = slot == nullptr;
+    Slot& slot = page->second.slots[slot_of(key)];
+    const bool is_new = !slot;
     if (is_new) {
-      slot = std::make_unique<value_type>(std::piecewise_construct, std::forward_as_tuple(key),
-                                          std::forward_as_tuple(std::forward<Args>(args)...));
+      fill(slot, std::forward_as_tuple(key), std::forward_as_tuple(std::forward<Args>(args)...));
       ++page->second.used;
       ++size_;
     }
@@ -166,6 +171,14 @@ class IdMap {
   static std::uint64_t page_of(Key key) { return key.value / k_page; }
   static std::uint64_t slot_of(Key key) { return key.value % k_page; }
 
+  template <class KeyArgs, class ValueArgs>
+  static void fill(Slot& slot, KeyArgs key, ValueArgs value) {
+    if constexpr (k_in_page) {
+      slot.emplace(std::piecewise_construct, std::move(key), std::move(value));
+    } else {
+      slot = std::make_unique<value_type>(std::piecewise_construct, std::move(key), std::move(value));
+    }
+  }
   void drop(iterator at) {
     at.page_->second.slots[at.slot_].reset();
     --size_;
@@ -180,7 +193,7 @@ class IdMap {
   template <class It, class P>
   static It found_in(P& pages, Key key) {
     const auto page = pages.find(page_of(key));
-    if (page == pages.end() || page->second.slots[slot_of(key)] == nullptr) return It(&pages, pages.end(), 0);
+    if (page == pages.end() || !page->second.slots[slot_of(key)]) return It(&pages, pages.end(), 0);
     return It(&pages, page, slot_of(key));
   }
   template <class It, class P>

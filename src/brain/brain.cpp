@@ -30,9 +30,10 @@ constexpr std::size_t k_jobs_always_checked = 1'000;
 void forget_old_jobs(State& state) {
   auto& ended = state.index.ended;
   for (std::size_t n = 0; n < k_forget_per_event_max && !ended.empty(); ++n) {
-    auto [when, id] = *ended.begin();
+    const Time when = ended.first();
     if (when + state.config.min_job_age > state.now) return;
-    ended.erase(ended.begin());
+    const JobId id = ended.first_id();
+    ended.erase(when, id);
     state.jobs.erase(id);
     ++state.jobs_archived;
   }
@@ -45,9 +46,10 @@ void forget_old_keys(State& state) {
 /// Applies one event body. A request's answer is returned; facts answer nothing.
 struct Handler {
   Effects& fx;
+  const Shared<JobSpec>& spec;  ///< of a submission
 
   std::uint64_t operator()(const ConfigChanged& e) { return on_config_changed(fx, e); }
-  std::uint64_t operator()(const JobSubmitted& e) { return on_job_submitted(fx, e); }
+  std::uint64_t operator()(const JobSubmitted& e) { return on_job_submitted(fx, e, spec); }
   std::uint64_t operator()(const JobActed& e) { return on_job_acted(fx, e); }
   std::uint64_t operator()(const NodeUpdated& e) { return on_node_updated(fx, e); }
   std::uint64_t operator()(const StepStarted& e) { return on_step_started(fx, e); }
@@ -90,8 +92,8 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
   state_.seq = seq;
   state_.now = std::max(state_.now, event.at);
   // Time has passed with a refused request too, and may have opened a gate.
-  std::optional<Error> refused = refusal_of(state_, event.body);
-  const std::uint64_t answer = refused ? 0 : std::visit(Handler{fx}, event.body);
+  Admission admission = admit(state_, event.body);
+  const std::uint64_t answer = admission.refused ? 0 : std::visit(Handler{fx, admission.spec}, event.body);
   const bool opened = apply_gates(fx);  // JobStarted, too, is what others may wait for
   const bool recalled = recall(fx, false);
   if (opened || recalled || can_change_placement(event.body)) {
@@ -100,8 +102,8 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
     if (!std::holds_alternative<JobSubmitted>(event.body)) balance_fleet(fx);
   }
   forget_old_jobs(state_);
-  if (request != 0 && refused) {
-    fx.emit(Reply{request, unexpected(*std::move(refused))});
+  if (request != 0 && admission.refused) {
+    fx.emit(Reply{request, unexpected(*std::move(admission.refused))});
   } else if (request != 0) {
     fx.emit(Reply{request, answer});
   }
@@ -111,28 +113,31 @@ void Brain::apply(Seq seq, const Event& event, RequestId request) {
 #endif
 }
 
-std::vector<Command> Brain::take_commands() { return std::exchange(outbox_, {}); }
+std::vector<Command> Brain::take_commands(std::vector<Command> room) {
+  room.clear();
+  return std::exchange(outbox_, std::move(room));
+}
 
 Time Brain::next_deadline() const {
   const Indices& index = state_.index;
   Time next = next_growth(state_);
-  if (!index.job_alarms.empty()) next = std::min(next, index.job_alarms.begin()->first);
-  if (!index.vm_alarms.empty()) next = std::min(next, index.vm_alarms.begin()->first);
-  if (!index.asleep.empty()) next = std::min(next, index.asleep.begin()->first);
+  for (const Time due :
+       {index.job_alarms.first(), index.vm_alarms.first(), index.asleep.first(), index.picky.first()}) {
+    next = std::min(next, due);
+  }
   if (!state_.policy.last_starts().empty()) {
     next = std::min(next, state_.policy.last_starts().begin()->first + Duration{1});
   }
   if (!index.set_aside.empty() || !state_.config.reservations.empty())
     next = std::min(next, state_.policy.next_change());
-  if (!index.picky.empty()) next = std::min(next, index.picky.begin()->first);
   next = std::min(next, next_ranking(state_));
   if (!index.ended.empty()) {
-    next = std::min(next, index.ended.begin()->first + state_.config.min_job_age + k_forget_slack);
+    next = std::min(next, index.ended.first() + state_.config.min_job_age + k_forget_slack);
   }
   return next;
 }
 
-std::optional<Error> Brain::check(const EventBody& body) const { return refusal_of(state_, body); }
+std::optional<Error> Brain::check(const EventBody& body) const { return admit(state_, body).refused; }
 
 std::vector<Command> Brain::outstanding() const {
   std::vector<Command> commands;

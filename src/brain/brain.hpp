@@ -26,7 +26,8 @@ namespace virga {
 class Brain {
  public:
   void apply(Seq seq, const Event& event, RequestId request = 0);
-  std::vector<Command> take_commands();
+  /// `room` is used for the next ones: with what the caller is done with, no memory is asked for anew.
+  std::vector<Command> take_commands(std::vector<Command> room = {});
 
   /// When apply(TimerFired) would change something; Time::never() if nothing is due.
   Time next_deadline() const;

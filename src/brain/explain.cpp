@@ -116,7 +116,7 @@ Explanation Brain::explain(JobId id) const {
   if (job.state == JobState::pending) {
     explanation.jobs_ahead = static_cast<std::uint32_t>(state_.index.queue.ahead_of(job, rank_shift_now(state_)).jobs);
   }
-  const Partition* partition = state_.find_partition(job.spec.partition);
+  const Partition* partition = state_.find_partition(job.spec->partition);
   const Pool* pool = nullptr;
   if (!job.nodes.empty()) {
     pool = state_.find_pool_of_node(job.nodes.front().name);
@@ -124,8 +124,8 @@ Explanation Brain::explain(JobId id) const {
     pool = state_.find_pool(partition->pools.front());
   }
   if (pool != nullptr) {
-    explanation.expected_price = {price_for(pool->node_price(), expected_time(job.spec)).micro_usd * job.spec.nodes};
-    explanation.price_per_hour = {pool->node_price().micro_usd * job.spec.nodes};
+    explanation.expected_price = {price_for(pool->node_price(), expected_time(job.spec)).micro_usd * job.spec->nodes};
+    explanation.price_per_hour = {pool->node_price().micro_usd * job.spec->nodes};
     auto backoff = state_.backoffs.find(pool->name);
     if (job.state == JobState::pending && backoff != state_.backoffs.end())
       explanation.retry_at = backoff->second.until;

@@ -106,7 +106,7 @@ void on_job_started(Effects& fx, const JobStarted& e) {
   job->state = JobState::running;
   job->reason = Reason::none;
   job->detail.clear();
-  job->end_limit = fx.state.now + job->spec.time_limit;
+  job->end_limit = fx.state.now + job->spec->time_limit;
   job->lost_node = false;
   expect_end(fx.state, *job, fx.state.now + expected_time(job->spec));
   index_job(fx.state, *job);
@@ -119,7 +119,7 @@ void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e) {
     finish_job(fx, *job, job->ending, job->reason, job->detail);
     return;
   }
-  job->requeue_after_end = !e.job_at_fault && job->spec.requeue;
+  job->requeue_after_end = !e.job_at_fault && job->spec->requeue;
   job->exit = {.code = 1, .signal = 0};
   finish_job(fx, *job, e.job_at_fault ? JobState::failed : JobState::node_fail, Reason::launch_failed, e.message);
 }
@@ -142,12 +142,7 @@ void on_timer_fired(Effects& fx) {
   State& state = fx.state;
   if (next_ranking(state) <= state.now) rank_all(state);
   apply_vm_deadlines(fx);
-  std::vector<JobId> due;  // deadlines end jobs, which changes the index
-  for (const auto& [when, id] : state.index.job_alarms) {
-    if (when > state.now) break;
-    due.push_back(id);
-  }
-  for (JobId id : due) apply_job_deadlines(fx, state.jobs.at(id));
+  for (JobId id : state.index.job_alarms.due(state.now)) apply_job_deadlines(fx, state.jobs.at(id));
 }
 
 }  // namespace virga

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/id_set.hpp"
 #include "brain/pool_index.hpp"
 #include "brain/sched/queue.hpp"
+#include "brain/sched/time_index.hpp"
 
 namespace virga {
 
@@ -28,16 +30,18 @@ struct Company {
 
 struct Indices {
   Queue queue;                                      ///< pending jobs that wait for nodes and nothing else
-  std::set<std::pair<Time, JobId>> growing;         ///< those of them whose age is full then
-  std::set<std::pair<Time, JobId>> picky;           ///< those who take more leaves of the fabric then
+  TimeIndex<JobId> growing;                         ///< those of them whose age is full then
+  TimeIndex<JobId> picky;                           ///< those who take more leaves of the fabric then
   std::map<Company, std::set<OrderKey>> set_aside;  ///< pending jobs that limits, budgets or reservations hold back
-  std::set<JobId> living;                           ///< jobs that hold nodes
-  std::set<JobId> front;                    ///< pending jobs that were told a reason of their own by the last pass
-  std::set<std::pair<Time, JobId>> asleep;  ///< pending jobs that may not start before that time
-  std::set<std::pair<Time, JobId>> ended;   ///< final jobs by the time they ended
-  std::set<std::pair<Time, JobId>> job_alarms;
-  std::set<std::pair<Time, VmId>> vm_alarms;
-  std::vector<PoolIndex> pools;  ///< in the order of Config::pools
+  IdSet<JobId> living;                              ///< jobs that hold nodes
+  IdSet<JobId> front;       ///< pending jobs that were told a reason of their own by the last pass
+  TimeIndex<JobId> asleep;  ///< pending jobs that may not start before that time
+  TimeIndex<JobId> ended;   ///< final jobs by the time they ended
+  TimeIndex<JobId> job_alarms;
+  TimeIndex<VmId> vm_alarms;
+  std::vector<PoolIndex> pools;                             ///< in the order of Config::pools
+  std::vector<std::vector<std::uint32_t>> partition_pools;  ///< their places there, in the order of Config::partitions
+  std::vector<PoolIndex::Present> present;                  ///< working memory of index_vms()
 };
 
 }  // namespace virga

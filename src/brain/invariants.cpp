@@ -13,11 +13,11 @@ namespace {
 void check_job(const State& state, const Job& job) {
   const bool holds = holds_nodes(job.state);
   VIRGA_ASSERT(state.index.living.contains(job.id) == holds, "every job that holds nodes is indexed as living");
-  VIRGA_ASSERT(!holds || job.nodes.size() == job.spec.nodes, "a gang is all or nothing");
+  VIRGA_ASSERT(!holds || job.nodes.size() == job.spec->nodes, "a gang is all or nothing");
   VIRGA_ASSERT(job.state != JobState::pending || job.nodes.empty(), "a waiting job holds nothing");
   VIRGA_ASSERT(job.state != JobState::running || job.launched, "a running job was launched");
   VIRGA_ASSERT(!is_final(job.state) || job.ended.is_set(), "an ended job has an end");
-  VIRGA_ASSERT(job.promised.empty() || (job.state == JobState::pending && job.promised.size() == job.spec.nodes),
+  VIRGA_ASSERT(job.promised.empty() || (job.state == JobState::pending && job.promised.size() == job.spec->nodes),
                "a promise is all or nothing, and for waiting jobs only");
   VIRGA_ASSERT(job.state != JobState::configuring || job.nodes_booting == count_booting(state, job),
                "a configuring job knows how many of its nodes boot");

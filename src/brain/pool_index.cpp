@@ -10,9 +10,6 @@ namespace virga {
 
 namespace {
 
-/// ReleaseProfile names what it holds by job ids; here a node's number stands in for them.
-ReleaseKey key_of(std::uint32_t slot, Time busy_until) { return {busy_until, JobId{slot + 1}}; }
-
 std::shared_ptr<const Fabric> fabric_of(const Pool& pool, std::uint32_t nodes) {
   const PoolFabric& shape = pool.fabric;
   Result<Fabric> fabric =
@@ -40,43 +37,51 @@ PoolIndex::PoolIndex(const Pool& pool) : total_(pool.sku.resources), slots_(pool
   }
 }
 
-void PoolIndex::replace(std::uint32_t number, const Slot& now) {
-  Slot& slot = slots_[number];
-  Cell& cell = cells_[number / cell_nodes_];
-  const std::uint32_t at[] = {number - cell.first};
+/// Nodes of one cell that were alike but for their VMs, and will be.
+void PoolIndex::replace(std::span<const std::uint32_t> numbers, const Slot& now) {
+  const Slot before = slots_[numbers.front()];
+  const auto count = static_cast<std::uint32_t>(numbers.size());
+  Cell& cell = cells_[numbers.front() / cell_nodes_];
+  in_cell_.clear();
+  for (std::uint32_t number : numbers) in_cell_.push_back(number - cell.first);
   const auto state_in = [](const Slot& s, bool usable) {
     if (!s.vm && !s.drained) return SlotState::absent;
     return usable ? SlotState::usable : SlotState::unusable;
   };
-  const bool same_room = slot.occupied == now.occupied && slot.exclusive == now.exclusive && slot.used == now.used;
+  const bool same_room =
+      before.occupied == now.occupied && before.exclusive == now.exclusive && before.used == now.used;
   for (NodeIndex* nodes : {&cell.present, &cell.ready}) {
     const bool all = nodes == &cell.present;
-    const SlotState old_state = state_in(slot, all ? slot.usable : slot.usable && slot.ready);
+    const SlotState old_state = state_in(before, all ? before.usable : before.usable && before.ready);
     const SlotState new_state = state_in(now, all ? now.usable : now.usable && now.ready);
-    const bool held = slot.occupied && old_state != SlotState::absent;
-    if (held && (!same_room || new_state == SlotState::absent)) nodes->vacate(at, slot.used, slot.exclusive);
+    const bool held = before.occupied && old_state != SlotState::absent;
+    if (held && (!same_room || new_state == SlotState::absent)) nodes->vacate(in_cell_, before.used, before.exclusive);
     if (old_state != new_state) {
-      if (new_state == SlotState::absent) nodes->set_absent(at[0]);
-      if (new_state == SlotState::usable) nodes->set_usable(at[0]);
-      if (new_state == SlotState::unusable) nodes->set_unusable(at[0]);
+      for (std::uint32_t at : in_cell_) {
+        if (new_state == SlotState::absent) nodes->set_absent(at);
+        if (new_state == SlotState::usable) nodes->set_usable(at);
+        if (new_state == SlotState::unusable) nodes->set_unusable(at);
+      }
     }
     if (now.occupied && new_state != SlotState::absent && (!held || !same_room)) {
-      nodes->occupy(at, now.used, now.exclusive);
+      nodes->occupy(in_cell_, now.used, now.exclusive);
     }
   }
-  if (slot.busy_until != now.busy_until || slot.usable != now.usable) {
-    if (slot.usable && slot.busy_until.is_set()) releases_.erase(key_of(number, slot.busy_until));
-    if (now.usable && now.busy_until.is_set()) releases_.insert({key_of(number, now.busy_until), 1});
+  if (before.busy_until != now.busy_until || before.usable != now.usable) {
+    if (before.usable && before.busy_until.is_set()) releases_.remove({before.busy_until, {}}, count);
+    if (now.usable && now.busy_until.is_set()) releases_.add({now.busy_until, {}}, count);
   }
-  alive_ += static_cast<std::uint32_t>(now.alive) - static_cast<std::uint32_t>(slot.alive);
-  usable_ += static_cast<std::uint32_t>(now.usable) - static_cast<std::uint32_t>(slot.usable);
-  drained_ += static_cast<std::uint32_t>(now.drained) - static_cast<std::uint32_t>(slot.drained);
-  absent_ +=
-      static_cast<std::uint32_t>(!now.vm && !now.drained) - static_cast<std::uint32_t>(!slot.vm && !slot.drained);
-  slot = now;
+  const auto more = [&](bool is, bool was) {
+    return (static_cast<std::uint32_t>(is) - static_cast<std::uint32_t>(was)) * count;
+  };
+  alive_ += more(now.alive, before.alive);
+  usable_ += more(now.usable, before.usable);
+  drained_ += more(now.drained, before.drained);
+  absent_ += more(!now.vm && !now.drained, !before.vm && !before.drained);
 }
 
-void PoolIndex::put(std::uint32_t slot, const Vm& vm, Time busy_until) {
+PoolIndex::Slot PoolIndex::slot_for(const Present& present) {
+  const Vm& vm = *present.vm;
   Slot now;
   now.vm = vm.id;
   now.alive = vm.state != VmState::releasing;
@@ -86,14 +91,36 @@ void PoolIndex::put(std::uint32_t slot, const Vm& vm, Time busy_until) {
   now.occupied = !vm.jobs.empty();
   now.exclusive = vm.exclusive;
   now.used = vm.used;
-  now.busy_until = busy_until;
-  replace(slot, now);
+  now.busy_until = present.busy_until;
+  return now;
+}
+
+void PoolIndex::put(std::span<const Present> vms) {
+  for (std::size_t i = 0; i < vms.size();) {
+    const std::uint32_t first = vms[i].vm->slot;
+    const Slot before = slots_[first];
+    const Slot now = slot_for(vms[i]);
+    run_.assign(1, first);
+    for (++i; i < vms.size(); ++i) {
+      const std::uint32_t slot = vms[i].vm->slot;
+      const bool fits = slot / cell_nodes_ == first / cell_nodes_ && slots_[slot].same_but_vm(before);
+      if (!fits || !slot_for(vms[i]).same_but_vm(now)) break;
+      run_.push_back(slot);
+    }
+    replace(run_, now);
+    for (std::size_t k = 0; k < run_.size(); ++k) {
+      Slot& slot = slots_[run_[k]];
+      slot = now;
+      slot.vm = vms[i - run_.size() + k].vm->id;
+    }
+  }
 }
 
 void PoolIndex::clear(std::uint32_t slot, bool drained) {
   Slot now;
   now.drained = drained;
-  replace(slot, now);
+  replace({&slot, 1}, now);
+  slots_[slot] = now;
 }
 
 std::uint32_t PoolIndex::free_now() const {

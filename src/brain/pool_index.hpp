@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -38,8 +39,13 @@ class PoolIndex {
 
   // Upkeep -----------------------------------------------------------------------------------------------------------
 
-  /// The VM's room, state and jobs are as given; it is busy until then (Time{}: nobody holds it).
-  void put(std::uint32_t slot, const Vm& vm, Time busy_until);
+  /// The VMs' room, state and jobs are as given; each is busy until then (Time{}: nobody holds it). VMs next to each
+  /// other that change in the same way, as those of a gang do, are cheapest.
+  struct Present {
+    const Vm* vm = nullptr;
+    Time busy_until;
+  };
+  void put(std::span<const Present> vms);
   /// No VM has this number; a drained number is not given to a new one.
   void clear(std::uint32_t slot, bool drained);
 
@@ -89,6 +95,12 @@ class PoolIndex {
     bool exclusive = false;
     Resources used;
     Time busy_until;
+
+    bool same_but_vm(const Slot& other) const {
+      return !vm == !other.vm && alive == other.alive && usable == other.usable && ready == other.ready &&
+             drained == other.drained && occupied == other.occupied && exclusive == other.exclusive &&
+             used == other.used && busy_until == other.busy_until;
+    }
   };
   struct Cell {
     std::uint32_t first = 0;
@@ -97,7 +109,8 @@ class PoolIndex {
     NodeIndex ready;                       ///< those that answer
   };
 
-  void replace(std::uint32_t slot, const Slot& now);
+  static Slot slot_for(const Present& present);
+  void replace(std::span<const std::uint32_t> numbers, const Slot& now);
   template <class Count>
   std::uint32_t over_cells(const GangRequest& request, Count count) const;
   const Cell* cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const;
@@ -116,6 +129,8 @@ class PoolIndex {
   std::uint32_t usable_ = 0;
   std::uint32_t absent_ = 0;
   std::uint32_t drained_ = 0;
+  std::vector<std::uint32_t> run_;  ///< working memory of put() and replace(): numbers, and the same in their cell
+  std::vector<std::uint32_t> in_cell_;
 };
 
 }  // namespace virga

@@ -67,7 +67,7 @@ std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId
       }
       return std::nullopt;
     case JobAction::requeue:
-      if ((*job)->spec.kind != JobKind::batch || s == JobState::pending || s == JobState::completing) {
+      if ((*job)->spec->kind != JobKind::batch || s == JobState::pending || s == JobState::completing) {
         return Error{Code::conflict, "Requested operation is presently disabled: only a running batch job is requeued"};
       }
       return std::nullopt;
@@ -79,35 +79,56 @@ std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId
   return std::nullopt;
 }
 
+/// The spec with the configuration's defaults filled in.
+Shared<JobSpec> with_defaults(const State& state, const JobSubmitted& e) {
+  Shared<JobSpec> shared;
+  JobSpec& spec = shared.copy(e.spec);
+  for (const Partition& partition : state.config.partitions) {
+    if (spec.partition.empty() && partition.is_default) spec.partition = partition.name;
+    if (spec.partition == partition.name && spec.time_limit.is_infinite()) spec.time_limit = partition.default_time;
+  }
+  spec.nodes = std::max<std::uint32_t>(spec.nodes, 1);
+  spec.cpus_per_task = std::max<std::uint32_t>(spec.cpus_per_task, 1);
+  if (spec.tasks_per_node == 0) spec.tasks_per_node = (spec.tasks + spec.nodes - 1) / spec.nodes;
+  if (spec.per_node.cpus == 0) spec.per_node.cpus = spec.tasks_per_node * spec.cpus_per_task;
+  add_policy_defaults(state.config, e.actor, spec);
+  return shared;
+}
+
+std::optional<Error> submission_refusal(const State& state, const JobSubmitted& e, const JobSpec& spec) {
+  if (state.jobs.size() + (array_mistake(e.spec.array) == nullptr ? jobs_of(e.spec) : 1) >
+      state.config.max_jobs + state.index.ended.size()) {
+    return Error{Code::exhausted, fmt::format("the queue is full: {} jobs (max_jobs)", state.config.max_jobs), true};
+  }
+  if (spec.partition.empty()) return Error{Code::invalid, "no partition given, and no partition is the default"};
+  const Partition* partition = state.find_partition(spec.partition);
+  if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
+  if (e.spec.nodes < 1 || e.spec.nodes > k_nodes_max) {
+    return Error{Code::invalid, fmt::format("Invalid node count specified: {}", e.spec.nodes)};
+  }
+  if (e.spec.tasks < 1 || e.spec.tasks > k_tasks_max || e.spec.cpus_per_task < 1) {
+    return Error{Code::invalid, fmt::format("Invalid task count specified: {}", e.spec.tasks)};
+  }
+  if (spec.time_limit > partition->max_time) {
+    return Error{Code::refused,
+                 fmt::format("Requested time limit is invalid (missing or exceeds some limit): partition "
+                             "{} allows {} minutes",
+                             spec.partition, partition->max_time.whole_seconds() / 60)};
+  }
+  if (!spec.work_dir.starts_with('/'))
+    return Error{Code::invalid, "work_dir must be an absolute path: " + spec.work_dir};
+  if (std::optional<Error> never = never_fits(state, spec)) return never;
+  return policy_refusal(state, spec, e.actor);
+}
+
 struct Refuse {
   const State& state;
+  Shared<JobSpec>& spec;
 
   std::optional<Error> operator()(const JobSubmitted& e) const {
     if (known_submission(state, e) != nullptr) return std::nullopt;
-    if (state.jobs.size() + (array_mistake(e.spec.array) == nullptr ? jobs_of(e.spec) : 1) >
-        state.config.max_jobs + state.index.ended.size()) {
-      return Error{Code::exhausted, fmt::format("the queue is full: {} jobs (max_jobs)", state.config.max_jobs), true};
-    }
-    const JobSpec spec = with_policy_defaults(state.config, with_defaults(state, e.spec), e.actor);
-    if (spec.partition.empty()) return Error{Code::invalid, "no partition given, and no partition is the default"};
-    const Partition* partition = state.find_partition(spec.partition);
-    if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
-    if (e.spec.nodes < 1 || e.spec.nodes > k_nodes_max) {
-      return Error{Code::invalid, fmt::format("Invalid node count specified: {}", e.spec.nodes)};
-    }
-    if (e.spec.tasks < 1 || e.spec.tasks > k_tasks_max || e.spec.cpus_per_task < 1) {
-      return Error{Code::invalid, fmt::format("Invalid task count specified: {}", e.spec.tasks)};
-    }
-    if (spec.time_limit > partition->max_time) {
-      return Error{Code::refused,
-                   fmt::format("Requested time limit is invalid (missing or exceeds some limit): partition "
-                               "{} allows {} minutes",
-                               spec.partition, partition->max_time.whole_seconds() / 60)};
-    }
-    if (!spec.work_dir.starts_with('/'))
-      return Error{Code::invalid, "work_dir must be an absolute path: " + spec.work_dir};
-    if (std::optional<Error> never = never_fits(state, spec)) return never;
-    return policy_refusal(state, spec, e.actor);
+    spec = with_defaults(state, e);
+    return submission_refusal(state, e, spec);
   }
   /// An action on an array is granted if it is for one of the tasks.
   std::optional<Error> operator()(const JobActed& e) const {
@@ -136,10 +157,10 @@ struct Refuse {
   std::optional<Error> operator()(const StepStarted& e) const {
     if (std::optional<Error> refused = running_job(e.job, e.actor)) return refused;
     const Job& job = state.jobs.at(e.job);
-    if (e.nodes > job.spec.nodes) {
+    if (e.nodes > job.spec->nodes) {
       return Error{Code::refused,
                    fmt::format("More processors requested than permitted: {} nodes asked for, job {} has {}", e.nodes,
-                               e.job.value, job.spec.nodes)};
+                               e.job.value, job.spec->nodes)};
     }
     return std::nullopt;
   }
@@ -184,24 +205,16 @@ struct Refuse {
 
 }  // namespace
 
-std::optional<Error> refusal_of(const State& state, const EventBody& body) { return std::visit(Refuse{state}, body); }
-
-JobSpec with_defaults(const State& state, JobSpec spec) {
-  for (const Partition& partition : state.config.partitions) {
-    if (spec.partition.empty() && partition.is_default) spec.partition = partition.name;
-    if (spec.partition == partition.name && spec.time_limit.is_infinite()) spec.time_limit = partition.default_time;
-  }
-  spec.nodes = std::max<std::uint32_t>(spec.nodes, 1);
-  spec.cpus_per_task = std::max<std::uint32_t>(spec.cpus_per_task, 1);
-  if (spec.tasks_per_node == 0) spec.tasks_per_node = (spec.tasks + spec.nodes - 1) / spec.nodes;
-  if (spec.per_node.cpus == 0) spec.per_node.cpus = spec.tasks_per_node * spec.cpus_per_task;
-  return spec;
+Admission admit(const State& state, const EventBody& body) {
+  Admission admission;
+  admission.refused = std::visit(Refuse{state, admission.spec}, body);
+  return admission;
 }
 
-std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
+std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e, const Shared<JobSpec>& shared) {
   State& state = fx.state;
   if (const JobId* known = known_submission(state, e)) return known->value;
-  const JobSpec spec = with_policy_defaults(state.config, with_defaults(state, e.spec), e.actor);
+  const JobSpec& spec = *shared;
   const JobId first{state.last_job.value + 1};
   if (!e.idempotency_key.empty()) state.idempotency.emplace(idempotency_name(e), first);
   const std::uint32_t count = jobs_of(spec);
@@ -214,7 +227,7 @@ std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e) {
     }
     job.eligible = spec.held ? state.now : Time::never();  // a closed gate, until it is looked at
     job.reason = spec.held ? Reason::held_user : Reason::priority;
-    job.spec = spec;
+    job.spec = shared;  // of all tasks of an array
     job.owner = e.actor;
     job.submitted_at_seq = state.seq;
     job.submitted = state.now;
@@ -335,7 +348,7 @@ std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
     if (!job.promised.empty()) break_promise(fx, job, Reason::shutting_down, "");
   }
   review_waiting_jobs(fx);
-  const std::set<JobId> living = fx.state.index.living;  // ending changes it
+  const IdSet<JobId> living = fx.state.index.living;  // ending changes it
   for (JobId id : living) begin_ending(fx, fx.state.jobs.at(id), {.detail = "cancelled by shutdown"});
   (void)e;
   return 0;

@@ -7,14 +7,16 @@
 
 namespace virga {
 
-/// Why the request would be refused now; nothing if it would be granted, or if `body` is a fact.
-std::optional<Error> refusal_of(const State& state, const EventBody& body);
+/// Why a request would be refused now: nothing if it would be granted, or if the event is a fact. And what a granted
+/// submission comes to: the spec with the configuration's defaults filled in.
+struct Admission {
+  std::optional<Error> refused;
+  Shared<JobSpec> spec;
+};
+Admission admit(const State& state, const EventBody& body);
 
-/// The job's spec with the configuration's defaults filled in.
-JobSpec with_defaults(const State& state, JobSpec spec);
-
-// Each expects that refusal_of() found nothing. The returned number is what the asker gets.
-std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e);
+// Each expects that it is not refused. The returned number is what the asker gets.
+std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e, const Shared<JobSpec>& spec);
 std::uint64_t on_job_acted(Effects& fx, const JobActed& e);
 std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e);
 std::uint64_t on_step_started(Effects& fx, const StepStarted& e);

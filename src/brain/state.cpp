@@ -32,6 +32,7 @@ IndexedAs index_of(const State& state, const Job& job) {
     case Reason::reservation:
       return IndexedAs::set_aside;
     default:
+      if (job.eligible.is_never()) return IndexedAs::nothing;  // its gate is closed
       return job.eligible > state.now ? IndexedAs::asleep : IndexedAs::queued;
   }
 }
@@ -41,17 +42,17 @@ void enter_queue(State& state, Job& job) {
   job.rank = place.rank;
   job.full_age = place.full_age;
   state.index.queue.insert(job);
-  if (!place.full_at.is_never()) state.index.growing.emplace(place.full_at, job.id);
+  if (!place.full_at.is_never()) state.index.growing.insert(place.full_at, job.id);
   const Time picky_until = switches_until(job);
-  if (picky_until > state.now && !picky_until.is_never()) state.index.picky.emplace(picky_until, job.id);
+  if (picky_until > state.now && !picky_until.is_never()) state.index.picky.insert(picky_until, job.id);
 }
 
 void leave_queue(State& state, const Job& job) {
   state.index.queue.erase(job);
   if (!state.index.growing.empty()) {
-    state.index.growing.erase({job.eligible + state.config.priority.max_age, job.id});
+    state.index.growing.erase(job.eligible + state.config.priority.max_age, job.id);
   }
-  if (!state.index.picky.empty()) state.index.picky.erase({switches_until(job), job.id});
+  if (!state.index.picky.empty()) state.index.picky.erase(switches_until(job), job.id);
 }
 
 /// Changes whenever PolicyState::sync() would do something.
@@ -64,11 +65,12 @@ std::uint32_t policy_mark_of(const Job& job) {
   return mark;
 }
 
-void ring_at(State& state, Job& job, Time when) {
-  if (job.alarm == when) return;
-  if (!job.alarm.is_never()) state.index.job_alarms.erase({job.alarm, job.id});
-  job.alarm = when;
-  if (!when.is_never()) state.index.job_alarms.emplace(when, job.id);
+template <class Id, class Owner>
+void ring_at(TimeIndex<Id>& alarms, Owner& owner, Time when) {
+  if (owner.alarm == when) return;
+  if (!owner.alarm.is_never()) alarms.erase(owner.alarm, owner.id);
+  owner.alarm = when;
+  if (!when.is_never()) alarms.insert(when, owner.id);
 }
 
 }  // namespace
@@ -78,6 +80,10 @@ void State::rebuild_indices() {
   policy.rebuild(config, now, jobs);
   index.pools.reserve(config.pools.size());
   for (const Pool& pool : config.pools) index.pools.emplace_back(pool);
+  for (const Partition& partition : config.partitions) {
+    auto& pools = index.partition_pools.emplace_back();
+    for (const std::string& name : partition.pools) pools.push_back(number_of_pool(name));
+  }
   for (const auto& [node, mark] : node_marks) {
     std::uint32_t number = 0;
     const Pool* pool = find_pool_of_node(node, &number);
@@ -93,7 +99,7 @@ void State::rebuild_indices() {
   }
   for (auto& [id, job] : jobs) {
     job.indexed_as = IndexedAs::nothing;
-    job.policy_mark = policy_mark_of(job);
+    job.counted.mark = policy_mark_of(job);
     job.alarm = Time::never();
     if (job.state == JobState::configuring) job.nodes_booting = count_booting(*this, job);
     index_job(*this, job);
@@ -110,13 +116,13 @@ void unindex_job(State& state, Job& job) {
       leave_set_aside(state, job);
       break;
     case IndexedAs::asleep:
-      index.asleep.erase({job.eligible, job.id});
+      index.asleep.erase(job.eligible, job.id);
       break;
     case IndexedAs::living:
       index.living.erase(job.id);
       break;
     case IndexedAs::ended:
-      index.ended.erase({job.ended, job.id});
+      index.ended.erase(job.ended, job.id);
       break;
     case IndexedAs::nothing:
     case IndexedAs::promised:
@@ -128,18 +134,21 @@ void unindex_job(State& state, Job& job) {
 
 void index_job(State& state, Job& job) {
   Indices& index = state.index;
-  if (const std::uint32_t mark = policy_mark_of(job); mark != job.policy_mark) {
+  if (const std::uint32_t mark = policy_mark_of(job); mark != job.counted.mark) {
     state.policy.sync(job);
-    job.policy_mark = mark;
+    job.counted.mark = mark;
   }
   const IndexedAs place = index_of(state, job);
   if (place != job.indexed_as) {
     unindex_job(state, job);
+    if (place == IndexedAs::queued || place == IndexedAs::asleep) {
+      job.partition_number = state.number_of_partition(job.spec->partition);
+    }
     if (place == IndexedAs::queued) enter_queue(state, job);
     if (place == IndexedAs::set_aside) enter_set_aside(state, job);
-    if (place == IndexedAs::asleep) index.asleep.emplace(job.eligible, job.id);
+    if (place == IndexedAs::asleep) index.asleep.insert(job.eligible, job.id);
     if (place == IndexedAs::living) index.living.insert(job.id);
-    if (place == IndexedAs::ended) index.ended.emplace(job.ended, job.id);
+    if (place == IndexedAs::ended) index.ended.insert(job.ended, job.id);
     job.indexed_as = place;
   }
   if (place == IndexedAs::queued && job.reason != Reason::priority) {
@@ -147,18 +156,25 @@ void index_job(State& state, Job& job) {
   } else if (place == IndexedAs::queued) {
     index.front.erase(job.id);
   }
-  ring_at(state, job, next_deadline_of(job));
+  ring_at(state.index.job_alarms, job, next_deadline_of(job));
 }
 
 void index_vm(State& state, Vm& vm) {
-  Time busy_until;
-  for (JobId id : vm.jobs) busy_until = std::max(busy_until, state.jobs.at(id).expected_end);
-  state.index.pools[vm.pool_number].put(vm.slot, vm, busy_until);
-  const Time when = next_deadline_of(vm);
-  if (vm.alarm == when) return;
-  if (!vm.alarm.is_never()) state.index.vm_alarms.erase({vm.alarm, vm.id});
-  vm.alarm = when;
-  if (!when.is_never()) state.index.vm_alarms.emplace(when, vm.id);
+  Vm* const one = &vm;
+  index_vms(state, {&one, 1});
+}
+
+void index_vms(State& state, std::span<Vm* const> vms) {
+  if (vms.empty()) return;
+  std::vector<PoolIndex::Present>& present = state.index.present;
+  present.clear();
+  for (const Vm* vm : vms) {
+    Time busy_until;
+    for (JobId id : vm->jobs) busy_until = std::max(busy_until, state.jobs.at(id).expected_end);
+    present.push_back({vm, busy_until});
+  }
+  state.index.pools[vms.front()->pool_number].put(present);
+  for (Vm* vm : vms) ring_at(state.index.vm_alarms, *vm, next_deadline_of(*vm));
 }
 
 void index_absent_node(State& state, const Pool& pool, std::uint32_t number) {
@@ -178,6 +194,13 @@ std::uint32_t State::number_of_pool(const std::string& name) const {
   std::uint32_t number = 0;
   while (number < config.pools.size() && config.pools[number].name != name) ++number;
   VIRGA_ASSERT(number < config.pools.size(), "the pool is configured");
+  return number;
+}
+
+std::uint32_t State::number_of_partition(const std::string& name) const {
+  std::uint32_t number = 0;
+  while (number < config.partitions.size() && config.partitions[number].name != name) ++number;
+  VIRGA_ASSERT(number < config.partitions.size(), "jobs of partitions that are gone do not wait in the queue");
   return number;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -113,6 +114,8 @@ struct State {
   const Pool* find_pool_of_node(const std::string& node, std::uint32_t* number = nullptr) const;
   /// The pool's place in Config::pools and in Indices::pools. The pool must be configured.
   std::uint32_t number_of_pool(const std::string& name) const;
+  /// The same for Config::partitions.
+  std::uint32_t number_of_partition(const std::string& name) const;
   const Pool& pool_of(const Vm& vm) const { return config.pools[vm.pool_number]; }
   /// Where the job's nodes are, or were; null if it never had any, or that pool is not configured any more.
   const Pool* pool_of(const Job& job) const;
@@ -144,6 +147,8 @@ void index_job(State& state, Job& job);
 void unindex_job(State& state, Job& job);
 /// Brings the indices in step with the VM. Call after every change of its state, room, jobs or drain.
 void index_vm(State& state, Vm& vm);
+/// The same for several VMs of one pool.
+void index_vms(State& state, std::span<Vm* const> vms);
 /// The same for a VM that leaves State::vms, and for a number without one whose drain mark changed.
 void index_absent_node(State& state, const Pool& pool, std::uint32_t number);
 

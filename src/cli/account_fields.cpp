@@ -51,14 +51,14 @@ Duration waited(R r) {
   const Time end = r.job->started.is_set() ? r.job->started : is_final(r.job->state) ? r.job->ended : r.now;
   return end > r.job->eligible ? end - r.job->eligible : Duration{};
 }
-std::int64_t asked_cpus(R r) { return std::int64_t{r.job->spec.per_node.cpus} * r.job->spec.nodes; }
+std::int64_t asked_cpus(R r) { return std::int64_t{r.job->spec->per_node.cpus} * r.job->spec->nodes; }
 
 std::uint64_t nodes_used(R r) {
   const std::uint64_t all = r.job->nodes.size();
   if (r.kind == AccountRow::Kind::batch) return std::min<std::uint64_t>(1, all);
   return r.step != nullptr ? std::min<std::uint64_t>(r.step->nodes, all) : all;
 }
-std::int64_t cpu_count(R r) { return static_cast<std::int64_t>(nodes_used(r)) * r.job->spec.per_node.cpus; }
+std::int64_t cpu_count(R r) { return static_cast<std::int64_t>(nodes_used(r)) * r.job->spec->per_node.cpus; }
 Duration cpu_time(R r) { return elapsed(r) * cpu_count(r); }
 /// The kernel counts the batch script and all steps together; the job's row sums them up.
 Usage usage(R r) {
@@ -72,19 +72,19 @@ Usage usage(R r) {
   return sum;
 }
 
-std::string account(R r) { return r.job->spec.account; }
+std::string account(R r) { return r.job->spec->account; }
 std::string cpus(R r) { return number(cpu_count(r)); }
 std::string req_cpus(R r) { return r.kind == AccountRow::Kind::job ? number(asked_cpus(r)) : cpus(r); }
 std::string req_nodes(R r) {
-  return number(r.kind == AccountRow::Kind::job ? r.job->spec.nodes : static_cast<std::int64_t>(nodes_used(r)));
+  return number(r.kind == AccountRow::Kind::job ? r.job->spec->nodes : static_cast<std::int64_t>(nodes_used(r)));
 }
 std::string node_count(R r) {
   // Slurm tells what a job asked for until it has it.
-  if (r.kind == AccountRow::Kind::job && r.job->nodes.empty()) return number(r.job->spec.nodes);
+  if (r.kind == AccountRow::Kind::job && r.job->nodes.empty()) return number(r.job->spec->nodes);
   return number(static_cast<std::int64_t>(nodes_used(r)));
 }
 std::string alloc_tres(R r) {
-  return nodes_used(r) == 0 ? "" : tres_text(r.job->spec.per_node, static_cast<std::uint32_t>(nodes_used(r)));
+  return nodes_used(r) == 0 ? "" : tres_text(r.job->spec->per_node, static_cast<std::uint32_t>(nodes_used(r)));
 }
 std::string exit_code(R r) {
   const ExitStatus exit = r.step != nullptr ? r.step->exit : r.job->exit;
@@ -99,7 +99,7 @@ std::string row_id(R r) { return with_step(r, job_label(*r.job)); }
 std::string raw_row_id(R r) { return with_step(r, job_id(r)); }
 std::string row_name(R r) {
   if (r.kind == AccountRow::Kind::batch) return "batch";
-  return r.kind == AccountRow::Kind::step ? r.step->name : r.job->spec.name;
+  return r.kind == AccountRow::Kind::step ? r.step->name : r.job->spec->name;
 }
 std::string node_list(R r) {
   if (r.job->nodes.empty()) return "None assigned";
@@ -123,7 +123,7 @@ std::string average_cpu(R r) {
   return long_duration_text({(u.user_cpu + u.system_cpu).ns / shares});
 }
 std::string limit_minutes(R r) {
-  const Duration limit = r.job->spec.time_limit;
+  const Duration limit = r.job->spec->time_limit;
   return of(r, limit.is_infinite() ? "UNLIMITED" : number((limit.whole_seconds() + 59) / 60));
 }
 
@@ -143,7 +143,7 @@ constexpr AccountField k_fields[] = {
     {"AveVMSize", 10, none},
     {"BlockID", 16, none},
     {"Cluster", 10, [](R r) { return r.cluster; }},
-    {"Comment", 14, [](R r) { return of(r, r.job->spec.comment); }},
+    {"Comment", 14, [](R r) { return of(r, r.job->spec->comment); }},
     {"Constraints", 19, none},
     {"ConsumedEnergy", 14, fixed<k_zero>},
     {"ConsumedEnergyRaw", 17, fixed<k_zero>},
@@ -188,9 +188,9 @@ constexpr AccountField k_fields[] = {
     {"NNodes", 8, node_count},
     {"NodeList", 15, node_list},
     {"NTasks", 8, tasks},
-    {"Partition", 10, [](R r) { return of(r, r.job->spec.partition); }},
+    {"Partition", 10, [](R r) { return of(r, r.job->spec->partition); }},
     {"Priority", 10, [](R r) { return of(r, number(shown_priority(*r.job))); }},
-    {"QOS", 10, [](R r) { return of(r, r.job->spec.qos.empty() ? k_normal : r.job->spec.qos); }},
+    {"QOS", 10, [](R r) { return of(r, r.job->spec->qos.empty() ? k_normal : r.job->spec->qos); }},
     {"QOSRAW", 6, of_job<k_one>},
     {"Reason", 22, [](R r) { return of(r, std::string(slurm_reason(*r.job))); }},
     {"ReqCPUFreq", 10, none},
@@ -198,10 +198,10 @@ constexpr AccountField k_fields[] = {
     {"ReqCPUFreqMax", 13, none},
     {"ReqCPUFreqMin", 13, none},
     {"ReqCPUS", 8, req_cpus},
-    {"ReqMem", 10, [](R r) { return of(r, memory_text(r.job->spec.per_node.memory_bytes * r.job->spec.nodes)); }},
+    {"ReqMem", 10, [](R r) { return of(r, memory_text(r.job->spec->per_node.memory_bytes * r.job->spec->nodes)); }},
     {"ReqNodes", 8, req_nodes},
-    {"ReqTRES", 10, [](R r) { return of(r, tres_text(r.job->spec.per_node, r.job->spec.nodes)); }},
-    {"Reservation", 20, [](R r) { return of(r, r.job->spec.reservation); }},
+    {"ReqTRES", 10, [](R r) { return of(r, tres_text(r.job->spec->per_node, r.job->spec->nodes)); }},
+    {"Reservation", 20, [](R r) { return of(r, r.job->spec->reservation); }},
     {"ReservationId", 8, none},
     {"Reserved", 10, [](R r) { return of(r, long_duration_text(waited(r))); }},
     {"ResvCPU", 10, [](R r) { return of(r, long_duration_text(waited(r) * asked_cpus(r))); }},
@@ -210,11 +210,11 @@ constexpr AccountField k_fields[] = {
     {"State", 10, account_state},
     {"Submit", 19,
      [](R r) { return local_time_text(r.kind == AccountRow::Kind::job ? r.job->submitted : started(r)); }},
-    {"SubmitLine", 20, [](R r) { return of(r, r.job->spec.command); }},
+    {"SubmitLine", 20, [](R r) { return of(r, r.job->spec->command); }},
     {"Suspended", 10, fixed<k_no_time>},
     {"SystemComment", 15, none},
     {"SystemCPU", 10, [](R r) { return cpu_time_text(usage(r).system_cpu); }},
-    {"Timelimit", 10, [](R r) { return of(r, time_limit_text(r.job->spec.time_limit, "UNLIMITED", true)); }},
+    {"Timelimit", 10, [](R r) { return of(r, time_limit_text(r.job->spec->time_limit, "UNLIMITED", true)); }},
     {"TimelimitRaw", 10, limit_minutes},
     {"TotalCPU", 10, [](R r) { return cpu_time_text(usage(r).user_cpu + usage(r).system_cpu); }},
     {"TRESUsageInAve", 14, none},
@@ -238,7 +238,7 @@ constexpr AccountField k_fields[] = {
     {"UserCPU", 10, [](R r) { return cpu_time_text(usage(r).user_cpu); }},
     {"WCKey", 10, none},
     {"WCKeyID", 10, none},
-    {"WorkDir", 20, [](R r) { return of(r, r.job->spec.work_dir); }},
+    {"WorkDir", 20, [](R r) { return of(r, r.job->spec->work_dir); }},
 };
 
 bool starts_like(std::string_view name, std::string_view given) {
@@ -320,7 +320,7 @@ void add_account_rows(const Job& job, const std::string& cluster, Time now, bool
                       std::vector<AccountRow>& rows) {
   rows.push_back({&job, nullptr, AccountRow::Kind::job, cluster, now});
   if (jobs_only) return;
-  const bool has_batch = job.spec.kind == JobKind::batch && job.started.is_set() && !job.nodes.empty();
+  const bool has_batch = job.spec->kind == JobKind::batch && job.started.is_set() && !job.nodes.empty();
   if (has_batch) rows.push_back({&job, nullptr, AccountRow::Kind::batch, cluster, now});
   for (const Step& step : job.steps) rows.push_back({&job, &step, AccountRow::Kind::step, cluster, now});
 }

@@ -35,8 +35,8 @@ std::string end_text(R r) {
 }
 
 std::string time_left(R r) {
-  if (r.job->spec.time_limit.is_infinite()) return "UNLIMITED";
-  const Duration left = r.job->spec.time_limit - job_run_time(*r.job, r.now);
+  if (r.job->spec->time_limit.is_infinite()) return "UNLIMITED";
+  const Duration left = r.job->spec->time_limit - job_run_time(*r.job, r.now);
   return short_duration_text(left);
 }
 
@@ -46,7 +46,7 @@ std::string batch_host(R r) {
 }
 
 std::string gres(R r) {
-  const std::uint32_t gpus = r.job->spec.per_node.gpus;
+  const std::uint32_t gpus = r.job->spec->per_node.gpus;
   return gpus == 0 ? "N/A" : "gres:gpu:" + number(gpus);
 }
 
@@ -67,11 +67,11 @@ std::string not_available(R) { return "N/A"; }
 std::string run_time(R r) { return short_duration_text(job_run_time(*r.job, r.now)); }
 std::string nodes_of(R r) { return job_node_list(*r.job); }
 std::string exit_text(R r) { return number(wait_status(r.job->exit)); }
-std::string cpus(R r) { return number(std::uint64_t{r.job->spec.per_node.cpus} * r.job->spec.nodes); }
+std::string cpus(R r) { return number(std::uint64_t{r.job->spec->per_node.cpus} * r.job->spec->nodes); }
 std::string small_priority(R r) { return is_held(*r.job) ? "0.00000000000000" : "0.99998474121093"; }
 std::string tres(R r) { return or_null(job_tres_text(*r.job)); }
-std::string output(R r) { return r.job->spec.kind == JobKind::allocation ? "N/A" : job_output_path(*r.job, false); }
-std::string errors(R r) { return r.job->spec.kind == JobKind::allocation ? "N/A" : job_output_path(*r.job, true); }
+std::string output(R r) { return r.job->spec->kind == JobKind::allocation ? "N/A" : job_output_path(*r.job, false); }
+std::string errors(R r) { return r.job->spec->kind == JobKind::allocation ? "N/A" : job_output_path(*r.job, true); }
 
 // Letters of -o, names of -O, headers: Slurm 22.05's.
 constexpr TableField<JobRow> k_fields[] = {
@@ -80,8 +80,8 @@ constexpr TableField<JobRow> k_fields[] = {
     {'F', "arrayjobid", "ARRAY_JOB_ID",
      [](R r) { return number(r.job->array_job ? r.job->array_job.value : r.job->id.value); }},
     {'K', "arraytaskid", "ARRAY_TASK_ID", array_task},
-    {'P', "partition", "PARTITION", [](R r) { return r.job->spec.partition; }},
-    {'j', "name", "NAME", [](R r) { return r.job->spec.name; }},
+    {'P', "partition", "PARTITION", [](R r) { return r.job->spec->partition; }},
+    {'j', "name", "NAME", [](R r) { return r.job->spec->name; }},
     {'u', "username", "USER", user},
     {'U', "userid", "UID", [](R r) { return number(r.job->owner.uid); }},
     {'g', "groupname", "GROUP", [](R r) { return group_name(r.job->owner.gid); }},
@@ -89,12 +89,12 @@ constexpr TableField<JobRow> k_fields[] = {
     {'t', "statecompact", "ST", [](R r) { return std::string(slurm_state_code(r.job->state)); }},
     {'T', "state", "STATE", [](R r) { return std::string(name_of(r.job->state)); }},
     {'M', "timeused", "TIME", run_time},
-    {'l', "timelimit", "TIME_LIMIT", [](R r) { return time_limit_text(r.job->spec.time_limit, "UNLIMITED"); }},
+    {'l', "timelimit", "TIME_LIMIT", [](R r) { return time_limit_text(r.job->spec->time_limit, "UNLIMITED"); }},
     {'L', "timeleft", "TIME_LEFT", time_left},
-    {'D', "numnodes", "NODES", [](R r) { return number(r.job->spec.nodes); }},
+    {'D', "numnodes", "NODES", [](R r) { return number(r.job->spec->nodes); }},
     {'C', "numcpus", "CPUS", cpus},
-    {0, "numtasks", "TASKS", [](R r) { return number(r.job->spec.tasks); }},
-    {0, "tasks", "TASKS", [](R r) { return number(r.job->spec.tasks); }},
+    {0, "numtasks", "TASKS", [](R r) { return number(r.job->spec->tasks); }},
+    {0, "tasks", "TASKS", [](R r) { return number(r.job->spec->tasks); }},
     {'N', "nodelist", "NODELIST", nodes_of},
     {'R', "reasonlist", "NODELIST(REASON)", reason_or_nodes},
     {'r', "reason", "REASON", [](R r) { return std::string(slurm_reason(*r.job)); }},
@@ -102,36 +102,36 @@ constexpr TableField<JobRow> k_fields[] = {
     {'e', "endtime", "END_TIME", end_text},
     {'V', "submittime", "SUBMIT_TIME", [](R r) { return local_time_text(r.job->submitted, "N/A"); }},
     {0, "eligibletime", "ELIGIBLE_TIME", [](R r) { return local_time_text(r.job->eligible, "N/A"); }},
-    {'a', "account", "ACCOUNT", [](R r) { return or_null(r.job->spec.account); }},
-    {'k', "comment", "COMMENT", [](R r) { return or_null(r.job->spec.comment); }},
+    {'a', "account", "ACCOUNT", [](R r) { return or_null(r.job->spec->account); }},
+    {'k', "comment", "COMMENT", [](R r) { return or_null(r.job->spec->comment); }},
     {'b', "tres-per-node", "TRES_PER_NODE", gres},
     {0, "gres", "TRES_PER_NODE", gres},
-    {'c', "mincpus", "MIN_CPUS", [](R r) { return number(r.job->spec.per_node.cpus); }},
-    {'m', "minmemory", "MIN_MEMORY", [](R r) { return memory_text(r.job->spec.per_node.memory_bytes); }},
+    {'c', "mincpus", "MIN_CPUS", [](R r) { return number(r.job->spec->per_node.cpus); }},
+    {'m', "minmemory", "MIN_MEMORY", [](R r) { return memory_text(r.job->spec->per_node.memory_bytes); }},
     {'d', "mintmpdisk", "MIN_TMP_DISK", zero},
     {'B', "batchhost", "EXEC_HOST", batch_host},
     {'E', "dependency", "DEPENDENCY", [](R r) { return or_null(dependencies_text(r.job->spec)); }},
     {'f', "feature", "FEATURES", null_text},
-    {'h', "oversubscribe", "OVER_SUBSCRIBE", [](R r) { return std::string(r.job->spec.exclusive ? "NO" : "OK"); }},
+    {'h', "oversubscribe", "OVER_SUBSCRIBE", [](R r) { return std::string(r.job->spec->exclusive ? "NO" : "OK"); }},
     {'H', "sockets", "SOCKETS_PER_NODE", star},
     {'I', "cores", "CORES_PER_SOCKET", star},
     {'J', "threads", "THREADS_PER_CORE", star},
     {'n', "reqnodes", "REQ_NODES", [](R) { return std::string(); }},
     {'x', "excnodes", "EXC_NODES", [](R) { return std::string(); }},
-    {'o', "command", "COMMAND", [](R r) { return or_null(r.job->spec.command); }},
+    {'o', "command", "COMMAND", [](R r) { return or_null(r.job->spec->command); }},
     {'O', "contiguous", "CONTIGUOUS", zero},
     {'p', "priority", "PRIORITY", small_priority},
     {'Q', "prioritylong", "PRIORITY", [](R r) { return std::to_string(shown_priority(*r.job)); }},
-    {'q', "qos", "QOS", [](R r) { return or_null(r.job->spec.qos); }},
-    {'v', "reservation", "RESERVATION", [](R r) { return or_null(r.job->spec.reservation); }},
+    {'q', "qos", "QOS", [](R r) { return or_null(r.job->spec->qos); }},
+    {'v', "reservation", "RESERVATION", [](R r) { return or_null(r.job->spec->reservation); }},
     {'w', "wckey", "WCKEY", null_text},
     {'W', "licenses", "LICENSES", null_text},
     {'X', "corespec", "CORE_SPEC", not_available},
-    {'y', "nice", "NICE", [](R r) { return std::to_string(r.job->spec.nice); }},
+    {'y', "nice", "NICE", [](R r) { return std::to_string(r.job->spec->nice); }},
     {'Y', "schednodes", "SCHEDNODES", null_text},
     {'z', "sct", "S:C:T", [](R) { return std::string("*:*:*"); }},
-    {'Z', "workdir", "WORK_DIR", [](R r) { return r.job->spec.work_dir; }},
-    {0, "stdin", "STDIN", [](R r) { return r.job->spec.std_in.empty() ? "/dev/null" : r.job->spec.std_in; }},
+    {'Z', "workdir", "WORK_DIR", [](R r) { return r.job->spec->work_dir; }},
+    {0, "stdin", "STDIN", [](R r) { return r.job->spec->std_in.empty() ? "/dev/null" : r.job->spec->std_in; }},
     {0, "stdout", "STDOUT", output},
     {0, "stderr", "STDERR", errors},
     {0, "tres", "TRES_ALLOC", tres},
@@ -139,9 +139,9 @@ constexpr TableField<JobRow> k_fields[] = {
     {0, "exit_code", "EXIT_CODE", exit_text},
     {0, "derivedec", "DERIVED_EXIT_CODE", zero},
     {0, "restartcnt", "RESTARTS", [](R r) { return number(r.job->incarnation); }},
-    {0, "requeue", "REQUEUE", [](R r) { return number(r.job->spec.requeue ? 1 : 0); }},
-    {0, "batchflag", "BATCH_FLAG", [](R r) { return number(r.job->spec.kind == JobKind::batch ? 1 : 0); }},
-    {0, "cpus-per-task", "CPUS_PER_TASK", [](R r) { return number(r.job->spec.cpus_per_task); }},
+    {0, "requeue", "REQUEUE", [](R r) { return number(r.job->spec->requeue ? 1 : 0); }},
+    {0, "batchflag", "BATCH_FLAG", [](R r) { return number(r.job->spec->kind == JobKind::batch ? 1 : 0); }},
+    {0, "cpus-per-task", "CPUS_PER_TASK", [](R r) { return number(r.job->spec->cpus_per_task); }},
     {0, "cpus-per-tres", "CPUS_PER_TRES", not_available},
 };
 
@@ -155,15 +155,15 @@ std::string step_run_time(R r) {
 std::string step_nodes(R r) {
   Job shown;
   const std::size_t count = r.step != nullptr ? r.step->nodes : 1;
-  shown.nodes.assign(r.job->nodes.begin(),
-                     r.job->nodes.begin() + static_cast<std::ptrdiff_t>(std::min(count, r.job->nodes.size())));
+  shown.nodes = r.job->nodes;
+  if (count < shown.nodes.size()) shown.nodes.edit().resize(count);
   return job_node_list(shown);
 }
 
 constexpr TableField<JobRow> k_step_fields[] = {
     {'i', "stepid", "STEPID", step_id},
     {'j', "stepname", "NAME", [](R r) { return r.step != nullptr ? r.step->name : std::string("batch"); }},
-    {'P', "partition", "PARTITION", [](R r) { return r.job->spec.partition; }},
+    {'P', "partition", "PARTITION", [](R r) { return r.job->spec->partition; }},
     {'u', "username", "USER", user},
     {'M', "timeused", "TIME", step_run_time},
     {'N', "nodes", "NODELIST", step_nodes},
@@ -185,9 +185,9 @@ Comparison comparison_of(char letter) {
     case 'F':
       return [](const Job& a, const Job& b) { return order(a.id, b.id); };
     case 'j':
-      return [](const Job& a, const Job& b) { return order(a.spec.name, b.spec.name); };
+      return [](const Job& a, const Job& b) { return order(a.spec->name, b.spec->name); };
     case 'P':
-      return [](const Job& a, const Job& b) { return order(a.spec.partition, b.spec.partition); };
+      return [](const Job& a, const Job& b) { return order(a.spec->partition, b.spec->partition); };
     // Slurm sorts states by their names, not by their numbers.
     case 't':
       return [](const Job& a, const Job& b) { return order(slurm_state_code(a.state), slurm_state_code(b.state)); };
@@ -198,19 +198,20 @@ Comparison comparison_of(char letter) {
     case 'U':
       return [](const Job& a, const Job& b) { return order(a.owner.uid, b.owner.uid); };
     case 'a':
-      return [](const Job& a, const Job& b) { return order(a.spec.account, b.spec.account); };
+      return [](const Job& a, const Job& b) { return order(a.spec->account, b.spec->account); };
     case 'D':
-      return [](const Job& a, const Job& b) { return order(a.spec.nodes, b.spec.nodes); };
+      return [](const Job& a, const Job& b) { return order(a.spec->nodes, b.spec->nodes); };
     case 'C':
       return [](const Job& a, const Job& b) {
-        return order(a.spec.nodes * a.spec.per_node.cpus, b.spec.nodes * b.spec.per_node.cpus);
+        return order(a.spec->nodes * a.spec->per_node.cpus, b.spec->nodes * b.spec->per_node.cpus);
       };
     case 'm':
-      return
-          [](const Job& a, const Job& b) { return order(a.spec.per_node.memory_bytes, b.spec.per_node.memory_bytes); };
+      return [](const Job& a, const Job& b) {
+        return order(a.spec->per_node.memory_bytes, b.spec->per_node.memory_bytes);
+      };
     case 'l':
     case 'L':
-      return [](const Job& a, const Job& b) { return order(a.spec.time_limit, b.spec.time_limit); };
+      return [](const Job& a, const Job& b) { return order(a.spec->time_limit, b.spec->time_limit); };
     case 'S':
     case 'M':
       return [](const Job& a, const Job& b) { return order(a.started, b.started); };
@@ -245,7 +246,7 @@ void join_tasks(std::vector<JobRow>& rows) {
     if (joins(row)) {
       const auto tasks = waiting.find(row.job->array_job);
       if (tasks == waiting.end()) continue;
-      row.array_tasks = "[" + array_text({joined_ranges(tasks->second), row.job->spec.array.limit}) + "]";
+      row.array_tasks = "[" + array_text({joined_ranges(tasks->second), row.job->spec->array.limit}) + "]";
       waiting.erase(tasks);
     }
     joined.push_back(std::move(row));

@@ -210,8 +210,8 @@ bool is_wanted(const Job& job, const O& o, const Wanted& wanted) {
   const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
   const bool named = wanted.refs.empty() || std::any_of(wanted.refs.begin(), wanted.refs.end(), is_named);
   return named && on_nodes && wanted.states.admits(job.state) && admits(wanted.uids, job.owner.uid) &&
-         admits(o.accounts, job.spec.account) && admits(o.partitions, job.spec.partition) &&
-         admits(o.names, job.spec.name);
+         admits(o.accounts, job.spec->account) && admits(o.partitions, job.spec->partition) &&
+         admits(o.names, job.spec->name);
 }
 
 int print_scripts(Client& client, const Wanted& wanted) {

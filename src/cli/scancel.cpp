@@ -130,10 +130,10 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
                             return std::count(nodes.begin(), nodes.end(), n.name) != 0;
                           });
     return (!uids.empty() && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) ||
-           (!o.name.empty() && job.spec.name != o.name) ||
-           (!o.partition.empty() && job.spec.partition != o.partition) ||
-           (!o.account.empty() && job.spec.account != o.account) || (!o.qos.empty() && job.spec.qos != o.qos) ||
-           (!o.reservation.empty() && job.spec.reservation != o.reservation) ||
+           (!o.name.empty() && job.spec->name != o.name) ||
+           (!o.partition.empty() && job.spec->partition != o.partition) ||
+           (!o.account.empty() && job.spec->account != o.account) || (!o.qos.empty() && job.spec->qos != o.qos) ||
+           (!o.reservation.empty() && job.spec->reservation != o.reservation) ||
            (!o.state.empty() && !states.admits(job.state)) || !on_nodes;
   });
   return std::move(body->jobs);

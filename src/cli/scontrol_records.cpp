@@ -46,11 +46,11 @@ void add_job_times(Record& r, const Job& job, Time now) {
                           : job.state == JobState::pending ? "Unknown"
                                                            : local_time_text(job.end_limit);
   r.line("RunTime={} TimeLimit={} TimeMin=N/A", long_duration_text(job_run_time(job, now)),
-         time_limit_text(job.spec.time_limit, "UNLIMITED", true));
+         time_limit_text(job.spec->time_limit, "UNLIMITED", true));
   r.line("SubmitTime={} EligibleTime={}", local_time_text(job.submitted), eligible);
   r.line("AccrueTime={}", eligible);
   r.line("StartTime={} EndTime={} Deadline={}", local_time_text(job.started), end,
-         local_time_text(job.spec.deadline, "N/A"));
+         local_time_text(job.spec->deadline, "N/A"));
   r.line("SuspendTime=None SecsPreSuspend=0 LastSchedEval={} Scheduler=Main",
          local_time_text(job.started.is_set() ? job.started : job.submitted));
 }
@@ -69,8 +69,8 @@ void add_job_shape(Record& r, const Job& job) {
 
 void add_node_shares(Record& r, const Job& job) {
   for (const JobNode& node : job.nodes) {
-    r.line("  Nodes={} CPU_IDs=0-{} Mem={} GRES={}", node.name, std::max(1U, job.spec.per_node.cpus) - 1,
-           job.spec.per_node.memory_bytes >> 20,
+    r.line("  Nodes={} CPU_IDs=0-{} Mem={} GRES={}", node.name, std::max(1U, job.spec->per_node.cpus) - 1,
+           job.spec->per_node.memory_bytes >> 20,
            node.gpus.empty() ? "" : fmt::format("gpu:{}(IDX:{})", node.gpus.size(), gpu_indices(node)));
   }
 }
@@ -181,8 +181,8 @@ std::string step_record(const Job& job, const Step& step, bool one_line) {
   Record r(one_line);
   r.line("StepId={}.{} UserId={} StartTime={} TimeLimit=UNLIMITED", job.id.value, step.id, job.owner.uid,
          local_time_text(step.started));
-  r.line("State={} Partition={} NodeList={}", name_of(step.state), job.spec.partition, compress_hostlist(names));
-  r.line("Nodes={} CPUs={} Tasks={} Name={} Network=(null)", step.nodes, step.tasks * job.spec.cpus_per_task,
+  r.line("State={} Partition={} NodeList={}", name_of(step.state), job.spec->partition, compress_hostlist(names));
+  r.line("Nodes={} CPUs={} Tasks={} Name={} Network=(null)", step.nodes, step.tasks * job.spec->cpus_per_task,
          step.tasks, step.name);
   return r.take();
 }

@@ -148,10 +148,10 @@ struct Filter {
     if (by_user && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) return false;
     const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
     if (!jobs.empty() && std::none_of(jobs.begin(), jobs.end(), is_named)) return false;
-    if (!contains(o.qos, job.spec.qos)) return false;
-    if (!o.reservation.empty() && job.spec.reservation != o.reservation) return false;
-    if (!contains(o.partitions, job.spec.partition) || !contains(o.accounts, job.spec.account)) return false;
-    if (!contains(o.names, job.spec.name)) return false;
+    if (!contains(o.qos, job.spec->qos)) return false;
+    if (!o.reservation.empty() && job.spec->reservation != o.reservation) return false;
+    if (!contains(o.partitions, job.spec->partition) || !contains(o.accounts, job.spec->account)) return false;
+    if (!contains(o.names, job.spec->name)) return false;
     return nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) {
              return std::count(nodes.begin(), nodes.end(), n.name) != 0;
            });
@@ -224,7 +224,7 @@ std::vector<JobRow> step_rows(const std::vector<Job>& jobs, const Filter& filter
     for (const Step& step : job.steps) {
       if (!is_final(step.state)) rows.push_back({&job, &step, now});
     }
-    if (job.spec.kind == JobKind::batch) rows.push_back({&job, nullptr, now});
+    if (job.spec->kind == JobKind::batch) rows.push_back({&job, nullptr, now});
   }
   return rows;
 }

@@ -161,8 +161,8 @@ int run_with_allocation(Srun& srun) {
   if (!hold) return failed("srun", hold.error());
   cancel.reset();  // from here on signals go to the tasks
   srun.options.node_list.clear();
-  srun.options.nodes = job->spec.nodes;
-  srun.options.tasks = job->spec.tasks;
+  srun.options.nodes = job->spec->nodes;
+  srun.options.tasks = job->spec->tasks;
   Result<StepOutcome> outcome = run_in(srun, *job, ping->cluster);
   hold->done(outcome ? outcome->exit : ExitStatus{1, 0});
   return outcome ? outcome->exit_code : step_failure(*id, outcome.error());

@@ -50,9 +50,9 @@ Result<StepPlan> plan_step(const Job& job, const JobOptions& o) {
     nodes = plan.tasks;
   }
   plan.nodes.resize(nodes);
-  const std::uint64_t processors = std::uint64_t{job.spec.per_node.cpus} * nodes;
+  const std::uint64_t processors = std::uint64_t{job.spec->per_node.cpus} * nodes;
   const std::uint64_t wanted = std::uint64_t{plan.tasks} * o.cpus_per_task.value_or(1);
-  if (!o.overcommit && !job.spec.exclusive && processors != 0 && wanted > processors) {
+  if (!o.overcommit && !job.spec->exclusive && processors != 0 && wanted > processors) {
     return fail(Code::refused, "More processors requested than permitted");
   }
   return plan;

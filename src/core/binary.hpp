@@ -22,6 +22,7 @@
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "base/result.hpp"
+#include "base/shared.hpp"
 #include "base/time.hpp"
 
 namespace virga {
@@ -62,6 +63,10 @@ class BinaryWriter {
   void put(const std::vector<T>& v) {
     put(static_cast<std::uint32_t>(v.size()));
     for (const T& x : v) put(x);
+  }
+  template <AnyShared S>
+  void put(const S& s) {
+    put(*s);
   }
   template <AnyMap M>
   void put(const M& m) {
@@ -149,6 +154,12 @@ class BinaryReader {
     get(n);
     v.clear();
     for (std::uint32_t i = 0; i < n && ok_; ++i) get(v.emplace_back());
+  }
+  template <AnyShared S>
+  void get(S& s) {
+    typename S::Held value{};
+    get(value);
+    s = std::move(value);
   }
   template <AnyMap M>
   void get(M& m) {

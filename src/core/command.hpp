@@ -51,7 +51,7 @@ struct EndJob {
   JobId job;
   std::uint32_t incarnation = 0;
   std::uint32_t signal = 15;  ///< 9 ends it for sure
-  std::vector<JobNode> nodes;
+  SharedList<JobNode> nodes;
   Reason why = Reason::cancelled;  ///< told in the job's standard error
 };
 
@@ -59,7 +59,7 @@ struct EndJob {
 struct ForgetJob {
   JobId job;
   std::uint32_t incarnation = 0;
-  std::vector<JobNode> nodes;
+  SharedList<JobNode> nodes;
 };
 
 /// Put a finished incarnation (or a changed record) into the accounts; replaces what has the same job and incarnation.

@@ -13,6 +13,7 @@
 #include "base/enum_names.hpp"
 #include "base/ids.hpp"
 #include "base/money.hpp"
+#include "base/shared.hpp"
 #include "base/time.hpp"
 
 namespace virga {
@@ -367,6 +368,19 @@ struct Step {
 /// Which index of the brain has the job; derived, never stored.
 enum class IndexedAs : std::uint8_t { nothing, queued, set_aside, asleep, promised, living, ended };
 
+/// Where an array's limit has one of its tasks.
+enum class ArrayPlace : std::uint8_t { none, gated, open };
+
+/// What the policy has counted of a job that has not ended (brain/policy/policy_state.hpp); derived, never stored.
+struct PolicyCount {
+  std::uint32_t mark = 0;  ///< changes whenever there may be something to count anew
+  bool known = false;
+  bool running = false;  ///< has nodes, or the promise of them
+  bool began = false;
+  ArrayPlace place = ArrayPlace::none;
+  Time last_start = Time::never();
+};
+
 /// The last complete checkpoint, as the job told with `virga checkpoint done`.
 struct Checkpoint {
   Time at;
@@ -385,7 +399,7 @@ struct Checkpoint {
 
 struct Job {
   JobId id;
-  JobSpec spec;
+  Shared<JobSpec> spec;
   Actor owner;
   Seq submitted_at_seq;  ///< where the journal keeps the LaunchPayload
   JobState state = JobState::pending;
@@ -403,8 +417,8 @@ struct Job {
   bool requeue_after_end = false;         ///< while completing: back to the queue instead
   bool lost_node = false;                 ///< a node of its last incarnation failed: it may use spare nodes
   Time kill_at = Time::never();           ///< while completing: when SIGKILL follows SIGTERM
-  std::vector<JobNode> nodes;             ///< while it holds nodes; kept afterwards as a record
-  std::vector<JobNode> promised;      ///< while pending: nodes kept for it, some of which the cloud has not granted yet
+  SharedList<JobNode> nodes;              ///< while it holds nodes; kept afterwards as a record
+  SharedList<JobNode> promised;       ///< while pending: nodes kept for it, some of which the cloud has not granted yet
   Time expected_end = Time::never();  ///< as the schedule assumes, while it holds nodes or a promise
   ExitStatus exit;
   Usage usage;
@@ -418,9 +432,10 @@ struct Job {
   std::int64_t priority = 0;     ///< in points, when it was last computed; the higher, the earlier
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
-  std::int64_t rank = 0;            ///< its place in the queue (brain/policy/priority.hpp)
-  bool full_age = false;            ///< the same
-  std::uint32_t policy_mark = 0;    ///< what the policy has counted of it; 0: nothing yet
+  std::int64_t rank = 0;               ///< its place in the queue (brain/policy/priority.hpp)
+  bool full_age = false;               ///< the same
+  std::uint32_t partition_number = 0;  ///< in Config::partitions, while it is in the queue or on the way to it
+  PolicyCount counted;
   std::uint32_t nodes_booting = 0;  ///< of a configuring job
   Time alarm = Time::never();       ///< when it needs attention next: a limit, a warning, the end of a grace time
 

@@ -54,7 +54,7 @@ struct JobFilter {
     if (uid && job.owner.uid != *uid) return false;
     if (user && job.owner.user != *user) return false;
     if (!states.empty() && !states.contains(job.state)) return false;
-    if (!partitions.empty() && !partitions.contains(job.spec.partition)) return false;
+    if (!partitions.empty() && !partitions.contains(job.spec->partition)) return false;
     if (ended_after && job.ended.is_set() && job.ended < *ended_after) return false;
     if (started_before && (job.started.is_set() ? job.started : job.submitted) > *started_before) return false;
     return true;
@@ -126,7 +126,7 @@ bool add_tasks(std::vector<JobId>& ids, const std::vector<Job>& found) {
   const std::size_t before = ids.size();
   for (const Job& job : found) {
     if (!job.array_job || job.array_job != job.id) continue;
-    for (std::uint32_t i = 1; i < array_task_count(job.spec.array); ++i) ids.push_back({job.id.value + i});
+    for (std::uint32_t i = 1; i < array_task_count(job.spec->array); ++i) ids.push_back({job.id.value + i});
   }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());

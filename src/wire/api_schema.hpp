@@ -81,6 +81,10 @@ class SchemaBook {
   std::string schema_of(std::map<K, T>*) {
     return R"({"type":"object","additionalProperties":)" + schema<T>() + "}";
   }
+  template <AnyShared S>
+  std::string schema_of(S*) {
+    return schema<typename S::Held>();
+  }
   template <class T>
   requires std::is_class_v<T> && requires(const T& t, JsonWriter& w) { T::visit(t, w); }
   std::string schema_of(T*) {

@@ -32,6 +32,7 @@
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "base/result.hpp"
+#include "base/shared.hpp"
 #include "base/time.hpp"
 
 namespace virga {
@@ -91,6 +92,10 @@ class JsonWriter {
     begin_array();
     for (const auto& x : values) put(x);
     end_array();
+  }
+  template <AnyShared S>
+  void put(const S& value) {
+    put(*value);
   }
   template <AnyMap M>
   void put(const M& values) {
@@ -248,6 +253,12 @@ class JsonReader {
       Step step(*this, i);
       get(node.element(i), values.emplace_back());
     }
+  }
+  template <AnyShared S>
+  void get(JsonNode node, S& shared) {
+    typename S::Held value = *shared;
+    get(node, value);
+    shared = std::move(value);
   }
   template <AnyMap M>
   void get(JsonNode node, M& values) {

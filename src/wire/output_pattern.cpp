@@ -80,7 +80,7 @@ std::string expand_output_pattern(std::string_view pattern, const OutputNames& n
 OutputNames output_names_of(const Job& job) {
   OutputNames names;
   names.job = job.id.value;
-  names.job_name = job.spec.name;
+  names.job_name = job.spec->name;
   names.user = job.owner.user;
   if (!job.nodes.empty()) names.node = job.nodes.front().name;
   names.array_job = job.array_job.value;

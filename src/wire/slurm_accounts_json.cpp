@@ -100,7 +100,7 @@ void put_step(JsonWriter& w, const Job& job, const StepRow& row, Time now) {
   w("range", compress_hostlist(names));
   w.end_object();
   put_step_use(w, usage);
-  put_tres(w, "allocated", job.spec.per_node, names.size());
+  put_tres(w, "allocated", job.spec->per_node, names.size());
   w.end_object();  // of "tres", which put_step_use() began
   w.key("time");
   w.begin_object();
@@ -147,10 +147,10 @@ void put_job_time(JsonWriter& w, const Job& job, Time now) {
   w("submission", job.submitted.whole_seconds());
   w("suspended", 0);
   put_cpu_time(w, "system", job.usage.system_cpu);
-  if (job.spec.time_limit.is_infinite()) {
+  if (job.spec->time_limit.is_infinite()) {
     null(w, "limit");
   } else {
-    w("limit", (job.spec.time_limit.whole_seconds() + 59) / 60);
+    w("limit", (job.spec->time_limit.whole_seconds() + 59) / 60);
   }
   put_cpu_time(w, "total", job.usage.system_cpu + job.usage.user_cpu);
   put_cpu_time(w, "user", job.usage.user_cpu);
@@ -158,11 +158,11 @@ void put_job_time(JsonWriter& w, const Job& job, Time now) {
 }
 
 void put_job_head(JsonWriter& w, const Job& job, const SlurmSite& site) {
-  w("account", job.spec.account);
+  w("account", job.spec->account);
   w.key("comment");
   w.begin_object();
   null(w, "administrator");
-  job.spec.comment.empty() ? null(w, "job") : w("job", job.spec.comment);
+  job.spec->comment.empty() ? null(w, "job") : w("job", job.spec->comment);
   null(w, "system");
   w.end_object();
   w("allocation_nodes", job.nodes.size());
@@ -170,7 +170,7 @@ void put_job_head(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.put_json(R"({"job_id":0,"limits":{"max":{"running":{"tasks":0}}},"task":null,"task_id":null})");
   w.key("association");
   w.begin_object();
-  w("account", job.spec.account);
+  w("account", job.spec->account);
   w("cluster", site.cluster);
   null(w, "partition");
   w("user", job.owner.user);
@@ -193,17 +193,17 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.key("het");
   w.put_json(R"({"job_id":0,"job_offset":null})");
   w("job_id", job.id);
-  w("name", job.spec.name);
+  w("name", job.spec->name);
   w.key("mcs");
   w.put_json(R"({"label":""})");
   w("nodes", job.nodes.empty() ? "None assigned" : job_node_list(job));
-  w("partition", job.spec.partition);
+  w("partition", job.spec->partition);
   w("priority", shown_priority(job));
-  w("qos", job.spec.qos.empty() ? std::string("normal") : job.spec.qos);
+  w("qos", job.spec->qos.empty() ? std::string("normal") : job.spec->qos);
   w.key("required");
   w.begin_object();
-  w("CPUs", job.spec.per_node.cpus * job.spec.nodes);
-  w("memory", job.spec.per_node.memory_bytes >> 20);
+  w("CPUs", job.spec->per_node.cpus * job.spec->nodes);
+  w("memory", job.spec->per_node.memory_bytes >> 20);
   w.end_object();
   null(w, "kill_request_user");
   w.key("reservation");
@@ -215,18 +215,18 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.end_object();
   w.key("steps");
   w.begin_array();
-  if (job.spec.kind == JobKind::batch && job.started.is_set()) put_step(w, job, {.name = "batch"}, site.now);
+  if (job.spec->kind == JobKind::batch && job.started.is_set()) put_step(w, job, {.name = "batch"}, site.now);
   for (const Step& step : job.steps) put_step(w, job, {.name = step.name, .step = &step}, site.now);
   w.end_array();
   w.key("tres");
   w.begin_object();
-  put_tres(w, "allocated", job.spec.per_node, job.nodes.size());
-  put_tres(w, "requested", job.spec.per_node, job.spec.nodes);
+  put_tres(w, "allocated", job.spec->per_node, job.nodes.size());
+  put_tres(w, "requested", job.spec->per_node, job.spec->nodes);
   w.end_object();
   w("user", job.owner.user);
   w.key("wckey");
   w.put_json(R"({"wckey":"","flags":[]})");
-  w("working_directory", job.spec.work_dir);
+  w("working_directory", job.spec->work_dir);
   w.end_object();
 }
 

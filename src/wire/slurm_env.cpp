@@ -62,7 +62,7 @@ void set_path(Environment& env, const std::string& bin_dir) {
 }
 
 void set_array(Environment& env, const Job& job) {
-  const ArraySpec& array = job.spec.array;
+  const ArraySpec& array = job.spec->array;
   env.set("SLURM_ARRAY_JOB_ID", std::to_string(job.array_job.value));
   env.set("SLURM_ARRAY_TASK_ID", std::to_string(job.array_task));
   env.set("SLURM_ARRAY_TASK_COUNT", std::to_string(array_task_count(array)));
@@ -120,9 +120,9 @@ void set_job(Environment& env, const Job& job, const EnvironmentSite& site) {
 
 /// The GPUs that the job has on one node. `list_name` is SLURM_JOB_GPUS or SLURM_STEP_GPUS.
 void set_gpus(Environment& env, const Job& job, const JobNode& node, std::string_view list_name) {
-  if (job.spec.per_node.gpus == 0 && node.gpus.empty()) return;
+  if (job.spec->per_node.gpus == 0 && node.gpus.empty()) return;
   const std::string list = joined(node.gpus);
-  env.set("SLURM_GPUS_PER_NODE", std::to_string(job.spec.per_node.gpus));
+  env.set("SLURM_GPUS_PER_NODE", std::to_string(job.spec->per_node.gpus));
   env.set("SLURM_GPUS_ON_NODE", std::to_string(node.gpus.size()));
   env.set(list_name, list);
   env.set("CUDA_VISIBLE_DEVICES", list);
@@ -292,7 +292,7 @@ std::vector<std::string> step_environment(const Job& job, std::vector<std::strin
   for (const JobNode& node : job.nodes) {
     if (node.name != layout.nodes[node_index]) continue;
     set_gpus(env, job, node, "SLURM_STEP_GPUS");
-    if (job.spec.per_node.gpus != 0) env.set("SLURM_JOB_GPUS", joined(node.gpus));
+    if (job.spec->per_node.gpus != 0) env.set("SLURM_JOB_GPUS", joined(node.gpus));
   }
   return env.take();
 }

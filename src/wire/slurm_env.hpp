@@ -1,6 +1,6 @@
 // The environment that Slurm's users rely on: of batch scripts, and of a step's tasks. Pure functions.
 //
-//   auto counts = layout_tasks(job.spec.tasks, job.nodes.size(), job.spec.tasks_per_node);   // {2, 2, 2, 2}
+//   auto counts = layout_tasks(job.spec->tasks, job.nodes.size(), job.spec->tasks_per_node);   // {2, 2, 2, 2}
 //   compress_counts(counts);                                                                  // 2(x4)
 //   auto env = batch_environment(job, payload.environment, site);
 //

@@ -68,18 +68,18 @@ void put_job_resources(JsonWriter& w, const Job& job) {
   w.begin_object();
   if (!job.nodes.empty()) {
     w("nodes", job_node_list(job));
-    w("allocated_cores", job.spec.per_node.cpus * job.nodes.size());
+    w("allocated_cores", job.spec->per_node.cpus * job.nodes.size());
     w("allocated_hosts", job.nodes.size());
     w.key("allocated_nodes");
     w.begin_array();
-    for (const JobNode& node : job.nodes) put_node_share(w, node, job.spec.per_node);
+    for (const JobNode& node : job.nodes) put_node_share(w, node, job.spec->per_node);
     w.end_array();
   }
   w.end_object();
 }
 
 std::string gpus_text(const Job& job) {
-  return job.spec.per_node.gpus == 0 ? "" : "gres:gpu:" + std::to_string(job.spec.per_node.gpus);
+  return job.spec->per_node.gpus == 0 ? "" : "gres:gpu:" + std::to_string(job.spec->per_node.gpus);
 }
 
 /// The first half of Slurm's 110 members, in its order.
@@ -95,7 +95,7 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   } else {
     null(w, "array_task_id");
   }
-  w("array_max_tasks", job.spec.array.limit);
+  w("array_max_tasks", job.spec->array.limit);
   w("array_task_string", "");
   w("association_id", 0);
   w("batch_features", "");
@@ -123,7 +123,7 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   null(w, "cpu_frequency_maximum");
   null(w, "cpu_frequency_governor");
   w("cpus_per_tres", "");
-  w("deadline", job.spec.deadline.whole_seconds());
+  w("deadline", job.spec->deadline.whole_seconds());
   w("delay_boot", 0);
   w("dependency", dependencies_text(job.spec));
   w("derived_exit_code", 0);
@@ -163,7 +163,7 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("memory_per_tres", "");
   w("name", spec.name);
   w("nodes", job_node_list(job));
-  w("nice", job.spec.nice);
+  w("nice", job.spec->nice);
   null(w, "tasks_per_core");
   w("tasks_per_node", spec.tasks_per_node);
   null(w, "tasks_per_socket");
@@ -184,7 +184,7 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("pre_sus_time", 0);
   w("priority", shown_priority(job));
   null(w, "profile");
-  w("qos", job.spec.qos);
+  w("qos", job.spec->qos);
   w("reboot", false);
   w("required_nodes", "");
   w("requeue", spec.requeue);
@@ -360,16 +360,16 @@ std::string job_node_list(const Job& job) {
 }
 
 std::string job_tres_text(const Job& job) {
-  return tres_text(job.spec.per_node,
-                   job.nodes.empty() ? job.spec.nodes : static_cast<std::uint32_t>(job.nodes.size()));
+  return tres_text(job.spec->per_node,
+                   job.nodes.empty() ? job.spec->nodes : static_cast<std::uint32_t>(job.nodes.size()));
 }
 
 std::string job_output_path(const Job& job, bool error_file) {
-  if (job.spec.kind == JobKind::allocation) return "";
-  std::string pattern = error_file && !job.spec.std_err.empty() ? job.spec.std_err : job.spec.std_out;
+  if (job.spec->kind == JobKind::allocation) return "";
+  std::string pattern = error_file && !job.spec->std_err.empty() ? job.spec->std_err : job.spec->std_out;
   if (pattern.empty()) pattern = default_output_pattern(job);
   std::string path = expand_output_pattern(pattern, output_names_of(job));
-  return path.starts_with('/') ? path : job.spec.work_dir + "/" + path;
+  return path.starts_with('/') ? path : job.spec->work_dir + "/" + path;
 }
 
 std::string group_name(std::uint32_t gid) {

@@ -25,7 +25,7 @@ bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(
 bool is_wanted(const State& state, const Pool& pool) {
   return std::any_of(state.index.front.begin(), state.index.front.end(), [&](JobId id) {
     const Job& job = state.jobs.at(id);
-    const Partition* partition = state.find_partition(job.spec.partition);
+    const Partition* partition = state.find_partition(job.spec->partition);
     return partition != nullptr && !misfit_of(pool, job.spec) &&
            std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
   });
@@ -48,13 +48,9 @@ std::uint32_t kept_nodes(const State& state, const Pool& pool) {
 
 void release_idle(Effects& fx) {
   State& state = fx.state;
-  std::vector<VmId> due;
-  for (const auto& [when, id] : state.index.vm_alarms) {
-    if (when > state.now) break;
-    if (is_idle(state.vms.at(id))) due.push_back(id);
-  }
-  for (VmId id : due) {
+  for (VmId id : state.index.vm_alarms.due(state.now)) {
     Vm& vm = state.vms.at(id);
+    if (!is_idle(vm)) continue;
     const Pool& pool = state.pool_of(vm);
     if (vm.doomed) {
       release_vm(fx, vm, "evicted");
@@ -103,7 +99,7 @@ void take_node_from(Effects& fx, Job& job, const std::string& detail) {
                   .reason = Reason::node_failure,
                   .detail = detail,
                   .signal = 9,
-                  .requeue = job.spec.requeue && job.spec.kind == JobKind::batch});
+                  .requeue = job.spec->requeue && job.spec->kind == JobKind::batch});
   }
 }
 
@@ -149,7 +145,7 @@ void remove_vm(State& state, VmId id) {
   const Vm& vm = it->second;
   const Pool& pool = state.pool_of(vm);
   const std::uint32_t number = vm.slot + 1;
-  if (!vm.alarm.is_never()) state.index.vm_alarms.erase({vm.alarm, id});
+  if (!vm.alarm.is_never()) state.index.vm_alarms.erase(vm.alarm, id);
   state.vms.erase(it);
   index_absent_node(state, pool, number);
 }
@@ -193,10 +189,10 @@ void evict_vm(Effects& fx, VmId id, Time at) {
   index_vm(state, vm);
   for (JobId job_id : vm.jobs) {
     Job& job = state.jobs.at(job_id);
-    if (job.state != JobState::running || job.spec.warning.signal == 0 || job.warned) continue;
+    if (job.state != JobState::running || job.spec->warning.signal == 0 || job.warned) continue;
     job.warned = true;
     index_job(state, job);
-    fx.emit(SignalJob{job.id, job.incarnation, job.spec.warning.signal, job.spec.warning.batch_shell_only});
+    fx.emit(SignalJob{job.id, job.incarnation, job.spec->warning.signal, job.spec->warning.batch_shell_only});
   }
 }
 
@@ -249,12 +245,7 @@ void balance_fleet(Effects& fx) {
 
 void apply_vm_deadlines(Effects& fx) {
   State& state = fx.state;
-  std::vector<VmId> due;
-  for (const auto& [when, id] : state.index.vm_alarms) {
-    if (when > state.now) break;
-    due.push_back(id);
-  }
-  for (VmId id : due) {
+  for (VmId id : state.index.vm_alarms.due(state.now)) {
     Vm& vm = state.vms.at(id);
     if (vm.state == VmState::booting && vm.boot_deadline <= state.now) {
       fail_vm(fx, id, fmt::format("did not boot within {} s", (state.now - vm.granted).whole_seconds()));
@@ -268,7 +259,7 @@ void apply_vm_deadlines(Effects& fx) {
                        {.state = JobState::node_fail,
                         .reason = Reason::node_failure,
                         .detail = detail,
-                        .requeue = job.spec.requeue && job.spec.kind == JobKind::batch});
+                        .requeue = job.spec->requeue && job.spec->kind == JobKind::batch});
         } else {
           take_node_from(fx, job, detail);
         }

@@ -104,18 +104,16 @@ std::optional<Error> refuse_array(const JobSpec& spec) {
 
 std::uint32_t jobs_of(const JobSpec& spec) { return spec.array.tasks.empty() ? 1 : array_task_count(spec.array); }
 
-JobSpec with_policy_defaults(const Config& config, JobSpec spec, const Actor& actor) {
+void add_policy_defaults(const Config& config, const Actor& actor, JobSpec& spec) {
   for (const Partition& partition : config.partitions) {
     if (partition.name == spec.partition && spec.qos.empty()) spec.qos = partition.qos;
   }
-  if (!spec.account.empty()) return spec;
+  if (!spec.account.empty()) return;
   for (const Tenant& tenant : config.tenants) {
-    if (contains(tenant.users, actor.user)) {
-      spec.account = tenant.name;
-      return spec;
-    }
+    if (!contains(tenant.users, actor.user)) continue;
+    spec.account = tenant.name;
+    return;
   }
-  return spec;
 }
 
 std::optional<Error> policy_refusal(const State& state, const JobSpec& spec, const Actor& actor) {

@@ -1,6 +1,6 @@
 // What the policy says about a job before it is one: defaults that it fills in, and why it is refused.
 //
-//   JobSpec spec = with_policy_defaults(config, spec, actor);     // QOS of the partition, tenant of the user
+//   add_policy_defaults(config, actor, spec);                     // QOS of the partition, tenant of the user
 //   if (auto error = policy_refusal(state, spec, actor)) refuse(*error);
 //
 // A job is refused when it names what does not exist, what is not its user's, or what can never be had; anything that
@@ -15,7 +15,7 @@
 namespace virga {
 
 /// `spec` must name its partition by now.
-JobSpec with_policy_defaults(const Config& config, JobSpec spec, const Actor& actor);
+void add_policy_defaults(const Config& config, const Actor& actor, JobSpec& spec);
 /// `spec` is with all defaults.
 std::optional<Error> policy_refusal(const State& state, const JobSpec& spec, const Actor& actor);
 

@@ -13,6 +13,11 @@ namespace {
 /// Outcomes are dropped by the quarter, so that one pass over those that must stay serves many.
 constexpr std::size_t k_outcomes_most = Dependencies::k_outcomes_kept + Dependencies::k_outcomes_kept / 4;
 
+bool has_singleton(const JobSpec& spec) {
+  return std::any_of(spec.dependencies.begin(), spec.dependencies.end(),
+                     [](const Dependency& d) { return d.kind == DependencyKind::singleton; });
+}
+
 }  // namespace
 
 std::string dependency_text(const Dependency& dependency) {
@@ -55,10 +60,10 @@ std::optional<Error> Dependencies::refusal_of(const JobSpec& spec) const { retur
 /// The living jobs that this one waits for, whether or not they are decided already.
 std::vector<JobId> Dependencies::waits_for(JobId job, const Living& living) const {
   std::vector<JobId> result;
-  for (const Dependency& dependency : living.dependencies) {
+  for (const Dependency& dependency : living.spec->dependencies) {
     if (dependency.kind == DependencyKind::singleton) {
-      for (JobId other : namesakes_.at(living.namesake)) {
-        if (other < job) result.push_back(other);
+      for (auto other = living_.begin(); other != living_.end() && other->first < job; ++other) {
+        if (other->second.namesake() == living.namesake()) result.push_back(other->first);
       }
     } else if (dependency.task == k_no_array_task && arrays_.contains(dependency.job)) {
       for (auto at = tasks_.lower_bound({dependency.job, 0}); at != tasks_.end() && at->first.first == dependency.job;
@@ -80,7 +85,7 @@ std::optional<Error> Dependencies::refusal_of_change(JobId job, const JobSpec& s
   const auto known = living_.find(job);
   if (known == living_.end()) return Error{Code::conflict, fmt::format("job {} waits no longer", job.value)};
   Living changed = known->second;
-  changed.dependencies = spec.dependencies;
+  changed.spec.edit().dependencies = spec.dependencies;
   std::vector<JobId> open = waits_for(job, changed);
   std::set<JobId> seen;
   while (!open.empty()) {
@@ -97,7 +102,7 @@ std::optional<Error> Dependencies::refusal_of_change(JobId job, const JobSpec& s
 }
 
 void Dependencies::link(JobId job, const Living& living, bool add) {
-  for (const Dependency& dependency : living.dependencies) {
+  for (const Dependency& dependency : living.spec->dependencies) {
     if (dependency.kind == DependencyKind::singleton) continue;
     const std::pair edge(dependency.job, job);
     if (add) {
@@ -109,10 +114,8 @@ void Dependencies::link(JobId job, const Living& living, bool add) {
 }
 
 void Dependencies::submitted(const Job& job) {
-  Living living{
-      job.spec.dependencies, job.spec.any_dependency, {job.owner.uid, job.spec.name}, job.array_job, job.array_task};
+  Living living{job.spec, job.owner.uid, job.array_job, job.array_task};
   link(job.id, living, true);
-  namesakes_[living.namesake].insert(job.id);
   if (job.array_job) {
     tasks_.emplace(std::pair(job.array_job, job.array_task), job.id);
     Sum& sum = arrays_[job.array_job];
@@ -122,17 +125,29 @@ void Dependencies::submitted(const Job& job) {
       sum.last_began = std::max(sum.last_began, begun->second);
     }
   }
-  if (!living.dependencies.empty()) changed_.insert(job.id);
+  if (!living.spec->dependencies.empty()) changed_.insert(job.id);
+  if (singletons_ > 0) namesakes_[living.namesake()].insert(job.id);
   living_.insert_or_assign(job.id, std::move(living));
+  count_singleton(job.spec, true);
+}
+
+/// Who bears which name is of interest only as long as somebody waits for a name.
+void Dependencies::count_singleton(const JobSpec& spec, bool add) {
+  if (!has_singleton(spec)) return;
+  singletons_ += add ? 1 : -1;
+  if (singletons_ == 0) namesakes_.clear();
+  if (!add || singletons_ > 1) return;
+  for (const auto& [job, living] : living_) namesakes_[living.namesake()].insert(job);
 }
 
 void Dependencies::changed(const Job& job) {
   const auto known = living_.find(job.id);
   VIRGA_ASSERT(known != living_.end(), "only a living job's dependencies change");
   link(job.id, known->second, false);
-  known->second.dependencies = job.spec.dependencies;
-  known->second.any = job.spec.any_dependency;
+  const Shared<JobSpec> before = std::exchange(known->second.spec, job.spec);
   link(job.id, known->second, true);
+  count_singleton(job.spec, true);
+  count_singleton(before, false);
   changed_.insert(job.id);
 }
 
@@ -174,19 +189,20 @@ void Dependencies::ended(JobId job, bool ok) {
   begun_.erase(job);
   outcomes_.insert_or_assign(job, outcome);
   tell(job);
-  const auto namesakes = namesakes_.find(living.namesake);
+  if (singletons_ > 0) leave_namesakes(job, living);
+  count_singleton(living.spec, false);
+  if (outcomes_.size() > k_outcomes_most) forget_oldest();
+}
+
+void Dependencies::leave_namesakes(JobId job, const Living& living) {
+  const auto namesakes = namesakes_.find(living.namesake());
   namesakes->second.erase(job);
   if (namesakes->second.empty()) {
     namesakes_.erase(namesakes);
-  } else {
-    const JobId first = *namesakes->second.begin();  // only the first of them can have become free
-    const auto& waits = living_.at(first).dependencies;
-    if (std::any_of(waits.begin(), waits.end(),
-                    [](const Dependency& d) { return d.kind == DependencyKind::singleton; })) {
-      changed_.insert(first);
-    }
+    return;
   }
-  if (outcomes_.size() > k_outcomes_most) forget_oldest();
+  const JobId first = *namesakes->second.begin();  // only the first of them can have become free
+  if (has_singleton(living_.at(first).spec)) changed_.insert(first);
 }
 
 bool Dependencies::is_forgettable(JobId job, const Outcome& outcome) const {
@@ -237,6 +253,7 @@ void Dependencies::forget_oldest() {
 void Dependencies::rebuild() {
   living_.clear();
   dependents_.clear();
+  singletons_ = 0;
   namesakes_.clear();
   arrays_.clear();
   tasks_.clear();
@@ -279,7 +296,7 @@ DependencyAnswer Dependencies::answer_of(JobId job, const Living& living, const 
     return {never ? Kind::never : Kind::waiting, {}, dependency_text(dependency)};
   };
   if (dependency.kind == DependencyKind::singleton) {
-    return answer(*namesakes_.at(living.namesake).begin() == job, false);
+    return answer(*namesakes_.at(living.namesake()).begin() == job, false);
   }
   const Sum sum = sum_of(dependency);
   const bool all_ended = sum.ended == sum.total;
@@ -304,12 +321,13 @@ DependencyAnswer Dependencies::answer_of(JobId job, const Living& living, const 
 DependencyAnswer Dependencies::answer_of(JobId job) const {
   using Kind = DependencyAnswer::Kind;
   const auto known = living_.find(job);
-  if (known == living_.end() || known->second.dependencies.empty()) return {};
+  if (known == living_.end() || known->second.spec->dependencies.empty()) return {};
   const Living& living = known->second;
-  DependencyAnswer sum{living.any ? Kind::never : Kind::satisfied, {}, ""};
-  for (const Dependency& dependency : living.dependencies) {
+  const bool any = living.spec->any_dependency;
+  DependencyAnswer sum{any ? Kind::never : Kind::satisfied, {}, ""};
+  for (const Dependency& dependency : living.spec->dependencies) {
     DependencyAnswer one = answer_of(job, living, dependency);
-    if (living.any) {
+    if (any) {
       if (sum.kind == Kind::satisfied) {
         if (one.kind == Kind::satisfied) sum.from = std::min(sum.from, one.from);
       } else if (one.kind == Kind::satisfied || sum.detail.empty() || one.kind == Kind::waiting) {

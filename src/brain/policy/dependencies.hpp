@@ -31,6 +31,7 @@
 
 #include "base/id_map.hpp"
 #include "base/result.hpp"
+#include "base/shared.hpp"
 #include "core/job.hpp"
 
 namespace virga {
@@ -93,11 +94,12 @@ class Dependencies {
     }
   };
   struct Living {
-    std::vector<Dependency> dependencies;
-    bool any = false;
-    Namesake namesake;
+    Shared<JobSpec> spec;
+    std::uint32_t uid = 0;
     JobId array;
     std::uint32_t task = 0;
+
+    Namesake namesake() const { return {uid, spec->name}; }
   };
   /// What all tasks of an array (or one plain job) have come to.
   struct Sum {
@@ -114,6 +116,8 @@ class Dependencies {
   DependencyAnswer answer_of(JobId job, const Living& living, const Dependency& dependency) const;
   std::vector<JobId> waits_for(JobId job, const Living& living) const;
   void link(JobId job, const Living& living, bool add);
+  void count_singleton(const JobSpec& spec, bool add);
+  void leave_namesakes(JobId job, const Living& living);
   void tell(JobId named);
   void forget_oldest();
   bool is_forgettable(JobId job, const Outcome& outcome) const;
@@ -124,7 +128,8 @@ class Dependencies {
   // Derived from the above and the living jobs:
   IdMap<JobId, Living> living_;
   std::map<std::pair<JobId, JobId>, std::uint32_t> dependents_;  ///< (named job or array, who waits) → how often
-  std::map<Namesake, std::set<JobId>> namesakes_;                ///< that have not ended
+  std::uint32_t singletons_ = 0;                                 ///< living jobs that wait for those of their name
+  std::map<Namesake, std::set<JobId>> namesakes_;  ///< that have not ended; only while there are singletons
   std::map<JobId, Sum> arrays_;
   std::map<std::pair<JobId, std::uint32_t>, JobId> tasks_;  ///< (array, index) → its own id
   std::set<JobId> changed_;

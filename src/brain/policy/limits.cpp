@@ -11,21 +11,28 @@ LimitedJob limited_job(const JobSpec& spec, std::uint32_t uid) {
 }
 
 Limits::Limits(const Config& config) {
-  for (const Qos& qos : config.qos) qos_.emplace(qos.name, qos);
+  for (const Qos& qos : config.qos) qos_.emplace(qos.name, QosCount{qos, {}});
   for (const Tenant& tenant : config.tenants) {
     tenants_.emplace(tenant.name, TenantCount{tenant.parent, tenant.max_nodes, tenant.max_gpus});
   }
 }
 
-Limits::UserCount Limits::known_count(const LimitedJob& job) const {
-  const auto known = users_.find({job.qos, job.uid});
-  return known != users_.end() ? known->second : UserCount{};
+/// Changes what is counted of the job's user in its QOS, where that is one.
+template <class Change>
+void Limits::count_user(const LimitedJob& job, Change change) {
+  const auto qos = qos_.find(job.qos);
+  if (qos == qos_.end()) return;
+  auto& users = qos->second.users;
+  const auto user = users.try_emplace(job.uid).first;
+  UserCount& count = user->second;
+  change(count);
+  if (count.jobs == 0 && count.nodes == 0 && count.submitted == 0) users.erase(user);
 }
 
 std::optional<Error> Limits::check_submit(const LimitedJob& job, std::uint32_t count) const {
   const auto refuse = [](std::string message) { return Error{Code::refused, std::move(message)}; };
   if (const auto found = qos_.find(job.qos); found != qos_.end()) {
-    const Qos& qos = found->second;
+    const Qos& qos = found->second.qos;
     if (job.time_limit > qos.max_wall) {
       return refuse(
           fmt::format("Requested time limit is invalid (missing or exceeds some limit): QOS {} allows {} "
@@ -36,7 +43,7 @@ std::optional<Error> Limits::check_submit(const LimitedJob& job, std::uint32_t c
       return refuse(fmt::format("Job violates accounting/QOS policy: {} nodes asked for, QOS {} allows a user {}",
                                 job.nodes, qos.name, qos.max_nodes_per_user));
     }
-    const std::uint64_t submitted = known_count(job).submitted;
+    const std::uint64_t submitted = found->second.count_of(job.uid).submitted;
     if (qos.max_submit_per_user != 0 && submitted + count > qos.max_submit_per_user) {
       return Error{
           Code::exhausted,
@@ -62,8 +69,8 @@ std::optional<Error> Limits::check_submit(const LimitedJob& job, std::uint32_t c
 
 std::optional<LimitHit> Limits::check_start(const LimitedJob& job) const {
   if (const auto found = qos_.find(job.qos); found != qos_.end()) {
-    const Qos& qos = found->second;
-    const UserCount count = known_count(job);
+    const Qos& qos = found->second.qos;
+    const UserCount count = found->second.count_of(job.uid);
     if (qos.max_jobs_per_user != 0 && count.jobs + 1 > qos.max_jobs_per_user) {
       return LimitHit{Reason::qos_limit, fmt::format("{} jobs of the user run, QOS {} allows {}", count.jobs, qos.name,
                                                      qos.max_jobs_per_user)};
@@ -87,27 +94,22 @@ std::optional<LimitHit> Limits::check_start(const LimitedJob& job) const {
   return std::nullopt;
 }
 
-Limits::UserCount& Limits::user_count(const LimitedJob& job) { return users_[{job.qos, job.uid}]; }
-
-void Limits::drop_if_zero(const LimitedJob& job) {
-  const auto known = users_.find({job.qos, job.uid});
-  const UserCount& count = known->second;
-  if (count.jobs == 0 && count.nodes == 0 && count.submitted == 0) users_.erase(known);
+void Limits::add_queued(const LimitedJob& job) {
+  count_user(job, [](UserCount& count) { ++count.submitted; });
 }
 
-void Limits::add_queued(const LimitedJob& job) { ++user_count(job).submitted; }
-
 void Limits::remove_queued(const LimitedJob& job) {
-  UserCount& count = user_count(job);
-  VIRGA_ASSERT(count.submitted > 0, "a job is counted before it ends");
-  --count.submitted;
-  drop_if_zero(job);
+  count_user(job, [](UserCount& count) {
+    VIRGA_ASSERT(count.submitted > 0, "a job is counted before it ends");
+    --count.submitted;
+  });
 }
 
 void Limits::add_running(const LimitedJob& job) {
-  UserCount& count = user_count(job);
-  ++count.jobs;
-  count.nodes += job.nodes;
+  count_user(job, [&](UserCount& count) {
+    ++count.jobs;
+    count.nodes += job.nodes;
+  });
   for (auto at = tenants_.find(job.tenant); at != tenants_.end(); at = tenants_.find(at->second.parent)) {
     at->second.nodes += job.nodes;
     at->second.gpus += job.gpus;
@@ -115,11 +117,11 @@ void Limits::add_running(const LimitedJob& job) {
 }
 
 void Limits::remove_running(const LimitedJob& job) {
-  UserCount& count = user_count(job);
-  VIRGA_ASSERT(count.jobs > 0 && count.nodes >= job.nodes, "a job is counted before it gives its nodes back");
-  --count.jobs;
-  count.nodes -= job.nodes;
-  drop_if_zero(job);
+  count_user(job, [&](UserCount& count) {
+    VIRGA_ASSERT(count.jobs > 0 && count.nodes >= job.nodes, "a job is counted before it gives its nodes back");
+    --count.jobs;
+    count.nodes -= job.nodes;
+  });
   for (auto at = tenants_.find(job.tenant); at != tenants_.end(); at = tenants_.find(at->second.parent)) {
     VIRGA_ASSERT(at->second.nodes >= job.nodes && at->second.gpus >= job.gpus, "a tenant has what its jobs have");
     at->second.nodes -= job.nodes;

@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.hpp"
@@ -25,10 +26,10 @@
 
 namespace virga {
 
-/// What of a job the limits look at. An empty or unknown QOS or tenant limits nothing.
+/// What of a job the limits look at; its texts are the spec's. An empty or unknown QOS or tenant limits nothing.
 struct LimitedJob {
-  std::string qos;
-  std::string tenant;
+  std::string_view qos;
+  std::string_view tenant;
   std::uint32_t uid = 0;
   std::uint32_t nodes = 0;
   std::uint32_t gpus = 0;  ///< over all nodes
@@ -68,13 +69,20 @@ class Limits {
     std::uint64_t nodes = 0;
     std::uint64_t gpus = 0;
   };
-  UserCount& user_count(const LimitedJob& job);
-  void drop_if_zero(const LimitedJob& job);
-  UserCount known_count(const LimitedJob& job) const;
+  struct QosCount {
+    Qos qos;
+    std::map<std::uint32_t, UserCount> users;  ///< by uid; only where not zero
 
-  std::map<std::string, Qos> qos_;
-  std::map<std::pair<std::string, std::uint32_t>, UserCount> users_;  ///< by QOS and uid; only where not zero
-  std::map<std::string, TenantCount> tenants_;
+    UserCount count_of(std::uint32_t uid) const {
+      const auto user = users.find(uid);
+      return user != users.end() ? user->second : UserCount{};
+    }
+  };
+  template <class Change>
+  void count_user(const LimitedJob& job, Change change);
+
+  std::map<std::string, QosCount, std::less<>> qos_;
+  std::map<std::string, TenantCount, std::less<>> tenants_;
 };
 
 }  // namespace virga

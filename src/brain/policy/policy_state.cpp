@@ -23,34 +23,33 @@ Time last_start_of(const JobSpec& spec) {
   return spec.deadline - spec.time_limit;
 }
 
-void PolicyState::place(const Job& job, Counted& counted, ArrayPlace place) {
-  if (!job.array_job || job.spec.array.limit == 0 || counted.place == place) return;
+void PolicyState::place(Job& job, ArrayPlace place) {
+  if (!job.array_job || job.spec->array.limit == 0 || job.counted.place == place) return;
   Array& array = arrays_[job.array_job];
-  if (counted.place == ArrayPlace::open) {
+  if (job.counted.place == ArrayPlace::open) {
     --array.open;
     freed_arrays_.insert(job.array_job);
   }
-  if (counted.place == ArrayPlace::gated) array.gated.erase(job.id);
+  if (job.counted.place == ArrayPlace::gated) array.gated.erase(job.id);
   if (place == ArrayPlace::open) ++array.open;
   if (place == ArrayPlace::gated) {
     array.gated.insert(job.id);
-    if (array.open < job.spec.array.limit) freed_arrays_.insert(job.array_job);
+    if (array.open < job.spec->array.limit) freed_arrays_.insert(job.array_job);
   }
-  counted.place = place;
+  job.counted.place = place;
   if (array.open == 0 && array.gated.empty()) arrays_.erase(job.array_job);
 }
 
-void PolicyState::sync(const Job& job) {
-  auto known = counted_.find(job.id);
-  if (known == counted_.end()) {
+void PolicyState::sync(Job& job) {
+  PolicyCount& counted = job.counted;
+  if (!counted.known) {
     if (is_final(job.state)) return;
-    known = counted_.emplace(job.id, Counted{.limited = limited_job(job.spec, job.owner.uid)}).first;
-    limits.add_queued(known->second.limited);
+    counted.known = true;
+    limits.add_queued(limited_job(job.spec, job.owner.uid));
     dependencies.submitted(job);
   }
-  Counted& counted = known->second;
   const bool running = holds_nodes(job.state) || !job.promised.empty();
-  if (running != counted.running) count_nodes(job, counted, running);
+  if (running != counted.running) count_nodes(job, running);
   // Not while completing: JobStarted may come too late to be a beginning, and after a restart that could not be told.
   if (job.state == JobState::running && !counted.began) {
     counted.began = true;
@@ -59,7 +58,7 @@ void PolicyState::sync(const Job& job) {
   const bool pending = job.state == JobState::pending;
   const bool gated = pending && job.reason == Reason::array_limit;
   const bool open = !is_final(job.state) && !(pending && (is_held(job) || job.eligible.is_never()));
-  place(job, counted, gated ? ArrayPlace::gated : open ? ArrayPlace::open : ArrayPlace::none);
+  place(job, gated ? ArrayPlace::gated : open ? ArrayPlace::open : ArrayPlace::none);
   const Time last_start = pending ? last_start_of(job.spec) : Time::never();
   if (last_start != counted.last_start) {
     last_starts_.erase({counted.last_start, job.id});
@@ -67,22 +66,22 @@ void PolicyState::sync(const Job& job) {
     counted.last_start = last_start;
   }
   if (!is_final(job.state)) return;
-  limits.remove_queued(counted.limited);
+  limits.remove_queued(limited_job(job.spec, job.owner.uid));
   dependencies.ended(job.id, job.state == JobState::completed);
-  counted_.erase(known);
+  counted = {};
 }
 
-void PolicyState::count_nodes(const Job& job, Counted& counted, bool running) {
-  counted.running = running;
+void PolicyState::count_nodes(Job& job, bool running) {
+  job.counted.running = running;
   if (running) {
-    limits.add_running(counted.limited);
+    limits.add_running(limited_job(job.spec, job.owner.uid));
   } else {
-    limits.remove_running(counted.limited);
+    limits.remove_running(limited_job(job.spec, job.owner.uid));
     note_room();
   }
   if (!counts_nodes_) return;
-  std::uint32_t& held = nodes_held_[{job.spec.partition, job.spec.reservation}];
-  held = running ? held + job.spec.nodes : held - job.spec.nodes;
+  std::uint32_t& held = nodes_held_[{job.spec->partition, job.spec->reservation}];
+  held = running ? held + job.spec->nodes : held - job.spec->nodes;
 }
 
 bool PolicyState::take_room(const Config& config, Time now) {
@@ -96,24 +95,26 @@ std::uint32_t PolicyState::nodes_held(const std::string& partition, const std::s
   return held != nodes_held_.end() ? held->second : 0;
 }
 
-void PolicyState::rebuild(const Config& config, Time now, const IdMap<JobId, Job>& jobs) {
+void PolicyState::rebuild(const Config& config, Time now, IdMap<JobId, Job>& jobs) {
   limits = Limits(config);
   counts_nodes_ = !config.reservations.empty();
   nodes_held_.clear();
   more_aside = false;
   next_change_ = next_policy_change(config, now);
-  counted_.clear();
   arrays_.clear();
   freed_arrays_.clear();
   last_starts_.clear();
   dependencies.rebuild();
-  for (const auto& [id, job] : jobs) sync(job);
+  for (auto& [id, job] : jobs) {
+    job.counted = {};
+    sync(job);
+  }
   has_room_ = false;
 }
 
 bool PolicyState::array_has_room(const Job& job) const {
   const auto array = arrays_.find(job.array_job);
-  return job.spec.array.limit == 0 || array == arrays_.end() || array->second.open < job.spec.array.limit;
+  return job.spec->array.limit == 0 || array == arrays_.end() || array->second.open < job.spec->array.limit;
 }
 
 JobId PolicyState::next_gated(JobId array) const {
@@ -136,9 +137,9 @@ void set_gate(Effects& fx, Job& job) {
     close(Reason::dependency, answer.detail);
   } else if (job.array_job && !state.policy.array_has_room(job)) {
     close(Reason::array_limit,
-          fmt::format("{} tasks of array {} at a time", job.spec.array.limit, job.array_job.value));
+          fmt::format("{} tasks of array {} at a time", job.spec->array.limit, job.array_job.value));
   } else {
-    job.eligible = std::max({state.now, job.spec.begin, answer.from});
+    job.eligible = std::max({state.now, job.spec->begin, answer.from});
     job.reason = job.eligible > state.now ? Reason::begin_time : Reason::priority;
     job.detail.clear();
     note_priority(state, job);

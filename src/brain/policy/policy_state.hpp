@@ -43,8 +43,8 @@ class PolicyState {
   Limits limits;
   bool more_aside = false;  ///< of recall() (policy/start_rules.hpp)
 
-  void sync(const Job& job);
-  void rebuild(const Config& config, Time now, const IdMap<JobId, Job>& jobs);
+  void sync(Job& job);
+  void rebuild(const Config& config, Time now, IdMap<JobId, Job>& jobs);
 
   /// Somebody gave back what a limit, a budget or a reservation counts.
   void note_room() { has_room_ = true; }
@@ -74,22 +74,13 @@ class PolicyState {
   }
 
  private:
-  enum class ArrayPlace : std::uint8_t { none, gated, open };
-  struct Counted {
-    LimitedJob limited;
-    bool running = false;  ///< has nodes, or the promise of them
-    bool began = false;
-    ArrayPlace place = ArrayPlace::none;
-    Time last_start = Time::never();
-  };
   struct Array {
     std::uint32_t open = 0;  ///< tasks that are let to the queue or run
     std::set<JobId> gated;
   };
-  void place(const Job& job, Counted& counted, ArrayPlace place);
-  void count_nodes(const Job& job, Counted& counted, bool running);
+  void place(Job& job, ArrayPlace place);
+  void count_nodes(Job& job, bool running);
 
-  IdMap<JobId, Counted> counted_;  ///< jobs that have not ended
   std::map<JobId, Array> arrays_;
   std::set<JobId> freed_arrays_;
   std::set<std::pair<Time, JobId>> last_starts_;

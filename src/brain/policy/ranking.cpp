@@ -24,7 +24,7 @@ constexpr std::uint32_t k_unknown_ppm = 1'000'000;
 bool is_multifactor(const State& state) { return state.config.scheduler.policy == OrderPolicy::multifactor; }
 
 std::uint32_t fair_share_of(const State& state, const Job& job) {
-  const auto tenant = state.policy.fair_share_ppm.find(job.spec.account);
+  const auto tenant = state.policy.fair_share_ppm.find(job.spec->account);
   if (tenant == state.policy.fair_share_ppm.end()) return k_unknown_ppm;
   const auto user = tenant->second.find(job.owner.user);
   return user != tenant->second.end() ? user->second : k_unknown_ppm;
@@ -44,13 +44,13 @@ class Measures {
   }
 
   PriorityFactors factors(const Job& job, std::uint32_t fair_share_ppm) const {
-    PriorityFactors factors{.eligible = job.eligible, .nice = job.spec.nice, .fair_share_ppm = fair_share_ppm};
-    if (const Qos* qos = config_.find_qos(job.spec.qos)) factors.qos_ppm = share_ppm(qos->priority, highest_qos_);
+    PriorityFactors factors{.eligible = job.eligible, .nice = job.spec->nice, .fair_share_ppm = fair_share_ppm};
+    if (const Qos* qos = config_.find_qos(job.spec->qos)) factors.qos_ppm = share_ppm(qos->priority, highest_qos_);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Partition& partition = config_.partitions[i];
-      if (partition.name != job.spec.partition) continue;
+      if (partition.name != job.spec->partition) continue;
       factors.partition_ppm = share_ppm(partition.priority, highest_partition_);
-      factors.size_ppm = share_ppm(job.spec.nodes, nodes_[i]);
+      factors.size_ppm = share_ppm(job.spec->nodes, nodes_[i]);
     }
     return factors;
   }
@@ -78,9 +78,9 @@ class Leaves {
   }
   FairLeaf of(const Job& job) {
     Known& known = by_uid_[job.owner.uid];
-    if (known.job == nullptr || known.job->spec.account != job.spec.account ||
+    if (known.job == nullptr || known.job->spec->account != job.spec->account ||
         known.job->owner.user != job.owner.user) {
-      known = {&job, add(job.spec.account, job.owner.user)};
+      known = {&job, add(job.spec->account, job.owner.user)};
     }
     return known.leaf;
   }
@@ -102,7 +102,7 @@ Place place_in_queue(const State& state, const Job& job) {
   if (is_multifactor(state)) return place_of(state.config.priority, factors_of(state, job), state.now);
   const bool is_due = state.config.scheduler.policy == OrderPolicy::due;
   Place place{.rank = is_due ? due_of(job.eligible, expected_time(job.spec)).ns : 0};
-  const Qos* qos = state.config.find_qos(job.spec.qos);
+  const Qos* qos = state.config.find_qos(job.spec->qos);
   if (qos != nullptr && !qos->preempt.empty()) place.rank -= k_before_all_others;
   return place;
 }
@@ -120,7 +120,7 @@ void charge_usage(State& state, Job& job) {
   const Time from = std::max(job.started, job.charged);
   job.charged = state.now;
   if (state.now <= from) return;
-  state.policy.usage.add(job.spec.account, job.owner.user, node_milliseconds(state, job, state.now - from), state.now,
+  state.policy.usage.add(job.spec->account, job.owner.user, node_milliseconds(state, job, state.now - from), state.now,
                          state.config.priority.decay_half_life);
 }
 

@@ -20,37 +20,37 @@ constexpr std::uint32_t k_looked_at_in_vain = 16;
 std::optional<LimitHit> reservation_block(const State& state, const Job& job) {
   const Config& config = state.config;
   if (config.reservations.empty()) return std::nullopt;
-  std::vector<ReservedSlice> slices = slices_of(config, job.spec.partition);
+  std::vector<ReservedSlice> slices = slices_of(config, job.spec->partition);
   if (slices.empty()) return std::nullopt;
-  for (ReservedSlice& slice : slices) slice.in_use = state.policy.nodes_held(job.spec.partition, slice.name);
-  ReservationQuery query{.from = state.now, .until = Time::never(), .reservation = job.spec.reservation};
-  query.used_by_others = state.policy.nodes_held(job.spec.partition, "");
-  if (!job.spec.time_limit.is_infinite()) query.until = state.now + job.spec.time_limit + config.kill_wait;
-  for (const std::string& name : state.find_partition(job.spec.partition)->pools) {
+  for (ReservedSlice& slice : slices) slice.in_use = state.policy.nodes_held(job.spec->partition, slice.name);
+  ReservationQuery query{.from = state.now, .until = Time::never(), .reservation = job.spec->reservation};
+  query.used_by_others = state.policy.nodes_held(job.spec->partition, "");
+  if (!job.spec->time_limit.is_infinite()) query.until = state.now + job.spec->time_limit + config.kill_wait;
+  for (const std::string& name : state.find_partition(job.spec->partition)->pools) {
     const PoolIndex& pool = state.index.pools[state.number_of_pool(name)];
     query.total += pool.size() - pool.drained();
   }
   const std::uint32_t usable = usable_nodes(slices, query);
-  if (usable >= job.spec.nodes) return std::nullopt;
+  if (usable >= job.spec->nodes) return std::nullopt;
   for (const ReservedSlice& slice : slices) {
-    if (slice.name == job.spec.reservation && slice.end <= state.now) {
+    if (slice.name == job.spec->reservation && slice.end <= state.now) {
       return LimitHit{Reason::reservation, "reservation " + slice.name + " is over"};
     }
   }
-  if (job.spec.reservation.empty()) {
+  if (job.spec->reservation.empty()) {
     return LimitHit{Reason::reservation,
-                    fmt::format("{} nodes would do for all of its time limit, {} are needed", usable, job.spec.nodes)};
+                    fmt::format("{} nodes would do for all of its time limit, {} are needed", usable, job.spec->nodes)};
   }
   return LimitHit{Reason::reservation, fmt::format("reservation {} has {} nodes for it now, {} are needed",
-                                                   job.spec.reservation, usable, job.spec.nodes)};
+                                                   job.spec->reservation, usable, job.spec->nodes)};
 }
 
 Company company_of(const Job& job) {
-  return {job.spec.partition, job.spec.qos, job.spec.account, job.owner.uid, job.spec.reservation};
+  return {job.spec->partition, job.spec->qos, job.spec->account, job.owner.uid, job.spec->reservation};
 }
 
 /// Their order must not depend on the time at which they came here.
-OrderKey order_aside(const Job& job) { return {job.spec.nice, job.id.value}; }
+OrderKey order_aside(const Job& job) { return {job.spec->nice, job.id.value}; }
 
 void bring_back(State& state, Job& job) {
   unindex_job(state, job);
@@ -65,9 +65,9 @@ std::optional<LimitHit> start_block(const State& state, const Job& job) {
   const Config& config = state.config;
   if (config.qos.empty() && config.tenants.empty() && config.reservations.empty()) return std::nullopt;
   if (std::optional<LimitHit> hit = state.policy.limits.check_start(limited_job(job.spec, job.owner.uid))) return hit;
-  if (config.find_tenant(job.spec.account) != nullptr) {
+  if (config.find_tenant(job.spec->account) != nullptr) {
     const Money worst = least_worst_case(state, job.spec).value_or(Money{});
-    if (auto hit = state.policy.budgets.check(config, job.spec.account, worst, state.now)) {
+    if (auto hit = state.policy.budgets.check(config, job.spec->account, worst, state.now)) {
       return LimitHit{Reason::budget, *std::move(hit)};
     }
   }
@@ -75,9 +75,9 @@ std::optional<LimitHit> start_block(const State& state, const Job& job) {
 }
 
 bool is_affordable(const State& state, const Job& job, const Pool& pool) {
-  if (state.config.find_tenant(job.spec.account) == nullptr) return true;
+  if (state.config.find_tenant(job.spec->account) == nullptr) return true;
   const Money worst = worst_case_on(state, job.spec, pool).value_or(Money{});
-  return !state.policy.budgets.check(state.config, job.spec.account, worst, state.now);
+  return !state.policy.budgets.check(state.config, job.spec->account, worst, state.now);
 }
 
 void set_aside(State& state, Job& job, LimitHit block) {

@@ -51,13 +51,13 @@ std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
 }
 
 void review_waiting_job(const State& state, Job& job) {
-  const Partition* partition = state.find_partition(job.spec.partition);
+  const Partition* partition = state.find_partition(job.spec->partition);
   if (state.shutting_down) {
     job.reason = Reason::shutting_down;
     job.detail = "the supercomputer is being taken down";
   } else if (partition == nullptr || !partition->up) {
     job.reason = Reason::partition_down;
-    job.detail = "partition " + job.spec.partition + " is down";
+    job.detail = "partition " + job.spec->partition + " is down";
   } else if (std::optional<Error> never = never_fits(state, job.spec)) {
     job.reason = Reason::config_refuses;
     job.detail = never->message;

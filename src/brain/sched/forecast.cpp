@@ -33,8 +33,8 @@ Time start_behind_others(const State& state, const Job& job, const Offer& offer)
   const PoolIndex& index = state.index.pools[offer.pool];
   const std::int64_t capacity = std::max<std::int64_t>(index.size() - index.drained(), 1);
   const std::int64_t ahead = state.index.queue.ahead_of(job, rank_shift_now(state)).units;
-  const std::int64_t rounds = (ahead + job.spec.nodes - 1) / capacity;
-  const std::int64_t rest = (ahead + job.spec.nodes - 1) % capacity + 1;
+  const std::int64_t rounds = (ahead + job.spec->nodes - 1) / capacity;
+  const std::int64_t rest = (ahead + job.spec->nodes - 1) % capacity + 1;
   const auto need = static_cast<std::uint32_t>(rounds > 0 ? capacity : rest);
   const Time free = index.shadow(index.free_now(), need, state.now).at;
   if (free.is_never()) return free;
@@ -45,7 +45,7 @@ Time start_behind_others(const State& state, const Job& job, const Offer& offer)
 
 Forecast forecast_of(const State& state, const Job& job) {
   Forecast forecast;
-  const Partition* partition = state.find_partition(job.spec.partition);
+  const Partition* partition = state.find_partition(job.spec->partition);
   if (job.state != JobState::pending || partition == nullptr) return forecast;
   if (!job.promised.empty()) {
     forecast.confidence = Confidence::promise;

@@ -17,6 +17,7 @@ namespace {
 /// The `count` lowest GPU indices of the VM that nobody has.
 std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
   std::vector<std::uint32_t> taken;
+  taken.reserve(count);
   for (std::uint32_t i = 0; i < vm.total.gpus && taken.size() < count; ++i) {
     if (!std::binary_search(vm.gpus_used.begin(), vm.gpus_used.end(), i)) taken.push_back(i);
   }
@@ -26,22 +27,23 @@ std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
   return taken;
 }
 
+/// The caller indexes the VM.
 JobNode occupy(Effects& fx, Job& job, Vm& vm) {
   const Pool& pool = fx.state.pool_of(vm);
   Resources demand = demand_per_node(job.spec, pool);
   vm.used.cpus += demand.cpus;
   vm.used.gpus += demand.gpus;
   vm.used.memory_bytes += demand.memory_bytes;
-  vm.exclusive = job.spec.exclusive;
+  vm.exclusive = job.spec->exclusive;
   vm.idle_since = {};
   vm.release_after = Time::never();
   vm.jobs.insert(std::upper_bound(vm.jobs.begin(), vm.jobs.end(), job.id), job.id);
-  std::vector<std::uint32_t> gpus = take_gpus(vm, demand.gpus);
-  index_vm(fx.state, vm);
-  return {vm.id, vm.name, std::move(gpus)};
+  return {vm.id, vm.name, take_gpus(vm, demand.gpus)};
 }
 
-void vacate(Effects& fx, const Job& job, const std::vector<JobNode>& nodes) {
+void vacate(Effects& fx, const Job& job, const SharedList<JobNode>& nodes) {
+  std::vector<Vm*> changed;
+  changed.reserve(nodes.size());
   for (const JobNode& node : nodes) {
     auto it = fx.state.vms.find(node.vm);
     if (it == fx.state.vms.end()) continue;  // it died and is gone
@@ -59,8 +61,9 @@ void vacate(Effects& fx, const Job& job, const std::vector<JobNode>& nodes) {
       vm.exclusive = false;
       if (vm.state == VmState::ready) note_idle(fx.state, vm, pool);
     }
-    index_vm(fx.state, vm);
+    changed.push_back(&vm);
   }
+  index_vms(fx.state, changed);
 }
 
 void close_steps(Job& job, Time now) {
@@ -73,13 +76,13 @@ void close_steps(Job& job, Time now) {
 
 /// What it may cost at most is kept from the budgets of its tenant and those above, until it gives its nodes back.
 void commit_budget(State& state, const Job& job, const Pool& pool) {
-  if (state.config.find_tenant(job.spec.account) == nullptr) return;
+  if (state.config.find_tenant(job.spec->account) == nullptr) return;
   const Money worst = worst_case_on(state, job.spec, pool).value_or(Money{});
-  state.policy.budgets.commit(state.config, job.id, job.spec.account, worst, state.now);
+  state.policy.budgets.commit(state.config, job.id, job.spec->account, worst, state.now);
 }
 
 void settle_budget(State& state, const Job& job, Money cost) {
-  const Qos* qos = state.config.find_qos(job.spec.qos);
+  const Qos* qos = state.config.find_qos(job.spec->qos);
   if (qos != nullptr) cost.micro_usd = cost.micro_usd * qos->price_factor_percent / 100;
   state.policy.budgets.settle(state.config, job.id, cost, state.now);
 }
@@ -110,13 +113,22 @@ void back_to_queue(Effects& fx, Job& job) {
 }  // namespace
 
 void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms) {
-  VIRGA_ASSERT(job.state == JobState::pending && job.promised.empty() && vms.size() == job.spec.nodes,
+  VIRGA_ASSERT(job.state == JobState::pending && job.promised.empty() && vms.size() == job.spec->nodes,
                "a gang is all or nothing");
   job.expected_end = fx.state.now + expected_time(job.spec);
   const Vm& first = fx.state.vms.at(vms.front());
   commit_budget(fx.state, job, fx.state.pool_of(first));
-  job.promised.reserve(vms.size());
-  for (VmId id : vms) job.promised.push_back(occupy(fx, job, fx.state.vms.at(id)));
+  std::vector<JobNode> nodes;
+  nodes.reserve(vms.size());
+  std::vector<Vm*> changed;
+  changed.reserve(vms.size());
+  for (VmId id : vms) {
+    Vm& vm = fx.state.vms.at(id);
+    nodes.push_back(occupy(fx, job, vm));
+    changed.push_back(&vm);
+  }
+  index_vms(fx.state, changed);
+  job.promised = std::move(nodes);
   keep_promise(fx, job);
 }
 
@@ -126,8 +138,7 @@ void keep_promise(Effects& fx, Job& job) {
     return fx.state.vms.at(node.vm).state != VmState::requested;
   });
   if (all_granted) {
-    job.nodes = std::move(job.promised);
-    job.promised.clear();
+    job.nodes = std::exchange(job.promised, {});
     job.nodes_booting = count_booting(fx.state, job);
     job.state = JobState::configuring;
     job.reason = Reason::booting;
@@ -142,14 +153,16 @@ void expect_end(State& state, Job& job, Time when) {
   constexpr Duration k_worth_telling = Duration::seconds(1);
   if (when - job.expected_end <= k_worth_telling && job.expected_end - when <= k_worth_telling) return;
   job.expected_end = when;
+  std::vector<Vm*> changed;
   for (const JobNode& node : job.nodes) {
     auto vm = state.vms.find(node.vm);
-    if (vm != state.vms.end()) index_vm(state, vm->second);
+    if (vm != state.vms.end()) changed.push_back(&vm->second);
   }
+  index_vms(state, changed);
 }
 
 void break_promise(Effects& fx, Job& job, Reason reason, std::string detail) {
-  const std::vector<JobNode> nodes = std::exchange(job.promised, {});
+  const SharedList<JobNode> nodes = std::exchange(job.promised, {});
   job.expected_end = Time::never();
   vacate(fx, job, nodes);
   settle_budget(fx.state, job, {});
@@ -173,7 +186,7 @@ void launch_if_ready(Effects& fx, Job& job) {
 
 void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail) {
   VIRGA_ASSERT(job.state == JobState::configuring && !job.launched, "a launched job must be ended first");
-  const std::vector<JobNode> nodes = std::exchange(job.nodes, {});
+  const SharedList<JobNode> nodes = std::exchange(job.nodes, {});
   job.expected_end = Time::never();
   vacate(fx, job, nodes);
   settle_budget(fx.state, job, {});
@@ -247,17 +260,17 @@ void apply_job_deadlines(Effects& fx, Job& job) {
   if (job.state != JobState::running) return;
   if (job.end_limit <= now) {
     begin_ending(fx, job, {.state = JobState::timeout, .reason = Reason::time_limit, .detail = "time limit reached"});
-  } else if (job.spec.warning.signal != 0 && !job.warned && job.end_limit - job.spec.warning.before_end <= now) {
+  } else if (job.spec->warning.signal != 0 && !job.warned && job.end_limit - job.spec->warning.before_end <= now) {
     job.warned = true;
     index_job(fx.state, job);
-    fx.emit(SignalJob{job.id, job.incarnation, job.spec.warning.signal, job.spec.warning.batch_shell_only});
+    fx.emit(SignalJob{job.id, job.incarnation, job.spec->warning.signal, job.spec->warning.batch_shell_only});
   }
 }
 
 Time next_deadline_of(const Job& job) {
   if (job.state == JobState::completing) return job.kill_at;
   if (job.state != JobState::running || job.end_limit.is_never()) return Time::never();
-  if (job.spec.warning.signal != 0 && !job.warned) return job.end_limit - job.spec.warning.before_end;
+  if (job.spec->warning.signal != 0 && !job.warned) return job.end_limit - job.spec->warning.before_end;
   return job.end_limit;
 }
 

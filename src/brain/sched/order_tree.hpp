@@ -43,6 +43,9 @@ class OrderTree {
   void insert(const Entry& entry);
   /// False if there is no such key.
   bool erase(const Key& key);
+  /// Calls change(entry), which leaves the key as it is. False if there is no such key.
+  template <class Change>
+  bool change(const Key& key, Change&& change);
   const Entry* find(const Key& key) const;
   const Entry* front() const;
 
@@ -323,6 +326,29 @@ bool OrderTree<Entry, Columns>::erase(const Key& key) {
     --height_;
   }
   VIRGA_ASSERT(size_ > 0 || height_ == 0, "an empty index has inner nodes");
+  return true;
+}
+
+template <class Entry, class Columns>
+template <class Change>
+bool OrderTree<Entry, Columns>::change(const Key& key, Change&& change) {
+  if (empty()) return false;
+  Path path;
+  const std::uint32_t node = descend(key, path);
+  Leaf& leaf = leaves_[node];
+  const std::uint32_t position = position_of(leaf, key);
+  if (position == leaf.count || leaf.entries[position].key != key) return false;
+  const Entry before = leaf.entries[position];
+  change(leaf.entries[position]);
+  for (std::uint32_t level = 1; level <= height_; ++level) {
+    const Step& step = path[level];
+    Columns& columns = inners_[step.node].columns;
+    if (columns.remove(step.slot, before)) {
+      columns.add(step.slot, leaf.entries[position]);
+    } else {
+      columns.put(step.slot, summary_of(inners_[step.node].child[step.slot], level - 1));
+    }
+  }
   return true;
 }
 

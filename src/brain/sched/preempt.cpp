@@ -53,7 +53,7 @@ class RoomSearch {
       : state_(state), job_(job), number_(number), pool_(state.config.pools[number]) {}
 
   PreemptionPlan best() const {
-    const Qos* qos = state_.config.find_qos(job_.spec.qos);
+    const Qos* qos = state_.config.find_qos(job_.spec->qos);
     if (qos == nullptr || qos->preempt.empty()) return {};
     PreemptionPlan best;
     for (const Range& range : ranges_of(pool_, job_.spec)) {
@@ -76,7 +76,7 @@ class RoomSearch {
     const bool may_grow = growth_of(state_, pool_, 1).nodes > 0;
     // Whom somebody has told to end already counts as gone.
     const Time soon = state_.now + longest_grace();
-    PreemptionQuery query{.nodes = job_.spec.nodes, .free = 0, .now = state_.now};
+    PreemptionQuery query{.nodes = job_.spec->nodes, .free = 0, .now = state_.now};
     query.leaves.resize(leaf_of(range, range.end - 1) + 1);
     for (std::uint32_t slot = range.first; slot < range.end; ++slot) {
       LeafRoom& leaf = query.leaves[leaf_of(range, slot)];
@@ -98,7 +98,7 @@ class RoomSearch {
     std::vector<Victim> victims;
     for (JobId id : state_.index.living) {
       const Job& other = state_.jobs.at(id);
-      if (other.state != JobState::running || !may_preempt(state_.config, job_.spec.qos, other.spec.qos)) continue;
+      if (other.state != JobState::running || !may_preempt(state_.config, job_.spec->qos, other.spec->qos)) continue;
       Victim victim{.job = id,
                     .nodes = 0,
                     .started = other.started,
@@ -135,13 +135,13 @@ std::optional<Time> make_room(Effects& fx, const Job& job, std::uint32_t pool) {
   for (JobId id : plan.victims) {
     Job& victim = state.jobs.at(id);
     const Duration grace = grace_of(state.config, victim.spec);
-    const Qos* qos = state.config.find_qos(victim.spec.qos);
-    const bool requeue = qos != nullptr && qos->preempt_mode == PreemptMode::requeue && victim.spec.requeue &&
-                         victim.spec.kind == JobKind::batch;
+    const Qos* qos = state.config.find_qos(victim.spec->qos);
+    const bool requeue = qos != nullptr && qos->preempt_mode == PreemptMode::requeue && victim.spec->requeue &&
+                         victim.spec->kind == JobKind::batch;
     begin_ending(fx, victim,
                  {.state = JobState::preempted,
                   .reason = Reason::preempted,
-                  .detail = fmt::format("its nodes go to job {} of QOS {}", job.id.value, job.spec.qos),
+                  .detail = fmt::format("its nodes go to job {} of QOS {}", job.id.value, job.spec->qos),
                   .grace = grace,
                   .requeue = requeue});
     expect_end(state, victim, state.now + grace);

@@ -1,7 +1,7 @@
 // Conservative backfilling over many pools: every waiting job that a pass has looked at has nodes from some time on.
 //
 //   Promises promises(state);
-//   Time start = promises.earliest(pool, job.spec.nodes, expected_time(job.spec));
+//   Time start = promises.earliest(pool, job.spec->nodes, expected_time(job.spec));
 //   promises.keep(pool, {start, start + expected}, nodes);       // for the ones behind it
 //
 // Made anew by each pass in the order of the queue, as Slurm does: a job that ends early moves jobs forward in that

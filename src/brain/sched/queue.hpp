@@ -12,7 +12,7 @@
 #include <compare>
 #include <cstddef>
 #include <map>
-#include <string>
+#include <vector>
 
 #include "brain/sched/waiting_list.hpp"
 #include "core/job.hpp"
@@ -21,7 +21,7 @@ namespace virga {
 
 /// What all jobs of a lane have in common.
 struct LaneKey {
-  std::string partition;
+  std::uint32_t partition = 0;  ///< its place in Config::partitions
   std::uint32_t cpus = 0;
   std::uint32_t gpus = 0;
   std::uint64_t memory_bytes = 0;
@@ -55,6 +55,7 @@ class Queue {
 
  private:
   std::map<LaneKey, WaitingList> lanes_;  ///< none is empty
+  std::vector<WaitingList> spare_;        ///< emptied ones, whose memory is used again
 };
 
 }  // namespace virga

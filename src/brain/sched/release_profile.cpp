@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/assert.hpp"
+
 namespace virga {
 
 namespace {
@@ -27,6 +29,20 @@ ReleaseColumns::Summary ReleaseColumns::all(std::uint32_t count) const {
   Summary summary;
   for (std::uint32_t slot = 0; slot < count; ++slot) summary.units += units_[slot];
   return summary;
+}
+
+void ReleaseProfile::add(const ReleaseKey& key, std::uint32_t units) {
+  if (!tree_.change(key, [&](ReleaseEntry& entry) { entry.units += units; })) tree_.insert({key, units});
+}
+
+void ReleaseProfile::remove(const ReleaseKey& key, std::uint32_t units) {
+  std::uint32_t left = 0;
+  const bool known = tree_.change(key, [&](ReleaseEntry& entry) {
+    VIRGA_ASSERT(entry.units >= units, "no more is given back than was expected");
+    left = entry.units -= units;
+  });
+  VIRGA_ASSERT(known, "what is given back was expected");
+  if (left == 0) tree_.erase(key);
 }
 
 std::int64_t ReleaseProfile::units_until(Time t) const {

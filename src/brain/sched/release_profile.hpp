@@ -76,6 +76,9 @@ class ReleaseProfile {
   void insert(const ReleaseEntry& entry) { tree_.insert(entry); }
   /// False if there is no such job.
   bool erase(const ReleaseKey& key) { return tree_.erase(key); }
+  /// So many units more, or fewer (which must be there), under this key.
+  void add(const ReleaseKey& key, std::uint32_t units);
+  void remove(const ReleaseKey& key, std::uint32_t units);
 
   Shadow shadow(const Wish& wish) const;
   /// What the jobs that end at `t` or before give back.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -51,19 +50,26 @@ class Pass {
         state_(fx.state),
         mode_(fx.state.config.scheduler.backfill),
         shift_(rank_shift_now(fx.state)),
-        holds_(fx.state.config.pools.size()),
-        promises_(fx.state) {}
+        holds_(fx.state.config.pools.size()) {
+    if (mode_ == BackfillMode::conservative) promises_.emplace(state_);
+  }
 
   bool run();
 
  private:
   struct Lane {
     LaneKey key;
-    std::vector<std::uint32_t> pools;  ///< in the partition's order
-    WaitingEntry next;                 ///< the candidate at which the walk has come to a stop
+    const std::vector<std::uint32_t>* pools = nullptr;  ///< in the partition's order
+    WaitingEntry next;                                  ///< the candidate at which the walk has come to a stop
     std::uint32_t misses = 0;
     std::uint32_t patient = 0;
   };
+
+  struct Candidate {
+    OrderKey key;
+    std::uint32_t lane = 0;
+  };
+  static bool is_later(const Candidate& a, const Candidate& b) { return b.key < a.key; }
 
   void open_lanes();
   Gap gap_of(const Lane& lane) const;
@@ -81,21 +87,18 @@ class Pass {
   State& state_;
   BackfillMode mode_;
   std::int64_t shift_;
-  std::vector<Hold> holds_;  ///< by pool; with conservative backfilling nobody holds a whole pool
-  Promises promises_;        ///< with conservative backfilling
+  std::vector<Hold> holds_;           ///< by pool; with conservative backfilling nobody holds a whole pool
+  std::optional<Promises> promises_;  ///< with conservative backfilling
   std::uint32_t promised_ = 0;
   bool anybody_started_ = false;
   std::vector<Lane> lanes_;
-  std::set<std::pair<OrderKey, std::uint32_t>> next_;  ///< candidates and their lanes
-  std::vector<JobId> told_;                            ///< got a reason of their own
+  std::vector<Candidate> next_;  ///< a heap: of each lane the next job to look at, the first of all in front
+  std::vector<JobId> told_;      ///< got a reason of their own
 };
 
 void Pass::open_lanes() {
   for (const auto& [key, jobs] : state_.index.queue.lanes()) {
-    const Partition* partition = state_.find_partition(key.partition);
-    VIRGA_ASSERT(partition != nullptr, "jobs of partitions that are gone do not wait in the queue");
-    Lane lane{.key = key, .pools = {}, .next = {}};
-    for (const std::string& name : partition->pools) lane.pools.push_back(state_.number_of_pool(name));
+    Lane lane{.key = key, .pools = &state_.index.partition_pools[key.partition], .next = {}};
     // The first of those that not even all nodes could serve now is told so; the walk itself passes over them.
     const WaitingEntry* head = jobs.first();
     const Gap gap = gap_of(lane);
@@ -106,7 +109,7 @@ void Pass::open_lanes() {
       told_.push_back(job.id);
     }
     const WaitingEntry* first = jobs.first_fit(gap);
-    lanes_.push_back(std::move(lane));
+    lanes_.push_back(lane);
     walk_on(static_cast<std::uint32_t>(lanes_.size() - 1), first);
   }
 }
@@ -115,7 +118,7 @@ void Pass::open_lanes() {
 /// be the first one to wait for a pool.
 Gap Pass::gap_of(const Lane& lane) const {
   Gap gap{.free_units = 0, .ends_within = {}, .extra_units = 0};
-  for (std::uint32_t number : lane.pools) {
+  for (std::uint32_t number : *lane.pools) {
     const Pool& pool = state_.config.pools[number];
     const PoolIndex& index = state_.index.pools[number];
     const Hold& hold = holds_[number];
@@ -144,7 +147,8 @@ void Pass::walk_on(std::uint32_t lane, const WaitingEntry* next) {
   lanes_[lane].next = *next;
   OrderKey key = next->key;
   if (lanes_[lane].key.full_age) key.rank += shift_;
-  next_.emplace(key, lane);
+  next_.push_back({key, lane});
+  std::push_heap(next_.begin(), next_.end(), is_later);
 }
 
 /// Who comes to a pool that others wait for is served after them, as if they ran one after the other on all of it.
@@ -160,13 +164,13 @@ Time Pass::turn_after_others(const Offer& offer) const {
 Offer Pass::best_offer(const Lane& lane, const Job& job) {
   const Preference preference = preference_of(state_, job);
   Offer best;
-  for (std::uint32_t number : lane.pools) {
+  for (std::uint32_t number : *lane.pools) {
     const Pool& pool = state_.config.pools[number];
     if (!is_wanted_from(preference, pool)) continue;
     Offer offer = offer_of(state_, job, number);
     if (offer.way == Way::never || !is_affordable(state_, job, pool)) continue;
     if (mode_ == BackfillMode::conservative) {
-      const Time start = promises_.earliest(number, job.spec.nodes, expected_time(job.spec));
+      const Time start = promises_->earliest(number, job.spec->nodes, expected_time(job.spec));
       if (start > state_.now) {
         if (offer.way != Way::wait) {
           offer.reason = Reason::resources;
@@ -215,7 +219,7 @@ void Pass::take(Job& job, const Choice& choice) {
     job.detail = fmt::format("{} VMs of pool {} are being asked for", absent.size(), pool.name);
   }
   if (promised_ > 0) {
-    promises_.keep(choice.pool, {state_.now, state_.now + expected_time(job.spec)}, job.spec.nodes);
+    promises_->keep(choice.pool, {state_.now, state_.now + expected_time(job.spec)}, job.spec->nodes);
   }
   assign_nodes(fx_, job, vms);
   anybody_started_ = true;
@@ -236,7 +240,7 @@ void Pass::hold(Job& job, const Offer& offer) {
 void Pass::wait_for(Lane& lane, Job& job, Offer offer) {
   if (mode_ == BackfillMode::conservative) {
     if (!offer.start.is_never()) {
-      promises_.keep(offer.pool, {offer.start, offer.start + expected_time(job.spec)}, job.spec.nodes);
+      promises_->keep(offer.pool, {offer.start, offer.start + expected_time(job.spec)}, job.spec->nodes);
     }
     ++promised_;
     tell(state_, job, offer.reason, std::move(offer.detail));
@@ -244,7 +248,7 @@ void Pass::wait_for(Lane& lane, Job& job, Offer offer) {
     return;
   }
   Hold& held = holds_[offer.pool];
-  const std::int64_t work = expected_time(job.spec).ns / 1'000'000 * job.spec.nodes * 1'000'000;
+  const std::int64_t work = expected_time(job.spec).ns / 1'000'000 * job.spec->nodes * 1'000'000;
   if (held.is_set()) {
     held.waiting_work += work;
     ++lane.patient;
@@ -274,9 +278,9 @@ void Pass::try_job(Lane& lane, Job& job) {
     const PoolIndex& index = state_.index.pools[best.pool];
     best.reason = Reason::resources;
     best.detail = fmt::format("pool {} has {} free nodes, but not where the fabric joins them",
-                              state_.config.pools[best.pool].name, job.spec.nodes);
+                              state_.config.pools[best.pool].name, job.spec->nodes);
     // Nobody knows when the right ones come free; those of the next jobs that end may be.
-    best.start = index.shadow(0, job.spec.nodes, state_.now).at;
+    best.start = index.shadow(0, job.spec->nodes, state_.now).at;
     if (const Time picky_until = switches_until(job); picky_until > state_.now) {
       best.start = std::min(best.start, picky_until);
     }
@@ -289,8 +293,9 @@ void Pass::try_job(Lane& lane, Job& job) {
 /// pass, so a candidate that was found earlier may have become one that does not fit, but none before it has come to
 /// fit.
 void Pass::step() {
-  const std::uint32_t number = next_.begin()->second;
-  next_.erase(next_.begin());
+  std::pop_heap(next_.begin(), next_.end(), is_later);
+  const std::uint32_t number = next_.back().lane;
+  next_.pop_back();
   Lane& lane = lanes_[number];
   const WaitingEntry entry = lane.next;
   if (gap_of(lane).holds(entry)) try_job(lane, state_.jobs.at(entry.job));
@@ -301,7 +306,7 @@ void Pass::step() {
 }
 
 bool Pass::run() {
-  const std::set<JobId> old_front = state_.index.front;
+  const std::vector<JobId> old_front(state_.index.front.begin(), state_.index.front.end());
   open_lanes();
   while (!next_.empty()) step();
   std::sort(told_.begin(), told_.end());
@@ -319,19 +324,19 @@ bool Pass::run() {
 /// Jobs whose time has come, in the queue or on the way to it.
 void look_at_the_clock(State& state) {
   Indices& index = state.index;
-  while (!index.asleep.empty() && index.asleep.begin()->first <= state.now) {
-    Job& job = state.jobs.at(index.asleep.begin()->second);
+  for (JobId id : index.asleep.due(state.now)) {
+    Job& job = state.jobs.at(id);
     unindex_job(state, job);
     job.reason = Reason::priority;
     job.detail.clear();
     index_job(state, job);
   }
-  while (!index.growing.empty() && index.growing.begin()->first <= state.now) {
-    Job& job = state.jobs.at(index.growing.begin()->second);
+  for (JobId id : index.growing.due(state.now)) {
+    Job& job = state.jobs.at(id);
     unindex_job(state, job);
     index_job(state, job);
   }
-  while (!index.picky.empty() && index.picky.begin()->first <= state.now) index.picky.erase(index.picky.begin());
+  while (index.picky.first() <= state.now) index.picky.erase(index.picky.first(), index.picky.first_id());
 }
 
 }  // namespace

@@ -13,11 +13,11 @@ namespace virga {
 namespace {
 
 GangRequest request_of(const Job& job, const Pool& pool, Time now) {
-  GangRequest request{.nodes = job.spec.nodes,
+  GangRequest request{.nodes = job.spec->nodes,
                       .per_node = demand_per_node(job.spec, pool),
-                      .exclusive = job.spec.exclusive,
-                      .one_cell = job.spec.nodes > 1 && job.spec.needs_fabric,
-                      .leaves_max = now < switches_until(job) ? job.spec.switches : 0};
+                      .exclusive = job.spec->exclusive,
+                      .one_cell = job.spec->nodes > 1 && job.spec->needs_fabric,
+                      .leaves_max = now < switches_until(job) ? job.spec->switches : 0};
   return request;
 }
 
@@ -32,20 +32,20 @@ Money running_price(const Pool& pool) { return pool.purchase == Purchase::reserv
 Offer waiting_offer(const State& state, const Job& job, std::uint32_t number, std::uint32_t present, Offer offer) {
   const Pool& pool = state.config.pools[number];
   const PoolIndex& index = state.index.pools[number];
-  const Growth growth = growth_of(state, pool, job.spec.nodes);
+  const Growth growth = growth_of(state, pool, job.spec->nodes);
   offer.way = Way::wait;
   const std::uint32_t open = present + growth.nodes;
-  Shadow shadow = index.shadow(open, job.spec.nodes, state.now);
+  Shadow shadow = index.shadow(open, job.spec->nodes, state.now);
   offer.reason = Reason::resources;
   offer.detail =
-      fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec.nodes, pool.name, pool.max_nodes);
+      fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec->nodes, pool.name, pool.max_nodes);
   const std::uint32_t possible = index.size() - index.drained();
-  if (job.spec.nodes > possible) {
+  if (job.spec->nodes > possible) {
     offer.reason = Reason::drained_nodes;
     offer.detail = fmt::format("{} of pool {}'s {} nodes are drained; {} are needed", index.drained(), pool.name,
-                               pool.max_nodes, job.spec.nodes);
+                               pool.max_nodes, job.spec->nodes);
     shadow = {};
-  } else if (growth.reason != Reason::none && present + index.absent() >= job.spec.nodes) {
+  } else if (growth.reason != Reason::none && present + index.absent() >= job.spec->nodes) {
     offer.reason = growth.reason;
     offer.detail = growth.detail;
     const Time after_pause = growth.until + boot_time_of(state, pool);
@@ -82,21 +82,21 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
   offer.pool = number;
   if (misfit_of(pool, job.spec)) return offer;
   const Duration expected = expected_time(job.spec);
-  offer.price = {price_for(running_price(pool), expected).micro_usd * job.spec.nodes};
+  offer.price = {price_for(running_price(pool), expected).micro_usd * job.spec->nodes};
   const std::uint32_t kept = kept_from(job, pool);
-  if (less(index.fitting_ready(request), kept) >= job.spec.nodes) {
+  if (less(index.fitting_ready(request), kept) >= job.spec->nodes) {
     offer.way = Way::ready;
     offer.start = state.now;
     return offer;
   }
   const std::uint32_t present = less(index.fitting(request), kept);
-  if (present >= job.spec.nodes) {
+  if (present >= job.spec->nodes) {
     offer.way = Way::coming;
     offer.start = state.now + boot_time_of(state, pool);
     return offer;
   }
-  const std::uint32_t missing = job.spec.nodes - present;
-  if (less(index.fitting_or_absent(request), kept) >= job.spec.nodes &&
+  const std::uint32_t missing = job.spec->nodes - present;
+  if (less(index.fitting_or_absent(request), kept) >= job.spec->nodes &&
       growth_of(state, pool, missing).nodes >= missing) {
     offer.way = Way::buy;
     offer.missing = missing;
@@ -107,11 +107,11 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
 }
 
 Preference preference_of(const State& state, const Job& job) {
-  const Tenant* tenant = state.config.find_tenant(job.spec.account);
+  const Tenant* tenant = state.config.find_tenant(job.spec->account);
   Preference preference;
   if (tenant != nullptr) preference = {tenant->buy, tenant->delay_price};
   if (preference.delay_price > Money{}) return preference;
-  for (const std::string& name : state.find_partition(job.spec.partition)->pools) {
+  for (const std::string& name : state.find_partition(job.spec->partition)->pools) {
     preference.delay_price = std::max(preference.delay_price, state.find_pool(name)->node_price());
   }
   return preference;
@@ -127,7 +127,7 @@ bool is_better(const Offer& a, const Offer& b, const Job& job, const Preference&
     return a.start != b.start ? a.start < b.start : a.price < b.price;
   }
   const auto in_all = [&](const Offer& offer) {
-    return offer.price.micro_usd + price_for(preference.delay_price, offer.start - now).micro_usd * job.spec.nodes;
+    return offer.price.micro_usd + price_for(preference.delay_price, offer.start - now).micro_usd * job.spec->nodes;
   };
   const std::int64_t cost_a = in_all(a);
   const std::int64_t cost_b = in_all(b);

@@ -15,9 +15,9 @@ namespace {
 constexpr std::size_t k_chunk_bytes = 64 * 1024;
 
 std::string output_path(const Job& job) {
-  const std::string_view pattern = job.spec.std_out.empty() ? default_output_pattern(job) : job.spec.std_out;
+  const std::string_view pattern = job.spec->std_out.empty() ? default_output_pattern(job) : job.spec->std_out;
   std::string path = expand_output_pattern(pattern, output_names_of(job));
-  return path.starts_with('/') ? path : job.spec.work_dir + "/" + path;
+  return path.starts_with('/') ? path : job.spec->work_dir + "/" + path;
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ void list_living_jobs(Client& client) {
   Result<JobsBody> jobs = client.get_as<JobsBody>("/v1/jobs?state=CONFIGURING,RUNNING,COMPLETING");
   if (!jobs) return;
   for (const Job& job : jobs->jobs) {
-    fmt::print(stderr, "  {} {} of {}: {} on {} nodes\n", job.id.value, job.spec.name, job.owner.user,
+    fmt::print(stderr, "  {} {} of {}: {} on {} nodes\n", job.id.value, job.spec->name, job.owner.user,
                name_of(job.state), job.nodes.size());
   }
 }

@@ -84,8 +84,8 @@ class Watch {
     screen_.emplace(body->job.submitted);
     config_ = client_.get_as<Config>("/v1/config").value_or(Config{});
     LogFile log(body->job);
-    screen_->line(body->job.submitted, fmt::format("job {} ({}) asks for {} nodes", options_.job, body->job.spec.name,
-                                                   body->job.spec.nodes));
+    screen_->line(body->job.submitted, fmt::format("job {} ({}) asks for {} nodes", options_.job, body->job.spec->name,
+                                                   body->job.spec->nodes));
     while (true) {
       // The log is read after the state, so that what a job wrote before it ended is shown before its end.
       body = job();

@@ -106,7 +106,7 @@ void Agent::on(Peer& peer, const LaunchJob& message) {
   if (message.again) {
     job.main_over = job.ending = true;
     job.exit = {0, SIGKILL};
-  } else if (message.binding.job.spec.kind == JobKind::allocation) {
+  } else if (message.binding.job.spec->kind == JobKind::allocation) {
     arm_allocation(job, message);
   } else {
     launch_batch(job, message);
@@ -159,7 +159,7 @@ void Agent::on(Peer& peer, const EndBound& message) {
   }
   job.ending = true;
   end_supervisors(job, message.signal, false, message.why);
-  if (job.is_first_node && job.binding.job.spec.kind == JobKind::allocation && !job.main_over) {
+  if (job.is_first_node && job.binding.job.spec->kind == JobKind::allocation && !job.main_over) {
     for (Peer& other : peers_) {
       if (other.holds == message.key) other.channel.send(HoldRevoked{message.signal});
     }
@@ -187,7 +187,7 @@ void Agent::on(Peer& peer, const HoldJob& message) {
   Status allowed = check_owner(peer, message.key);
   auto it = jobs_.find(message.key);
   if (allowed && (!it->second.is_first_node || it->second.held || it->second.main_over ||
-                  it->second.binding.job.spec.kind != JobKind::allocation)) {
+                  it->second.binding.job.spec->kind != JobKind::allocation)) {
     allowed =
         fail(Code::conflict, "job " + std::to_string(message.key.job.value) + " is not to be held here, or is held");
   }
@@ -291,7 +291,7 @@ void Agent::check_over(const JobKey& key, BoundJob& job) {
   bool working = std::any_of(job.supervisors.begin(), job.supervisors.end(), [](const auto& s) { return !s.done; });
   if (working) return;
   job.over = true;
-  if (job.binding.job.spec.kind == JobKind::allocation) drop_empty_checkpoint_dir(settings_, key.job);
+  if (job.binding.job.spec->kind == JobKind::allocation) drop_empty_checkpoint_dir(settings_, key.job);
   tell_engines(BoundEnded{key, job.exit, job.usage});
 }
 

@@ -112,7 +112,7 @@ std::string BatchSupervisor::path_of(const std::string& pattern) const {
   OutputNames names = output_names_of(job_);
   names.node = settings_.node_name;
   std::string path = expand_output_pattern(pattern, names);
-  return path.starts_with("/") ? path : job_.spec.work_dir + "/" + path;
+  return path.starts_with("/") ? path : job_.spec->work_dir + "/" + path;
 }
 
 Result<int> BatchSupervisor::open_output(const std::string& path) const {
@@ -120,7 +120,7 @@ Result<int> BatchSupervisor::open_output(const std::string& path) const {
   ActAs user(identity_);
   mode_t before = umask(static_cast<mode_t>(launch_.payload.umask));
   int fd = open(path.c_str(),
-                O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_APPEND | (job_.spec.append_output ? 0 : O_TRUNC), 0666);
+                O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_APPEND | (job_.spec->append_output ? 0 : O_TRUNC), 0666);
   int error = errno;
   umask(before);
   if (fd >= 0) return fd;
@@ -129,15 +129,16 @@ Result<int> BatchSupervisor::open_output(const std::string& path) const {
 }
 
 Status BatchSupervisor::open_files() {
-  std::string in = job_.spec.std_in.empty() ? "/dev/null" : path_of(job_.spec.std_in);
+  std::string in = job_.spec->std_in.empty() ? "/dev/null" : path_of(job_.spec->std_in);
   if (in != "/dev/null") (void)expose_from_host_tmp(folder_of(in));
   {
     ActAs user(identity_);
     in_ = open(in.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   }
   if (in_ < 0) return fail(Code::invalid, "cannot read the input file '" + in + "': " + std::strerror(errno));
-  std::string out = path_of(job_.spec.std_out.empty() ? std::string(default_output_pattern(job_)) : job_.spec.std_out);
-  std::string err = job_.spec.std_err.empty() ? out : path_of(job_.spec.std_err);
+  std::string out =
+      path_of(job_.spec->std_out.empty() ? std::string(default_output_pattern(job_)) : job_.spec->std_out);
+  std::string err = job_.spec->std_err.empty() ? out : path_of(job_.spec->std_err);
   auto opened = open_output(out);
   if (!opened) return unexpected(opened.error());
   err_ = out_ = *opened;
@@ -175,7 +176,7 @@ std::string BatchSupervisor::exec_failure(const StartedProgram& child, const Pro
 }
 
 Status BatchSupervisor::start() {
-  std::string note = enter_work_dir(job_.spec.work_dir, identity_);
+  std::string note = enter_work_dir(job_.spec->work_dir, identity_);
   // As in Slurm, a missing folder only moves the script to /tmp; relative names of output files stay where they point.
   if (Status ok = open_files(); !ok) return ok;
   if (!note.empty()) complain(note);

@@ -310,8 +310,8 @@ void LocalEngine::do_start(Job job, LaunchPayload payload) {
   job.owner.gid = user->gid;
   if (job.owner.user.empty()) job.owner.user = user->name;
   if (!job.started.is_set()) job.started = Time::from_seconds(std::time(nullptr));
-  if (job.end_limit.is_never() && !job.spec.time_limit.is_infinite()) {
-    job.end_limit = job.started + job.spec.time_limit;
+  if (job.end_limit.is_never() && !job.spec->time_limit.is_infinite()) {
+    job.end_limit = job.started + job.spec->time_limit;
   }
   run.binding = JobBinding{std::move(job), std::move(user->groups), user->home_dir, user->shell, submit_host_};
   run.payload = std::move(payload);

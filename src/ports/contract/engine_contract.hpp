@@ -56,11 +56,11 @@ inline Job job_on(const EngineUnderTest& t, std::uint32_t id, std::vector<JobNod
   Job job;
   job.id = {id};
   job.owner = t.owner;
-  job.spec.name = "contract";
-  job.spec.work_dir = t.work_dir;
-  job.spec.nodes = static_cast<std::uint32_t>(nodes.size());
-  job.spec.tasks = job.spec.nodes;
-  job.spec.per_node = {1, 0, 0};
+  job.spec.edit().name = "contract";
+  job.spec.edit().work_dir = t.work_dir;
+  job.spec.edit().nodes = static_cast<std::uint32_t>(nodes.size());
+  job.spec.edit().tasks = job.spec->nodes;
+  job.spec.edit().per_node = {1, 0, 0};
   job.nodes = std::move(nodes);
   return job;
 }

@@ -79,7 +79,7 @@ void SeedChecks::job_record(const Job& record) {
 
 void SeedChecks::run_started(const Run& run) {
   const std::uint32_t job = run.job.value;
-  const auto planned = planned_.find(run.spec.spec.name);
+  const auto planned = planned_.find(run.spec.spec->name);
   if (planned == planned_.end()) return fail(broken::k_job, fmt::format("job {} was never submitted", job));
   const std::set<VmId> nodes(run.nodes.begin(), run.nodes.end());
   const JobSpec& wish = planned->second->spec;
@@ -119,12 +119,12 @@ void SeedChecks::check_limits(const Run& started) {
     const auto named = [&](const Partition& p) { return p.name == spec.partition; };
     return std::find_if(config.partitions.begin(), config.partitions.end(), named)->qos;
   };
-  const std::string qos_name = qos_of(planned_.at(started.spec.spec.name)->spec);
+  const std::string qos_name = qos_of(planned_.at(started.spec.spec->name)->spec);
   std::uint32_t user_jobs = 0;
   std::uint32_t user_nodes = 0;
   std::map<std::string, std::uint32_t> tenant_nodes;
   for (const auto& [key, run] : processes_.all()) {
-    const auto planned = planned_.find(run.spec.spec.name);
+    const auto planned = planned_.find(run.spec.spec->name);
     if (run.alive_on.empty() || planned == planned_.end()) continue;
     const JobSpec& spec = planned->second->spec;
     for (const std::string& tenant : way_up(spec.account)) tenant_nodes[tenant] += spec.nodes;

@@ -256,7 +256,7 @@ std::string SeedWorld::starved_words() {
     for (JobId id : living) {
       const auto job = brain.state().jobs.find(id);
       if (job == brain.state().jobs.end() || named++ == k_most_named) break;
-      words += fmt::format("; job {} ({} nodes, {}): {} {}", id.value, job->second.spec.nodes,
+      words += fmt::format("; job {} ({} nodes, {}): {} {}", id.value, job->second.spec->nodes,
                            name_of(job->second.state), name_of(job->second.reason), job->second.detail);
     }
   });

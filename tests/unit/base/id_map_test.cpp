@@ -14,8 +14,14 @@ namespace virga {
 
 namespace {
 
-using Map = IdMap<JobId, std::string>;
+/// Too large to lie in a page.
+struct Large : std::string {
+  Large() = default;
+  Large(const std::string& text) : std::string(text) {}
+  char room[64] = {};
+};
 
+template <class Map>
 std::vector<std::pair<std::uint32_t, std::string>> listed(const Map& map) {
   std::vector<std::pair<std::uint32_t, std::string>> all;
   for (const auto& [id, text] : map) all.emplace_back(id.value, text);
@@ -24,9 +30,9 @@ std::vector<std::pair<std::uint32_t, std::string>> listed(const Map& map) {
 
 }  // namespace
 
-TEST_CASE("id map: 200,000 random operations agree with std::map") {
+TEST_CASE_TEMPLATE("id map: 200,000 random operations agree with std::map", Value, std::string, Large) {
   Prng random(1);
-  Map map;
+  IdMap<JobId, Value> map;
   std::map<std::uint32_t, std::string> right;
   for (int i = 0; i < 200'000; ++i) {
     const auto id = static_cast<std::uint32_t>(random.below(4) == 0 ? random.below(1U << 31) : random.below(2'000));
@@ -63,18 +69,18 @@ TEST_CASE("id map: 200,000 random operations agree with std::map") {
     CHECK(map.size() == right.size());
     if (i % 20'000 == 0) {
       CHECK(listed(map) == std::vector<std::pair<std::uint32_t, std::string>>(right.begin(), right.end()));
-      const Map copy = map;
+      const IdMap<JobId, Value> copy = map;
       CHECK(listed(copy) == listed(map));
     }
   }
 }
 
 TEST_CASE("id map: elements stay where they are, and a moved map keeps them") {
-  Map map;
+  IdMap<JobId, std::string> map;
   std::string* const first = &map[JobId{7}];
   for (std::uint32_t id = 1; id < 5'000; ++id) map[JobId{id}] = "x";
   CHECK(&map.at(JobId{7}) == first);
-  const Map moved = std::move(map);
+  const IdMap<JobId, std::string> moved = std::move(map);
   CHECK(&moved.at(JobId{7}) == first);
   CHECK_FALSE(moved.contains(JobId{5'000}));
   CHECK(moved.begin()->first == JobId{1});

@@ -15,8 +15,8 @@ Job job(std::uint32_t id, std::vector<Dependency> dependencies = {}, std::string
   Job j;
   j.id = {id};
   j.owner.uid = uid;
-  j.spec.name = std::move(name);
-  j.spec.dependencies = std::move(dependencies);
+  j.spec.edit().name = std::move(name);
+  j.spec.edit().dependencies = std::move(dependencies);
   return j;
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("dependencies: all of them, or with `?` one of them") {
     graph.submitted(job(1));
     graph.submitted(job(2));
     Job third = job(3, {on(DependencyKind::afterok, 1), on(DependencyKind::afterok, 2)});
-    third.spec.any_dependency = any;
+    third.spec.edit().any_dependency = any;
     graph.submitted(third);
     graph.ended({1}, true);
     CHECK(graph.answer_of({3}).kind == (any ? Kind::satisfied : Kind::waiting));
@@ -92,7 +92,7 @@ TEST_CASE("dependencies: all of them, or with `?` one of them") {
   graph.submitted(job(1));
   graph.submitted(job(2));
   Job third = job(3, {on(DependencyKind::afterok, 1), on(DependencyKind::afterok, 2)});
-  third.spec.any_dependency = true;
+  third.spec.edit().any_dependency = true;
   graph.submitted(third);
   graph.ended({1}, false);
   CHECK(graph.answer_of({3}).kind == Kind::waiting);

@@ -21,8 +21,9 @@ Config limited_config() {
   return config;
 }
 
-LimitedJob job(std::uint32_t nodes, std::string qos = "normal", std::string tenant = "", std::uint32_t uid = 1) {
-  return {std::move(qos), std::move(tenant), uid, nodes, nodes * 8, Duration::minutes(10)};
+LimitedJob job(std::uint32_t nodes, std::string_view qos = "normal", std::string_view tenant = "",
+               std::uint32_t uid = 1) {
+  return {qos, tenant, uid, nodes, nodes * 8, Duration::minutes(10)};
 }
 
 }  // namespace

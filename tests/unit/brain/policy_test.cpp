@@ -225,7 +225,7 @@ TEST_CASE("policy: refusals at submission name what would be right") {
   CHECK(refusal(w, s).find("4 jobs asked for and 0 submitted, QOS normal allows a user 3") != std::string::npos);
   s.array = {{{0, 2, 1}}, 0};
   const JobId id = w.submit(s);
-  CHECK(w.job(id).spec.account == "physics");  // the tenant that lists the user
+  CHECK(w.job(id).spec->account == "physics");  // the tenant that lists the user
   s.array = {};
   CHECK(refusal(w, s).find("1 jobs asked for and 3 submitted") != std::string::npos);
   CHECK(w.ask(JobActed{.actor = k_owner, .job = id, .task = 1}).has_value());
@@ -239,7 +239,7 @@ TEST_CASE("policy: a partition for some tenants, and its QOS as the default") {
   World w(config);
   JobSpec s = World::spec(1);
   s.time_limit = Duration::minutes(5);
-  CHECK(w.job(w.submit(s)).spec.qos == "short");  // physics is below science
+  CHECK(w.job(w.submit(s)).spec->qos == "short");  // physics is below science
   config.partitions[0].allow_tenants = {"other"};
   w.event(ConfigChanged{config});
   CHECK(refusal(w, s).find("partition main is not for tenant physics") != std::string::npos);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <vector>
 
 #include "brain/sched/availability_profile.hpp"
@@ -54,6 +55,32 @@ TEST_CASE("the shadow time is the one that a walk over the running jobs finds") 
       CHECK(profile.shadow(wish) == naive_shadow(running, wish));
     }
     CHECK(profile.size() == running.size());
+  }
+}
+
+TEST_CASE("units that are added and removed under one key are those of one entry") {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    Random random(seed);
+    ReleaseProfile profile;
+    std::map<Time, std::uint32_t> right;
+    for (int i = 0; i < 4'000; ++i) {
+      const Time when = Time::from_seconds(random.between(1, 500));
+      const auto units = static_cast<std::uint32_t>(random.between(1, 40));
+      auto known = right.find(when);
+      if (known != right.end() && random.one_in(2)) {
+        const std::uint32_t fewer = std::min(units, known->second);
+        profile.remove({when, {}}, fewer);
+        if ((known->second -= fewer) == 0) right.erase(known);
+      } else {
+        profile.add({when, {}}, units);
+        right[when] += units;
+      }
+      CHECK(profile.size() == right.size());
+      std::int64_t until = 0;
+      for (const auto& [at, there] : right) until += at <= when ? there : 0;
+      if (i % 10 == 0) CHECK(profile.units_until(when) == until);
+    }
   }
 }
 

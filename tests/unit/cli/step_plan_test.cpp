@@ -10,9 +10,9 @@ namespace {
 virga::Job two_nodes() {
   virga::Job job;
   job.id = {6};
-  job.spec.nodes = 2;
-  job.spec.tasks = 4;
-  job.spec.per_node.cpus = 2;
+  job.spec.edit().nodes = 2;
+  job.spec.edit().tasks = 4;
+  job.spec.edit().per_node.cpus = 2;
   job.nodes = {{{1}, "n1", {}}, {{2}, "n2", {}}};
   return job;
 }
@@ -57,7 +57,7 @@ TEST_CASE("more than the job has is refused") {
   o.cpus_per_task = 2;
   CHECK_FALSE(virga::plan_step(two_nodes(), o));
   virga::Job exclusive = two_nodes();
-  exclusive.spec.exclusive = true;
+  exclusive.spec.edit().exclusive = true;
   CHECK(virga::plan_step(exclusive, o));
 }
 

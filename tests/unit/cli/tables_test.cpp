@@ -26,10 +26,10 @@ virga::Job a_job(std::uint32_t id, JobState state) {
   virga::Job job;
   job.id = {id};
   job.state = state;
-  job.spec.name = "a.sh";
-  job.spec.partition = "main";
-  job.spec.per_node.cpus = 1;
-  job.spec.work_dir = "/w";
+  job.spec.edit().name = "a.sh";
+  job.spec.edit().partition = "main";
+  job.spec.edit().per_node.cpus = 1;
+  job.spec.edit().work_dir = "/w";
   job.owner.user = "root";
   job.submitted = job.eligible = Time::from_seconds(1795441886);
   if (state != JobState::pending) {
@@ -63,7 +63,7 @@ TEST_CASE("squeue: waiting tasks of an array are one line, others one each") {
     virga::Job task = a_job(12 + i, i == 0 ? JobState::running : JobState::pending);
     task.array_job = {12};
     task.array_task = i * 2;
-    task.spec.array = {{{0, 8, 2}}, 2};
+    task.spec.edit().array = {{{0, 8, 2}}, 2};
     task.reason = i == 0 ? virga::Reason::none : virga::Reason::array_limit;
     jobs.push_back(task);
   }
@@ -77,10 +77,10 @@ TEST_CASE("squeue: waiting tasks of an array are one line, others one each") {
 
 TEST_CASE("squeue: columns of policy") {
   virga::Job job = a_job(7, JobState::pending);
-  job.spec.qos = "urgent";
-  job.spec.nice = -3;
-  job.spec.reservation = "course";
-  job.spec.dependencies = {{.kind = virga::DependencyKind::afterok, .job = {3}}};
+  job.spec.edit().qos = "urgent";
+  job.spec.edit().nice = -3;
+  job.spec.edit().reservation = "course";
+  job.spec.edit().dependencies = {{.kind = virga::DependencyKind::afterok, .job = {3}}};
   job.reason = virga::Reason::dependency;
   job.priority = 4711;
   CHECK(table_of("%q %y %v %E %r %Q", {{&job, nullptr, job.submitted}}, false) ==
@@ -119,7 +119,7 @@ TEST_CASE("jobs and tasks as users name them") {
 
 TEST_CASE("formats of -o: widths, cutting, literal text, unknown letters") {
   virga::Job job = a_job(7, JobState::running);
-  job.spec.name = "a_long_name";
+  job.spec.edit().name = "a_long_name";
   const std::vector<JobRow> rows{{&job, nullptr, job.started}};
   CHECK(table_of("%i|%5j|%.5u|", rows, false) == "7|a_lon| root|\n");
   CHECK(table_of("job=%i,", rows, false) == "job=7,\n");
@@ -212,8 +212,8 @@ TEST_CASE("sinfo gathers nodes that look alike") {
 
 TEST_CASE("sacct's tables") {
   virga::Job job = a_job(1, JobState::failed);
-  job.spec.name = "a_name_that_is_long";
-  job.spec.account = "root";
+  job.spec.edit().name = "a_name_that_is_long";
+  job.spec.edit().account = "root";
   job.exit = {3, 0};
   job.ended = job.started + virga::Duration::seconds(100);
   job.usage.max_rss_bytes = 1234ULL << 10;
@@ -260,8 +260,8 @@ TEST_CASE("a cancelled job names who cancelled it") {
 
 TEST_CASE("scontrol's record of a job has Slurm's keys in its order") {
   virga::Job job = a_job(7, JobState::running);
-  job.spec.time_limit = virga::Duration::minutes(5);
-  job.end_limit = job.started + job.spec.time_limit;
+  job.spec.edit().time_limit = virga::Duration::minutes(5);
+  job.end_limit = job.started + job.spec->time_limit;
   virga::ScontrolOptions options;
   options.one_line = true;
   const std::string line = virga::job_record(job, job.started + virga::Duration::seconds(25), options);

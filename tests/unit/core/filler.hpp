@@ -51,6 +51,10 @@ class Filler {
     v.resize(2);
     for (T& x : v) fill(x);
   }
+  template <AnyShared S>
+  void fill(S& s) {
+    fill(s.edit());
+  }
   template <class K, class T>
   void fill(std::map<K, T>& m) {
     for (int i = 0; i < 2; ++i) {

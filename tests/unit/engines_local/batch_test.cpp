@@ -25,9 +25,9 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 TEST_CASE("batch: output, arguments, environment and usage") {
   Bench bench(2);
   Job job = bench.job(7);
-  job.spec.tasks = 4;
-  job.spec.per_node.gpus = 2;
-  job.nodes[0].gpus = {1, 3};
+  job.spec.edit().tasks = 4;
+  job.spec.edit().per_node.gpus = 2;
+  job.nodes.edit()[0].gpus = {1, 3};
   LaunchPayload payload = Bench::script(
       "touch $VIRGA_CHECKPOINT_DIR/1; echo \"$1,$2\"; echo err >&2; pwd; umask; env; i=0; while [ $i -lt 30000 ]; do "
       "i=$((i+1)); done; exit 3");
@@ -58,20 +58,20 @@ TEST_CASE("batch: output, arguments, environment and usage") {
 TEST_CASE("batch: patterns, two files, appending, input") {
   Bench bench;
   Job job = bench.job(8);
-  job.spec.std_out = "%x-%4j.out";
-  job.spec.std_err = bench.cluster.work("%N.err");
-  job.spec.std_in = "in.txt";
+  job.spec.edit().std_out = "%x-%4j.out";
+  job.spec.edit().std_err = bench.cluster.work("%N.err");
+  job.spec.edit().std_in = "in.txt";
   std::ofstream(bench.cluster.work("in.txt")) << "typed\n";
   bench.run(job, Bench::script("cat; echo bad >&2"));
   CHECK(read_file(bench.cluster.work("test-0008.out")) == "typed\n");
   CHECK(read_file(bench.cluster.work("nd-1.err")) == "bad\n");
   job.id = {9};
-  job.spec.std_out = "test-0008.out";
-  job.spec.append_output = true;
+  job.spec.edit().std_out = "test-0008.out";
+  job.spec.edit().append_output = true;
   bench.run(job, Bench::script("echo more"));
   CHECK(read_file(bench.cluster.work("test-0008.out")) == "typed\nmore\n");
   job.id = {10};
-  job.spec.append_output = false;
+  job.spec.edit().append_output = false;
   bench.run(job, Bench::script("echo anew"));
   CHECK(read_file(bench.cluster.work("test-0008.out")) == "anew\n");
 }
@@ -80,7 +80,7 @@ TEST_CASE("batch: what cannot be launched is told in one clear line") {
   Bench bench;
   Job job = bench.job(1);
   SUBCASE("no such output folder") {
-    job.spec.std_out = "/nowhere/%j.out";
+    job.spec.edit().std_out = "/nowhere/%j.out";
     std::string why = launch_message(bench, job, Bench::script("true"));
     CHECK(has(why, "'/nowhere/1.out'"));
     CHECK(has(why, "No such file or directory"));
@@ -88,11 +88,11 @@ TEST_CASE("batch: what cannot be launched is told in one clear line") {
   SUBCASE("output folder of somebody else") {
     if (!is_root()) return;  // there is no other user to own it
     mkdir(bench.cluster.work("closed").c_str(), 0700);
-    job.spec.std_out = "closed/%j.out";
+    job.spec.edit().std_out = "closed/%j.out";
     CHECK(has(launch_message(bench, job, Bench::script("true")), "Permission denied"));
   }
   SUBCASE("no such input") {
-    job.spec.std_in = "nothing";
+    job.spec.edit().std_in = "nothing";
     CHECK(has(launch_message(bench, job, Bench::script("true")), "cannot read the input file"));
   }
   SUBCASE("no such interpreter") {
@@ -120,8 +120,8 @@ TEST_CASE("batch: what cannot be launched is told in one clear line") {
 TEST_CASE("batch: without its folder a script runs in /tmp and says so") {
   Bench bench;
   Job job = bench.job(1);
-  job.spec.work_dir = "/nonexistent";
-  job.spec.std_out = bench.cluster.work("out");
+  job.spec.edit().work_dir = "/nonexistent";
+  job.spec.edit().std_out = bench.cluster.work("out");
   CHECK(bench.run(job, Bench::script("pwd")).exit.ok());
   CHECK(
       read_file(bench.cluster.work("out")) ==

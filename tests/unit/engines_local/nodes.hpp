@@ -117,11 +117,11 @@ struct Bench {
     Job made;
     made.id = {id};
     made.owner = somebody();
-    made.spec.name = "test";
-    made.spec.work_dir = cluster.work();
-    made.spec.nodes = static_cast<std::uint32_t>(nodes.size());
-    made.spec.tasks = made.spec.nodes;
-    made.spec.per_node = {2, 0, 0};
+    made.spec.edit().name = "test";
+    made.spec.edit().work_dir = cluster.work();
+    made.spec.edit().nodes = static_cast<std::uint32_t>(nodes.size());
+    made.spec.edit().tasks = made.spec->nodes;
+    made.spec.edit().per_node = {2, 0, 0};
     made.nodes = nodes;
     return made;
   }

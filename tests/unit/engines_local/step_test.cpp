@@ -108,7 +108,7 @@ class Srun {
 struct StepBench : Bench {
   explicit StepBench(int node_count, JobKind kind = JobKind::batch) : Bench(node_count), j(job(1)) {
     chmod(cluster.home().run().c_str(), 0755);
-    j.spec.kind = kind;
+    j.spec.edit().kind = kind;
     engine->start({j}, script("exec sleep 300"));
     sink.wait_for_job<JobStarted>(j.id);
     if (j.owner.user.empty()) j.owner.user = "me";

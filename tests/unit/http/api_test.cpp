@@ -112,7 +112,7 @@ TEST_CASE("filters of the job list") {
     auto jobs = client.get_as<JobsBody>("/v1/jobs" + query);
     REQUIRE_MESSAGE(jobs, error_of(jobs));
     std::string names;
-    for (const Job& job : jobs->jobs) names += job.spec.name + " ";
+    for (const Job& job : jobs->jobs) names += job.spec->name + " ";
     return names;
   };
   CHECK(list("") == "held runs ");

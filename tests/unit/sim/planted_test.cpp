@@ -119,7 +119,7 @@ TEST_CASE("planted: an end that never reaches the accounts") {
 
 TEST_CASE("planted: a gang of which one node is left out") {
   check_red(broken::k_gang, changing_starts([](StartJob& c) {
-              if (c.job.nodes.size() > 1) c.job.nodes.pop_back();
+              if (c.job.nodes.size() > 1) c.job.nodes.edit().pop_back();
               return true;
             }));
 }
@@ -158,15 +158,15 @@ TEST_CASE("planted: an engine that starts a job twice") {
 
 TEST_CASE("planted: a job that takes more of its node than it was given") {
   check_red(broken::k_room, changing_starts([](StartJob& c) {
-              c.job.spec.exclusive = false;
-              c.job.spec.per_node.cpus = 1'000;
+              c.job.spec.edit().exclusive = false;
+              c.job.spec.edit().per_node.cpus = 1'000;
               return true;
             }));
 }
 
 TEST_CASE("planted: two jobs with the same GPU") {
   check_red(broken::k_room, changing_starts([](StartJob& c) {
-              for (JobNode& node : c.job.nodes) {
+              for (JobNode& node : c.job.nodes.edit()) {
                 for (std::size_t i = 0; i < node.gpus.size(); ++i) node.gpus[i] = static_cast<std::uint32_t>(i);
               }
               return true;

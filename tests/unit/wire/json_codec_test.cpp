@@ -25,9 +25,9 @@ virga::State full_state() {
   s.seq = {77};
   virga::Job job;
   job.id = {1};
-  job.spec.name = "a \"quoted\"\n\\name\x01";
+  job.spec.edit().name = "a \"quoted\"\n\\name\x01";
   job.owner = {1000, 100, "ann", false};
-  job.nodes.push_back({{5}, "n1", {0, 7}});
+  job.nodes.edit().push_back({{5}, "n1", {0, 7}});
   job.steps.emplace_back().usage.user_cpu = Duration{1'500'000'001};
   job.exit = {2, 9};
   s.jobs[job.id] = job;

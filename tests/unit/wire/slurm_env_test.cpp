@@ -15,12 +15,12 @@ Job two_node_job() {
   Job job;
   job.id = {1};
   job.owner = {1000, 1001, "ada", false};
-  job.spec.name = "env test";
-  job.spec.partition = "main";
-  job.spec.work_dir = "/home/ada";
-  job.spec.nodes = 2;
-  job.spec.tasks = 4;
-  job.spec.per_node = {3, 0, 100ULL << 20};
+  job.spec.edit().name = "env test";
+  job.spec.edit().partition = "main";
+  job.spec.edit().work_dir = "/home/ada";
+  job.spec.edit().nodes = 2;
+  job.spec.edit().tasks = 4;
+  job.spec.edit().per_node = {3, 0, 100ULL << 20};
   job.nodes = {{{1}, "n1", {}}, {{2}, "n2", {}}};
   return job;
 }
@@ -54,8 +54,8 @@ TEST_CASE("slurm env: tasks of an array, and nothing of an outer one") {
   job.id = {14};
   job.array_job = {12};
   job.array_task = 6;
-  job.spec.array = {{{0, 9, 3}}, 2};
-  job.spec.qos = "urgent";
+  job.spec.edit().array = {{{0, 9, 3}}, 2};
+  job.spec.edit().qos = "urgent";
   check_has(batch_environment(job, outer, site()),
             {"SLURM_JOB_ID=14", "SLURM_ARRAY_JOB_ID=12", "SLURM_ARRAY_TASK_ID=6", "SLURM_ARRAY_TASK_COUNT=4",
              "SLURM_ARRAY_TASK_MIN=0", "SLURM_ARRAY_TASK_MAX=9", "SLURM_ARRAY_TASK_STEP=3", "SLURM_JOB_QOS=urgent"});
@@ -131,12 +131,12 @@ TEST_CASE("slurm env: a batch script") {
 TEST_CASE("slurm env: GPUs, restarts, per-node tasks") {
   Job job = two_node_job();
   job.incarnation = 2;
-  job.spec.account = "astro";
-  job.spec.tasks_per_node = 2;
-  job.spec.cpus_per_task = 4;
-  job.spec.per_node.gpus = 2;
-  job.nodes[0].gpus = {4, 6};
-  job.nodes[1].gpus = {0, 1};
+  job.spec.edit().account = "astro";
+  job.spec.edit().tasks_per_node = 2;
+  job.spec.edit().cpus_per_task = 4;
+  job.spec.edit().per_node.gpus = 2;
+  job.nodes.edit()[0].gpus = {4, 6};
+  job.nodes.edit()[1].gpus = {0, 1};
   Variables env = batch_environment(job, {}, site());
   check_has(env, {"SLURM_RESTART_COUNT=2", "SLURM_JOB_GPUS=4,6", "SLURM_GPUS_ON_NODE=2", "SLURM_GPUS_PER_NODE=2",
                   "CUDA_VISIBLE_DEVICES=4,6", "SLURM_NTASKS_PER_NODE=2", "SLURM_CPUS_PER_TASK=4",
@@ -162,8 +162,8 @@ TEST_CASE("slurm env: nothing of an outer job shines through") {
       [] {
         Job job = two_node_job();
         job.incarnation = 1;
-        job.spec.per_node.gpus = 1;
-        job.nodes[0].gpus = {3};
+        job.spec.edit().per_node.gpus = 1;
+        job.nodes.edit()[0].gpus = {3};
         return job;
       }(),
       {}, site());

@@ -64,13 +64,13 @@ std::string keys_in(std::string_view list) {
 virga::Job running_job() {
   virga::Job job;
   job.id = {7};
-  job.spec.name = "train";
-  job.spec.partition = "main";
-  job.spec.work_dir = "/home/ada";
-  job.spec.nodes = 2;
-  job.spec.tasks = 4;
-  job.spec.per_node = {8, 2, 64ULL << 30};
-  job.spec.time_limit = virga::Duration::seconds(90);
+  job.spec.edit().name = "train";
+  job.spec.edit().partition = "main";
+  job.spec.edit().work_dir = "/home/ada";
+  job.spec.edit().nodes = 2;
+  job.spec.edit().tasks = 4;
+  job.spec.edit().per_node = {8, 2, 64ULL << 30};
+  job.spec.edit().time_limit = virga::Duration::seconds(90);
   job.owner.uid = 0;
   job.owner.user = "root";
   job.state = virga::JobState::running;
