@@ -145,6 +145,73 @@ TEST_CASE("nodes that the next job waits for are not given away as idle") {
   w.drained();
 }
 
+namespace {
+
+/// A reserved node and up to two that are bought, with room for a job each; an hour of waiting is worth 1 USD.
+Config one_reserved_two_bought() {
+  Config config = small_config(1);
+  config.pools[0].purchase = Purchase::reserved;
+  config.pools[0].idle_time = Duration::infinite();
+  Pool bought = small_config(2).pools[0];
+  bought.name = "more";
+  bought.node_prefix = "more-";
+  config.pools.push_back(bought);
+  config.partitions[0].pools = {"nd", "more"};
+  Tenant lab;
+  lab.name = "lab";
+  lab.delay_price = Money::usd(1);
+  config.tenants.push_back(lab);
+  return config;
+}
+
+JobSpec lab_job(Duration limit, std::uint32_t cpus = 8) {
+  JobSpec spec = World::spec(1, cpus);
+  spec.account = "lab";
+  spec.time_limit = limit;
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("a bought node goes when it is idle, though a job waits that prefers the reserved one") {
+  World w(one_reserved_two_bought());
+  const JobId on_reserved = w.run(lab_job(Duration::minutes(240)));
+  // It would wait for 4 hours to save the price of a minute: it buys.
+  const JobId on_bought = w.run(lab_job(Duration::minutes(1)));
+  CHECK(w.job(on_reserved).nodes[0].name == "nd-1");
+  REQUIRE(w.job(on_bought).nodes[0].name.starts_with("more-"));
+  // Waiting costs it 4 USD, a bought node 36.
+  const JobId patient = w.submit(lab_job(Duration::minutes(60)));
+  CHECK(w.job(patient).state == JobState::pending);
+  w.event(JobEnded{on_bought, 0, {}, {}});
+  w.take<ArchiveJob>();
+  w.take<ForgetJob>();
+  CHECK(w.job(patient).state == JobState::pending);
+  w.pass(Duration::seconds(61));
+  CHECK(w.take<ReleaseVm>().pool == "more");
+  w.drained();
+  w.event(JobEnded{on_reserved, 0, {}, {}});
+  CHECK(w.take<StartJob>().job.nodes[0].name == "nd-1");
+}
+
+TEST_CASE("a bought node is kept for a job that waits until there are enough of them") {
+  World w(one_reserved_two_bought());
+  const JobId first = w.run(lab_job(Duration::minutes(240)));
+  const JobId a = w.run(lab_job(Duration::minutes(1)));
+  const JobId b = w.run(lab_job(Duration::minutes(1)));
+  w.event(JobEnded{a, 0, {}, {}});
+  JobSpec pair = lab_job(Duration::minutes(60));
+  pair.nodes = pair.tasks = 2;
+  const JobId gang = w.submit(pair);
+  CHECK(w.job(gang).reason == Reason::resources);
+  w.commands.clear();
+  w.pass(Duration::seconds(61));
+  for (const Command& command : w.commands) CHECK_FALSE(std::holds_alternative<ReleaseVm>(command));
+  w.event(JobEnded{b, 0, {}, {}});
+  CHECK(w.take<StartJob>().job.id == gang);
+  CHECK(w.job(first).state == JobState::running);
+}
+
 TEST_CASE("steps and checkpoints are counted; what still runs when the job ends is closed") {
   World w;
   JobId id = w.run(World::spec(2));
