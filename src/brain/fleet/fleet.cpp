@@ -330,35 +330,17 @@ Time next_growth(const State& state) {
   return next;
 }
 
-namespace {
-
-/// The part of `amount` that stands for the job's part of a node: of its CPUs or its GPUs, whichever is more.
-std::uint64_t part_of(std::uint64_t amount, const JobSpec& spec, const Pool& pool) {
-  const Resources& all = pool.sku.resources;
-  const Resources part = demand_per_node(spec, pool);
-  // The larger of cpus/all.cpus and gpus/all.gpus, without fractions.
-  std::uint64_t numerator = part.cpus;
-  std::uint64_t denominator = std::max<std::uint64_t>(all.cpus, 1);
-  if (all.gpus > 0 && std::uint64_t{part.gpus} * denominator > numerator * all.gpus) {
-    numerator = part.gpus;
-    denominator = all.gpus;
-  }
-  return amount / denominator * numerator;
-}
-
-}  // namespace
-
 Money cost_of(const State& state, const Job& job, Duration elapsed) {
   const Pool* pool = state.pool_of(job);
   if (pool == nullptr) return {};
   const auto whole = static_cast<std::uint64_t>(price_for(pool->node_price(), elapsed).micro_usd);
-  return {static_cast<std::int64_t>(part_of(whole, job.spec, *pool) * job.nodes.size())};
+  return {static_cast<std::int64_t>(part_of_node(whole, job.spec, *pool) * job.nodes.size())};
 }
 
 std::uint64_t node_milliseconds(const State& state, const Job& job, Duration elapsed) {
   const Pool* pool = state.pool_of(job);
   if (pool == nullptr) return 0;
-  return part_of(static_cast<std::uint64_t>(elapsed.ns) / 1'000'000, job.spec, *pool) * job.nodes.size();
+  return part_of_node(static_cast<std::uint64_t>(elapsed.ns) / 1'000'000, job.spec, *pool) * job.nodes.size();
 }
 
 }  // namespace virga
