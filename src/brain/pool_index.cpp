@@ -40,6 +40,11 @@ PoolIndex::PoolIndex(const Pool& pool) : total_(pool.sku.resources), slots_(pool
   }
 }
 
+bool PoolIndex::is_shared(const Slot& slot) const {
+  if (!slot.usable || !slot.occupied || slot.exclusive) return false;
+  return total_.gpus > 0 ? slot.used.gpus < total_.gpus : slot.used.cpus < total_.cpus;
+}
+
 void PoolIndex::replace(std::uint32_t number, const Slot& now) {
   Slot& slot = slots_[number];
   Cell& cell = cells_[number / cell_nodes_];
@@ -67,6 +72,12 @@ void PoolIndex::replace(std::uint32_t number, const Slot& now) {
   if (slot.busy_until != now.busy_until || slot.usable != now.usable) {
     if (slot.usable && slot.busy_until.is_set()) releases_.erase(key_of(number, slot.busy_until));
     if (now.usable && now.busy_until.is_set()) releases_.insert({key_of(number, now.busy_until), 1});
+  }
+  const bool was_shared = is_shared(slot);
+  const bool will_be_shared = is_shared(now);
+  if (was_shared != will_be_shared || slot.busy_until != now.busy_until) {
+    if (was_shared) shared_.erase({slot.busy_until, number});
+    if (will_be_shared) shared_.emplace(now.busy_until, number);
   }
   alive_ += static_cast<std::uint32_t>(now.alive) - static_cast<std::uint32_t>(slot.alive);
   usable_ += static_cast<std::uint32_t>(now.usable) - static_cast<std::uint32_t>(slot.usable);
@@ -204,8 +215,34 @@ bool PoolIndex::choose_anywhere(const GangRequest& request, bool ready_only, boo
   return choose_across(place, ready_only, grow, slots);
 }
 
+/// Nodes that are busy for longer anyhow cost nothing more: the one that is done first leaves the others to longer
+/// jobs. Of the rest, the last to be done is put off least.
+bool PoolIndex::choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const {
+  const auto take = [&](std::uint32_t number) {
+    const Slot& slot = slots_[number];
+    if (ready_only && !slot.ready) return false;
+    const Resources& used = slot.used;
+    if (!request.per_node.fits_in(
+            {total_.cpus - used.cpus, total_.gpus - used.gpus, total_.memory_bytes - used.memory_bytes})) {
+      return false;
+    }
+    slots.assign(1, number);
+    return true;
+  };
+  const auto from = shared_.lower_bound({request.ends, 0});
+  for (auto it = from; it != shared_.end(); ++it) {
+    if (take(it->second)) return true;
+  }
+  for (auto it = from; it != shared_.begin();) {
+    if (take((--it)->second)) return true;
+  }
+  return false;
+}
+
 bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
                        std::vector<std::uint32_t>& slots) const {
+  const bool by_end = request.nodes == 1 && !request.exclusive && !request.ends.is_never();
+  if (by_end && choose_by_end(request, ready_only, slots)) return true;
   if (!choose_anywhere(request, ready_only, grow, slots)) return false;
   return request.leaves_max == 0 || leaves_of(slots) <= request.leaves_max;
 }

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct GangRequest {
   bool exclusive = false;
   bool one_cell = false;         ///< InfiniBand must reach from each node to each
   std::uint32_t leaves_max = 0;  ///< 0: any number
+  Time ends = Time::never();     ///< where a node's time is paid for: when this gang is expected to be done with it
 };
 
 class PoolIndex {
@@ -64,7 +66,8 @@ class PoolIndex {
   std::uint32_t fitting_or_absent(const GangRequest& request) const;
 
   /// Chooses slots in rank order. With `grow`, absent ones fill up what is missing. False if fabric and cells do not
-  /// allow it.
+  /// allow it. With `ends`, a part of one node comes from the one in use whose own end it puts off least; if there are
+  /// several that are busy for longer anyhow, from the first of these that ends.
   bool choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
   /// Nodes that nobody is on, absent ones included.
@@ -97,6 +100,8 @@ class PoolIndex {
     NodeIndex ready;                       ///< those that answer
   };
 
+  /// Something runs there, and there is room for more.
+  bool is_shared(const Slot& slot) const;
   void replace(std::uint32_t slot, const Slot& now);
   template <class Count>
   std::uint32_t over_cells(const GangRequest& request, Count count) const;
@@ -105,6 +110,7 @@ class PoolIndex {
                         std::vector<std::uint32_t>& slots);
   std::uint32_t leaves_of(const std::vector<std::uint32_t>& slots) const;
   bool choose_anywhere(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
+  bool choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const;
   bool choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
   Resources total_;
@@ -112,6 +118,7 @@ class PoolIndex {
   std::vector<Slot> slots_;
   std::vector<Cell> cells_;
   ReleaseProfile releases_;
+  std::set<std::pair<Time, std::uint32_t>> shared_;  ///< when they are expected back, and their slots
   std::uint32_t alive_ = 0;
   std::uint32_t usable_ = 0;
   std::uint32_t absent_ = 0;
