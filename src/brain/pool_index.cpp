@@ -1,7 +1,9 @@
 #include "brain/pool_index.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -9,6 +11,8 @@
 namespace virga {
 
 namespace {
+
+constexpr std::uint32_t k_room_levels = 16;
 
 /// ReleaseProfile names what it holds by job ids; here a node's number stands in for them.
 ReleaseKey key_of(std::uint32_t slot, Time busy_until) { return {busy_until, JobId{slot + 1}}; }
@@ -40,9 +44,20 @@ PoolIndex::PoolIndex(const Pool& pool) : total_(pool.sku.resources), slots_(pool
   }
 }
 
+Resources PoolIndex::room_of(const Slot& slot) const {
+  const Resources& used = slot.used;
+  return {total_.cpus - used.cpus, total_.gpus - used.gpus, total_.memory_bytes - used.memory_bytes};
+}
+
+/// How many sixteenths of a node's scarcest thing, rounded down: who needs more than there is never has a lower level.
+std::uint32_t PoolIndex::room_level(const Resources& room) const {
+  const std::uint64_t all = total_.gpus > 0 ? total_.gpus : std::max<std::uint32_t>(total_.cpus, 1);
+  return static_cast<std::uint32_t>((total_.gpus > 0 ? room.gpus : room.cpus) * k_room_levels / all);
+}
+
 bool PoolIndex::is_shared(const Slot& slot) const {
-  if (!slot.usable || !slot.occupied || slot.exclusive) return false;
-  return total_.gpus > 0 ? slot.used.gpus < total_.gpus : slot.used.cpus < total_.cpus;
+  if (!slot.usable || !slot.occupied || slot.exclusive || slot.used.cpus >= total_.cpus) return false;
+  return total_.gpus == 0 || slot.used.gpus < total_.gpus;
 }
 
 void PoolIndex::replace(std::uint32_t number, const Slot& now) {
@@ -73,12 +88,8 @@ void PoolIndex::replace(std::uint32_t number, const Slot& now) {
     if (slot.usable && slot.busy_until.is_set()) releases_.erase(key_of(number, slot.busy_until));
     if (now.usable && now.busy_until.is_set()) releases_.insert({key_of(number, now.busy_until), 1});
   }
-  const bool was_shared = is_shared(slot);
-  const bool will_be_shared = is_shared(now);
-  if (was_shared != will_be_shared || slot.busy_until != now.busy_until) {
-    if (was_shared) shared_.erase({slot.busy_until, number});
-    if (will_be_shared) shared_.emplace(now.busy_until, number);
-  }
+  if (is_shared(slot)) shared_.erase({room_level(room_of(slot)), slot.busy_until, number});
+  if (is_shared(now)) shared_.emplace(room_level(room_of(now)), now.busy_until, number);
   alive_ += static_cast<std::uint32_t>(now.alive) - static_cast<std::uint32_t>(slot.alive);
   usable_ += static_cast<std::uint32_t>(now.usable) - static_cast<std::uint32_t>(slot.usable);
   drained_ += static_cast<std::uint32_t>(now.drained) - static_cast<std::uint32_t>(slot.drained);
@@ -216,27 +227,31 @@ bool PoolIndex::choose_anywhere(const GangRequest& request, bool ready_only, boo
 }
 
 /// Nodes that are busy for longer anyhow cost nothing more: the one that is done first leaves the others to longer
-/// jobs. Of the rest, the last to be done is put off least.
+/// jobs. Of the rest, the last to be done is put off least. Of equals the fullest, then the first.
 bool PoolIndex::choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const {
-  const auto take = [&](std::uint32_t number) {
-    const Slot& slot = slots_[number];
-    if (ready_only && !slot.ready) return false;
-    const Resources& used = slot.used;
-    if (!request.per_node.fits_in(
-            {total_.cpus - used.cpus, total_.gpus - used.gpus, total_.memory_bytes - used.memory_bytes})) {
-      return false;
-    }
-    slots.assign(1, number);
-    return true;
+  std::optional<SharedKey> covers;
+  std::optional<SharedKey> put_off;
+  const auto fits = [&](const SharedKey& key) {
+    const Slot& slot = slots_[std::get<2>(key)];
+    return (slot.ready || !ready_only) && request.per_node.fits_in(room_of(slot));
   };
-  const auto from = shared_.lower_bound({request.ends, 0});
-  for (auto it = from; it != shared_.end(); ++it) {
-    if (take(it->second)) return true;
+  for (std::uint32_t level = room_level(request.per_node); level <= k_room_levels; ++level) {
+    const auto from = shared_.lower_bound({level, request.ends, 0});
+    auto it = from;
+    while (it != shared_.end() && std::get<0>(*it) == level && !fits(*it)) ++it;
+    if (it != shared_.end() && std::get<0>(*it) == level && (!covers || std::get<1>(*it) < std::get<1>(*covers))) {
+      covers = *it;
+    }
+    if (covers) continue;
+    for (it = from; it != shared_.begin() && std::get<0>(*std::prev(it)) == level;) {
+      if (!fits(*--it)) continue;
+      if (!put_off || std::get<1>(*it) > std::get<1>(*put_off)) put_off = *it;
+      break;
+    }
   }
-  for (auto it = from; it != shared_.begin();) {
-    if (take((--it)->second)) return true;
-  }
-  return false;
+  if (!covers && !put_off) return false;
+  slots.assign(1, std::get<2>(covers ? *covers : *put_off));
+  return true;
 }
 
 bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,

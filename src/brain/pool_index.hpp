@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -100,7 +101,11 @@ class PoolIndex {
     NodeIndex ready;                       ///< those that answer
   };
 
-  /// Something runs there, and there is room for more.
+  /// A node that something runs on and that has room for more: how much, when it is expected back, and its slot.
+  using SharedKey = std::tuple<std::uint32_t, Time, std::uint32_t>;
+
+  Resources room_of(const Slot& slot) const;
+  std::uint32_t room_level(const Resources& room) const;
   bool is_shared(const Slot& slot) const;
   void replace(std::uint32_t slot, const Slot& now);
   template <class Count>
@@ -118,7 +123,7 @@ class PoolIndex {
   std::vector<Slot> slots_;
   std::vector<Cell> cells_;
   ReleaseProfile releases_;
-  std::set<std::pair<Time, std::uint32_t>> shared_;  ///< when they are expected back, and their slots
+  std::set<SharedKey> shared_;
   std::uint32_t alive_ = 0;
   std::uint32_t usable_ = 0;
   std::uint32_t absent_ = 0;
