@@ -35,6 +35,7 @@ bool prefers_another(const State& state, const Job& job, std::uint32_t number) {
   const Preference preference = preference_of(state, job);
   if (!is_wanted_from(preference, state.config.pools[number])) return true;
   const Offer here = offer_of(state, job, number);
+  if (here.way == Way::wait) return false;  // these may be the first of those that it waits for
   const std::vector<std::string>& pools = state.find_partition(job.spec.partition)->pools;
   return std::any_of(pools.begin(), pools.end(), [&](const std::string& name) {
     const std::uint32_t other = state.number_of_pool(name);
