@@ -1,7 +1,9 @@
 #include "brain/pool_index.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -9,6 +11,8 @@
 namespace virga {
 
 namespace {
+
+constexpr std::uint32_t k_room_levels = 16;
 
 std::shared_ptr<const Fabric> fabric_of(const Pool& pool, std::uint32_t nodes) {
   const PoolFabric& shape = pool.fabric;
@@ -35,6 +39,22 @@ PoolIndex::PoolIndex(const Pool& pool) : total_(pool.sku.resources), slots_(pool
     NodeIndex nodes(*fabric, total_);
     cells_.push_back({first, std::move(fabric), nodes, nodes});
   }
+}
+
+Resources PoolIndex::room_of(const Slot& slot) const {
+  const Resources& used = slot.used;
+  return {total_.cpus - used.cpus, total_.gpus - used.gpus, total_.memory_bytes - used.memory_bytes};
+}
+
+/// How many sixteenths of a node's scarcest thing, rounded down: who needs more than there is never has a lower level.
+std::uint32_t PoolIndex::room_level(const Resources& room) const {
+  const std::uint64_t all = total_.gpus > 0 ? total_.gpus : std::max<std::uint32_t>(total_.cpus, 1);
+  return static_cast<std::uint32_t>((total_.gpus > 0 ? room.gpus : room.cpus) * k_room_levels / all);
+}
+
+bool PoolIndex::is_shared(const Slot& slot) const {
+  if (!slot.usable || !slot.occupied || slot.exclusive || slot.used.cpus >= total_.cpus) return false;
+  return total_.gpus == 0 || slot.used.gpus < total_.gpus;
 }
 
 /// Nodes of one cell that were alike but for their VMs, and will be.
@@ -70,6 +90,10 @@ void PoolIndex::replace(std::span<const std::uint32_t> numbers, const Slot& now)
   if (before.busy_until != now.busy_until || before.usable != now.usable) {
     if (before.usable && before.busy_until.is_set()) releases_.remove({before.busy_until, {}}, count);
     if (now.usable && now.busy_until.is_set()) releases_.add({now.busy_until, {}}, count);
+  }
+  for (std::uint32_t number : numbers) {
+    if (is_shared(before)) shared_.erase({room_level(room_of(before)), before.busy_until, number});
+    if (is_shared(now)) shared_.emplace(room_level(room_of(now)), now.busy_until, number);
   }
   const auto more = [&](bool is, bool was) {
     return (static_cast<std::uint32_t>(is) - static_cast<std::uint32_t>(was)) * count;
@@ -231,8 +255,38 @@ bool PoolIndex::choose_anywhere(const GangRequest& request, bool ready_only, boo
   return choose_across(place, ready_only, grow, slots);
 }
 
+/// Nodes that are busy for longer anyhow cost nothing more: the one that is done first leaves the others to longer
+/// jobs. Of the rest, the last to be done is put off least. Of equals the fullest, then the first.
+bool PoolIndex::choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const {
+  std::optional<SharedKey> covers;
+  std::optional<SharedKey> put_off;
+  const auto fits = [&](const SharedKey& key) {
+    const Slot& slot = slots_[std::get<2>(key)];
+    return (slot.ready || !ready_only) && request.per_node.fits_in(room_of(slot));
+  };
+  for (std::uint32_t level = room_level(request.per_node); level <= k_room_levels; ++level) {
+    const auto from = shared_.lower_bound({level, request.ends, 0});
+    auto it = from;
+    while (it != shared_.end() && std::get<0>(*it) == level && !fits(*it)) ++it;
+    if (it != shared_.end() && std::get<0>(*it) == level && (!covers || std::get<1>(*it) < std::get<1>(*covers))) {
+      covers = *it;
+    }
+    if (covers) continue;
+    for (it = from; it != shared_.begin() && std::get<0>(*std::prev(it)) == level;) {
+      if (!fits(*--it)) continue;
+      if (!put_off || std::get<1>(*it) > std::get<1>(*put_off)) put_off = *it;
+      break;
+    }
+  }
+  if (!covers && !put_off) return false;
+  slots.assign(1, std::get<2>(covers ? *covers : *put_off));
+  return true;
+}
+
 bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
                        std::vector<std::uint32_t>& slots) const {
+  const bool by_end = request.nodes == 1 && !request.exclusive && !request.ends.is_never();
+  if (by_end && choose_by_end(request, ready_only, slots)) return true;
   if (!choose_anywhere(request, ready_only, grow, slots)) return false;
   return request.leaves_max == 0 || leaves_of(slots) <= request.leaves_max;
 }

@@ -13,7 +13,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct GangRequest {
   bool exclusive = false;
   bool one_cell = false;         ///< InfiniBand must reach from each node to each
   std::uint32_t leaves_max = 0;  ///< 0: any number
+  Time ends = Time::never();     ///< where a node's time is paid for: when this gang is expected to be done with it
 };
 
 class PoolIndex {
@@ -70,7 +73,8 @@ class PoolIndex {
   std::uint32_t fitting_or_absent(const GangRequest& request) const;
 
   /// Chooses slots in rank order. With `grow`, absent ones fill up what is missing. False if fabric and cells do not
-  /// allow it.
+  /// allow it. With `ends`, a part of one node comes from the one in use whose own end it puts off least; if there are
+  /// several that are busy for longer anyhow, from the first of these that ends.
   bool choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
   /// Nodes that nobody is on, absent ones included.
@@ -109,6 +113,12 @@ class PoolIndex {
     NodeIndex ready;                       ///< those that answer
   };
 
+  /// A node that something runs on and that has room for more: how much, when it is expected back, and its slot.
+  using SharedKey = std::tuple<std::uint32_t, Time, std::uint32_t>;
+
+  Resources room_of(const Slot& slot) const;
+  std::uint32_t room_level(const Resources& room) const;
+  bool is_shared(const Slot& slot) const;
   static Slot slot_for(const Present& present);
   void replace(std::span<const std::uint32_t> numbers, const Slot& now);
   template <class Count>
@@ -118,6 +128,7 @@ class PoolIndex {
                         std::vector<std::uint32_t>& slots);
   std::uint32_t leaves_of(const std::vector<std::uint32_t>& slots) const;
   bool choose_anywhere(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
+  bool choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const;
   bool choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
   Resources total_;
@@ -125,6 +136,7 @@ class PoolIndex {
   std::vector<Slot> slots_;
   std::vector<Cell> cells_;
   ReleaseProfile releases_;
+  std::set<SharedKey> shared_;
   std::uint32_t alive_ = 0;
   std::uint32_t usable_ = 0;
   std::uint32_t absent_ = 0;

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/assert.hpp"
 #include "brain/policy/reservations.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
+#include "brain/sched/supply.hpp"
 
 namespace virga {
 
@@ -21,13 +23,39 @@ constexpr Duration k_idle_recheck_shortest = Duration::minutes(1);
 
 bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(); }
 
-/// Does a job at the front of the queue wait for nodes of this pool? Then none of its idle nodes are given away.
-bool is_wanted(const State& state, const Pool& pool) {
+/// Could the pool serve this job at all?
+bool may_serve(const State& state, const Pool& pool, const Job& job) {
+  const Partition* partition = state.find_partition(job.spec->partition);
+  return partition != nullptr && !misfit_of(pool, job.spec) &&
+         std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
+}
+
+/// Would the job rather wait for another pool than have nodes of this one?
+bool prefers_another(const State& state, const Job& job, std::uint32_t number) {
+  const Preference preference = preference_of(state, job);
+  if (!is_wanted_from(preference, state.config.pools[number])) return true;
+  const Offer here = offer_of(state, job, number);
+  if (here.way == Way::wait) return false;  // these may be the first of those that it waits for
+  const std::vector<std::string>& pools = state.find_partition(job.spec->partition)->pools;
+  return std::any_of(pools.begin(), pools.end(), [&](const std::string& name) {
+    const std::uint32_t other = state.number_of_pool(name);
+    return other != number && is_wanted_from(preference, state.config.pools[other]) &&
+           is_better(offer_of(state, job, other), here, job, preference, state.now);
+  });
+}
+
+/// Does a job at the front of the queue wait that the pool could serve, once it may ask for more?
+bool may_be_wanted(const State& state, const Pool& pool) {
+  return std::any_of(state.index.front.begin(), state.index.front.end(),
+                     [&](JobId id) { return may_serve(state, pool, state.jobs.at(id)); });
+}
+
+/// Does a job at the front of the queue wait for nodes of this pool? Then none of its idle nodes are given away. One
+/// that waits for a cheaper pool by its own choice does not want them: they would be paid for while nobody has them.
+bool is_wanted(const State& state, std::uint32_t number) {
   return std::any_of(state.index.front.begin(), state.index.front.end(), [&](JobId id) {
     const Job& job = state.jobs.at(id);
-    const Partition* partition = state.find_partition(job.spec->partition);
-    return partition != nullptr && !misfit_of(pool, job.spec) &&
-           std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
+    return may_serve(state, state.config.pools[number], job) && !prefers_another(state, job, number);
   });
 }
 
@@ -48,13 +76,21 @@ std::uint32_t kept_nodes(const State& state, const Pool& pool) {
 
 void release_idle(Effects& fx) {
   State& state = fx.state;
+  // Nodes that nobody wants are not wanted more when there are fewer of them: each pool is asked about once.
+  std::map<std::uint32_t, bool> wanted;
   for (VmId id : state.index.vm_alarms.due(state.now)) {
     Vm& vm = state.vms.at(id);
     if (!is_idle(vm)) continue;
     const Pool& pool = state.pool_of(vm);
+    const auto is_kept = [&] {
+      if (state.index.pools[vm.pool_number].alive() <= kept_nodes(state, pool)) return true;
+      const auto [answer, is_new] = wanted.try_emplace(vm.pool_number);
+      if (is_new) answer->second = is_wanted(state, vm.pool_number);
+      return answer->second;
+    };
     if (vm.doomed) {
       release_vm(fx, vm, "evicted");
-    } else if (state.index.pools[vm.pool_number].alive() > kept_nodes(state, pool) && !is_wanted(state, pool)) {
+    } else if (!is_kept()) {
       release_vm(fx, vm, "idle");
     } else {
       vm.release_after = state.now + std::max(pool.idle_time, k_idle_recheck_shortest);
@@ -280,41 +316,23 @@ Time next_growth(const State& state) {
   for (const auto& [name, backoff] : state.backoffs) {
     if (backoff.until <= state.now) continue;
     const Pool* pool = state.find_pool(name);
-    if (pool != nullptr && (kept_nodes(state, *pool) > 0 || is_wanted(state, *pool)))
+    if (pool != nullptr && (kept_nodes(state, *pool) > 0 || may_be_wanted(state, *pool)))
       next = std::min(next, backoff.until);
   }
   return next;
 }
 
-namespace {
-
-/// The part of `amount` that stands for the job's part of a node: of its CPUs or its GPUs, whichever is more.
-std::uint64_t part_of(std::uint64_t amount, const JobSpec& spec, const Pool& pool) {
-  const Resources& all = pool.sku.resources;
-  const Resources part = demand_per_node(spec, pool);
-  // The larger of cpus/all.cpus and gpus/all.gpus, without fractions.
-  std::uint64_t numerator = part.cpus;
-  std::uint64_t denominator = std::max<std::uint64_t>(all.cpus, 1);
-  if (all.gpus > 0 && std::uint64_t{part.gpus} * denominator > numerator * all.gpus) {
-    numerator = part.gpus;
-    denominator = all.gpus;
-  }
-  return amount / denominator * numerator;
-}
-
-}  // namespace
-
 Money cost_of(const State& state, const Job& job, Duration elapsed) {
   const Pool* pool = state.pool_of(job);
   if (pool == nullptr) return {};
   const auto whole = static_cast<std::uint64_t>(price_for(pool->node_price(), elapsed).micro_usd);
-  return {static_cast<std::int64_t>(part_of(whole, job.spec, *pool) * job.nodes.size())};
+  return {static_cast<std::int64_t>(part_of_node(whole, job.spec, *pool) * job.nodes.size())};
 }
 
 std::uint64_t node_milliseconds(const State& state, const Job& job, Duration elapsed) {
   const Pool* pool = state.pool_of(job);
   if (pool == nullptr) return 0;
-  return part_of(static_cast<std::uint64_t>(elapsed.ns) / 1'000'000, job.spec, *pool) * job.nodes.size();
+  return part_of_node(static_cast<std::uint64_t>(elapsed.ns) / 1'000'000, job.spec, *pool) * job.nodes.size();
 }
 
 }  // namespace virga

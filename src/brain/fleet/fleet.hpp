@@ -33,7 +33,8 @@ Reason reason_of(Refusal refusal);
 ///   fault      anything of this pool
 void back_off(Effects& fx, const std::string& pool, const GangRefused& refusal, std::uint32_t nodes);
 
-/// Warm nodes up to the pools' wish; idle nodes that nobody waits for released once their time is over.
+/// Warm nodes up to the pools' wish; idle nodes that nobody waits for released once their time is over
+/// (a job that waits for a cheaper pool does not wait for these).
 void balance_fleet(Effects& fx);
 /// Boot time-outs and evictions that are due.
 void apply_vm_deadlines(Effects& fx);

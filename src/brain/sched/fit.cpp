@@ -2,11 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace virga {
 
 Resources demand_per_node(const JobSpec& spec, const Pool& pool) {
   if (spec.exclusive) return pool.sku.resources;
   return spec.per_node;
+}
+
+std::uint64_t part_of_node(std::uint64_t amount, const JobSpec& spec, const Pool& pool) {
+  const Resources& all = pool.sku.resources;
+  const Resources part = demand_per_node(spec, pool);
+  // The larger of cpus/all.cpus and gpus/all.gpus, without fractions.
+  std::uint64_t numerator = part.cpus;
+  std::uint64_t denominator = std::max<std::uint64_t>(all.cpus, 1);
+  if (all.gpus > 0 && std::uint64_t{part.gpus} * denominator > numerator * all.gpus) {
+    numerator = part.gpus;
+    denominator = all.gpus;
+  }
+  return amount / denominator * numerator;
 }
 
 std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {

@@ -4,6 +4,7 @@
 //   review_waiting_jobs(fx);      // after a change of the configuration, or when the supercomputer is taken down
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@ namespace virga {
 
 /// What one node of this pool must have free for the job.
 Resources demand_per_node(const JobSpec& spec, const Pool& pool);
+/// The part of `amount` that stands for the job's part of a node: of its CPUs or its GPUs, whichever is more.
+std::uint64_t part_of_node(std::uint64_t amount, const JobSpec& spec, const Pool& pool);
 /// Why this pool can never hold the job.
 std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec);
 /// Why no pool of the job's partition can ever hold it, drained nodes aside; nothing if one can.

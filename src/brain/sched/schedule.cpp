@@ -9,6 +9,7 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/policy/start_rules.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/preempt.hpp"
 #include "brain/sched/promises.hpp"
@@ -25,6 +26,7 @@ constexpr std::uint32_t k_misses_per_lane = 32;
 constexpr std::uint32_t k_patient_per_lane = 256;
 /// With conservative backfilling: so many waiting jobs have a promise, and none behind them is looked at.
 constexpr std::uint32_t k_promises = 512;
+constexpr std::int64_t k_ns_per_ms = 1'000'000;
 
 void tell(State& state, Job& job, Reason reason, std::string detail) {
   if (job.reason == reason && job.detail == detail) return;
@@ -38,7 +40,7 @@ struct Hold {
   JobId job;
   Time at = Time::never();
   std::int64_t extra = 0;
-  std::int64_t waiting_work = 0;  ///< node-nanoseconds of the holder and of those who wait behind it by choice
+  std::int64_t waiting_work = 0;  ///< node-ms, by parts, of the holder and of those who wait behind it by choice
 
   bool is_set() const { return job.value != 0; }
 };
@@ -158,7 +160,7 @@ Time Pass::turn_after_others(const Offer& offer) const {
   const Time at = std::max(hold.at, offer.start);
   if (at.is_never()) return at;
   const std::int64_t nodes = std::max<std::int64_t>(std::int64_t{index.size()} - index.drained(), 1);
-  return at + Duration{hold.waiting_work / nodes};
+  return at + Duration{hold.waiting_work / nodes * k_ns_per_ms};
 }
 
 Offer Pass::best_offer(const Lane& lane, const Job& job) {
@@ -248,7 +250,9 @@ void Pass::wait_for(Lane& lane, Job& job, Offer offer) {
     return;
   }
   Hold& held = holds_[offer.pool];
-  const std::int64_t work = expected_time(job.spec).ns / 1'000'000 * job.spec->nodes * 1'000'000;
+  const auto time_ms = static_cast<std::uint64_t>(expected_time(job.spec).ns / k_ns_per_ms);
+  const std::uint64_t on_each = part_of_node(time_ms, job.spec, state_.config.pools[offer.pool]);
+  const auto work = static_cast<std::int64_t>(on_each * job.spec->nodes);
   if (held.is_set()) {
     held.waiting_work += work;
     ++lane.patient;

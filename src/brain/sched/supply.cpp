@@ -18,6 +18,8 @@ GangRequest request_of(const Job& job, const Pool& pool, Time now) {
                       .exclusive = job.spec->exclusive,
                       .one_cell = job.spec->nodes > 1 && job.spec->needs_fabric,
                       .leaves_max = now < switches_until(job) ? job.spec->switches : 0};
+  // A node that is bought is paid for until the last of its jobs ends; reserved ones are paid for anyhow.
+  if (pool.purchase != Purchase::reserved) request.ends = now + expected_time(job.spec);
   return request;
 }
 
