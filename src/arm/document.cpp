@@ -6,6 +6,25 @@
 namespace virga {
 namespace json = boost::json;
 
+namespace {
+
+/// Members that are null are as good as absent, at any depth.
+json::value without_nulls(const json::value& value) {
+  if (const json::object* object = value.if_object()) {
+    json::object result;
+    merge(result, *object);
+    return result;
+  }
+  if (const json::array* array = value.if_array()) {
+    json::array result;
+    for (const json::value& element : *array) result.push_back(without_nulls(element));
+    return result;
+  }
+  return value;
+}
+
+}  // namespace
+
 Document::Document() : object_(std::make_unique<json::object>()) {}
 Document::Document(json::object object) : object_(std::make_unique<json::object>(std::move(object))) {}
 Document::Document(const Document& other) : object_(std::make_unique<json::object>(*other.object_)) {}
@@ -37,7 +56,7 @@ void merge(json::object& into, const json::object& from) {
     if (old != nullptr && old->is_object() && value.is_object()) {
       merge(old->get_object(), value.get_object());
     } else {
-      into.insert_or_assign(key, value);
+      into.insert_or_assign(key, without_nulls(value));
     }
   }
 }

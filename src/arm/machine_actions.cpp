@@ -86,14 +86,20 @@ void delete_resource(World& world, Resource& resource, Duration takes, Time now)
   for (const Machine* machine : world.machines.of_set(resource.id)) {
     world.machines.remove(machine->number, takes, now);
   }
-  if (Machine* machine = world.machines.find(resource.id)) world.machines.remove(machine->number, takes, now);
+  if (const Machine* machine = world.machines.find(resource.id)) {
+    if (!machine->spec.set.empty()) shrink_set(world, machine->spec.set);
+    world.machines.remove(machine->number, takes, now);
+  }
   // After the machines, which are gone at the same moment.
   world.agenda.at(now + takes, [&world, id = resource.id, created = resource.created](Time) {
     const Resource* again = world.resources.find(id);
     if (again == nullptr || again->created != created) return;
     for (const Resource* child : world.resources.list("", "", id + "/", Time::never())) {
+      release_reservation(world, *child);
       world.resources.erase(std::string(child->id));
     }
+    release_reservation(world, *again);
+    release_machine(world, id);
     world.resources.erase(id);
     world.next_instance.erase(lower_case(id));
   });

@@ -26,16 +26,6 @@ void complete_interface(World& world, Resource& resource) {
   }
 }
 
-void free_interface(World& world, const Resource& resource) {
-  const json::array* configurations = array_at(*resource.body, "properties.ipConfigurations");
-  if (configurations == nullptr) return;
-  for (const json::value& value : *configurations) {
-    if (!value.is_object()) continue;
-    world.addresses.give_back(text_at(value.get_object(), "properties.subnet.id"),
-                              text_at(value.get_object(), "properties.privateIPAddress"));
-  }
-}
-
 std::optional<Answer> refuse_delete(const World&, const Resource& resource) {
   if (!same_text(resource.type, "Microsoft.Network/networkInterfaces")) return std::nullopt;
   const std::string vm = text_at(*resource.body, "properties.virtualMachine.id");
@@ -80,6 +70,16 @@ Answer remove(World& world, const Call& call, Resource* resource) {
 }
 
 }  // namespace
+
+void free_interface(World& world, const Resource& resource) {
+  const json::array* configurations = array_at(*resource.body, "properties.ipConfigurations");
+  if (configurations == nullptr) return;
+  for (const json::value& value : *configurations) {
+    if (!value.is_object()) continue;
+    world.addresses.give_back(text_at(value.get_object(), "properties.subnet.id"),
+                              text_at(value.get_object(), "properties.privateIPAddress"));
+  }
+}
 
 Answer answer_other_resources(World& world, const Call& call) {
   const Target& target = call.target;

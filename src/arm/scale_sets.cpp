@@ -128,6 +128,8 @@ void add_machine(World& world, const Resource& set, const Wish& wish, const std:
   spec.set = set.id;
   spec.zone = zone_for(*set.body, number);
   spec.operation = operation;
+  if (wish.flexible) make_member(world, spec, set, now);
+  spec.reservation = reservation_for(world, *set.body, "properties.virtualMachineProfile.", *spec.size);
   world.machines.create(std::move(spec), now);
 }
 

@@ -47,6 +47,7 @@ StandIn::StandIn(Scenario scenario, VmBackend& backend, Time now)
       random_(world_.random.split()) {
   for (const FailureRule& rule : world_.scenario.failures) add_failure(rule);
   world_.machines.on_gone([this](const Machine& machine, bool evicted, Time) {
+    release_machine(world_, machine.spec.id);
     Resource* set = world_.resources.find(machine.spec.set);
     if (!evicted || set == nullptr) return;
     const std::int64_t capacity = number_at(*set->body, "sku.capacity", 0);
@@ -157,7 +158,7 @@ Answer StandIn::serve_resource(Call& call) {
   } else if (auto refused = check_group(call)) {
     answer = *refused;
   } else {
-    answer = route(call);
+    answer = route(world_, call);
   }
   answer.headers.insert(answer.headers.end(), verdict.headers.begin(), verdict.headers.end());
   return answer;
@@ -180,33 +181,6 @@ std::optional<Answer> StandIn::check_group(const Call& call) {
   return refusal(409, "ResourceGroupBeingDeleted",
                  fmt::format("The resource group '{}' is in deprovisioning state and cannot perform this operation.",
                              target.group));
-}
-
-Answer StandIn::route(const Call& call) {
-  const Target& target = call.target;
-  const std::string& key = target.key;
-  const std::string& tail = target.tail_key;
-  if (target.provider.empty()) {
-    if (tail == "providers") return answer_catalogue(world_, call);
-    return target.group.empty() && tail != "resourcegroups" ? answer_subscriptions(world_, call)
-                                                            : answer_groups(world_, call);
-  }
-  if (key == "locations/operations") return answer_operation(world_, call);
-  const bool catalogue = key.starts_with("locations") || (key.empty() && tail == "skus") ||
-                         (key.empty() && (tail.empty() || tail == "register")) ||
-                         target.provider == "Microsoft.Insights";
-  if (catalogue) return answer_catalogue(world_, call);
-  if (target.provider == "Microsoft.Network") return answer_networks(world_, call);
-  const bool of_set = key.starts_with("virtualmachinescalesets");
-  if (of_set && (key.ends_with("/networkinterfaces") || tail == "networkinterfaces")) {
-    return answer_set_interfaces(world_, call);
-  }
-  if (key == "virtualmachinescalesets/virtualmachines") return answer_set_machines(world_, call);
-  if (key == "virtualmachinescalesets" && tail == "virtualmachines") return answer_set_machines(world_, call);
-  if (key == "virtualmachinescalesets" || (key.empty() && tail == "virtualmachinescalesets")) {
-    return answer_scale_sets(world_, call);
-  }
-  return answer_other_resources(world_, call);
 }
 
 }  // namespace virga

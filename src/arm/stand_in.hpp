@@ -55,7 +55,6 @@ class StandIn {
 
   Answer serve(Call& call, const std::string& operation);
   Answer serve_resource(Call& call);
-  Answer route(const Call& call);
   std::optional<FailureRule> next_failure(const std::string& operation);
   std::string region_of(const Target& target);
   std::optional<Answer> check_group(const Call& call);

@@ -63,6 +63,9 @@ Operation& begin_operation(World& world, const Call& call, const std::string& lo
 /// The body's "location", which must be a region of the scenario; else the refusal.
 std::optional<Answer> check_location(const World& world, const boost::json::object& body, std::string& location);
 
+/// To the handler of the resource; authentication, groups and throttling are done.
+Answer route(World& world, const Call& call);
+
 // Handlers ------------------------------------------------------------------------------------------------------------
 
 Answer answer_subscriptions(World& world, const Call& call);
@@ -83,8 +86,17 @@ Answer answer_deployments(World& world, const Call& call);
 /// instanceView of a machine, as both kinds of VMs show it.
 boost::json::object instance_view_of(const Machine& machine);
 boost::json::object interface_of(const Machine& machine);
-/// The VM of a Flexible set, or one on its own.
-boost::json::object virtual_machine_view(World& world, const Machine& machine, bool with_instance_view);
+/// The resource of a VM that a Flexible set makes.
+Resource& make_member(World& world, const MachineSpec& spec, const Resource& set, Time now);
+/// A VM is gone: so is its resource, and its interfaces are free (or gone too, if they were to be).
+void release_machine(World& world, const std::string& id);
+/// Gives back the addresses of a network interface.
+void free_interface(World& world, const Resource& interface);
+/// The reservation that a VM may use, by the group that its body names; "" if there is none, or no room in it.
+std::string reservation_for(World& world, const boost::json::object& body, const std::string& prefix,
+                            const AzureSize& size);
+/// Gives back what a reservation holds; nothing for other resources.
+void release_reservation(World& world, const Resource& resource);
 /// Spot, eviction policy, custom data and size from a VM's or a set's profile.
 MachineSpec spec_from_profile(const boost::json::object& profile);
 /// Takes out what is write-only: passwords, custom data.
