@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""az as Debian 12 packages it asks for API versions that Debian's own SDK does not have; this sets those that it has."""
+"""az of Debian 12 asks for API versions that Debian's own SDK does not have; this sets those that it has."""
 import runpy
 import sys
 

@@ -88,7 +88,8 @@ run '"registrationState": "Registered"' provider show -n Microsoft.Compute
 run virtualMachineScaleSets resource list -g g
 run "" image list -g g
 run "" identity list -g g
-run '"block"' rest --method put --url "$url/subscriptions/$subscription/resourceGroups/g/providers/Microsoft.Compute/interconnectBlocks/block?api-version=2026-03-01" \
+blocks=$url/subscriptions/$subscription/resourceGroups/g/providers/Microsoft.Compute/interconnectBlocks
+run '"block"' rest --method put --url "$blocks/block?api-version=2026-03-01" \
   --resource "$url" --body '{"location": "eastus", "sku": {"name": "Standard_ND128isr_NDR_GB200_v6", "capacity": 18}}'
 run "" group delete -n g --yes
 fails ResourceGroupNotFound group show -n g

@@ -20,7 +20,9 @@ const poll = { updateIntervalInMs: 200 };
 const model = (size, capacity) => ({
   location: "eastus", sku: { name: size, capacity }, singlePlacementGroup: true, overprovision: false,
   upgradePolicy: { mode: "Manual" },
-  virtualMachineProfile: { osProfile: { computerNamePrefix: "nd", adminUsername: "virga", adminPassword: "S.123456x" } },
+  virtualMachineProfile: {
+    osProfile: { computerNamePrefix: "nd", adminUsername: "virga", adminPassword: "S.123456x" },
+  },
 });
 
 async function run(credential, group) {
