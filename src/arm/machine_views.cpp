@@ -39,12 +39,13 @@ std::string mac_of(const Machine& machine) {
 
 json::object instance_view_of(const Machine& machine) {
   json::object view;
-  if (!machine.spec.set.empty()) {
+  const bool is_uniform = parse_target(machine.spec.id).types.size() > 1;
+  if (is_uniform) {
     view["placementGroupId"] = "00000000-0000-0000-0000-000000000000";
     view["platformUpdateDomain"] = 0;
     view["platformFaultDomain"] = 0;
   }
-  view["computerName"] = machine.spec.name;
+  if (!is_uniform) view["computerName"] = machine.spec.name;
   json::array& statuses = view["statuses"].emplace_array();
   const std::string state = lower_case(name_of(machine.provisioning));
   json::object provisioning;

@@ -1,10 +1,23 @@
 #include "arm/resources.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <iterator>
 
 #include "arm/text.hpp"
 
 namespace virga {
+namespace {
+
+/// Microsoft's schemas give these none.
+bool has_provisioning_state(std::string_view type) {
+  constexpr std::string_view k_without[] = {"Microsoft.Compute/availabilitySets",
+                                            "Microsoft.Compute/capacityReservationGroups",
+                                            "Microsoft.Compute/proximityPlacementGroups"};
+  return std::find(std::begin(k_without), std::end(k_without), type) == std::end(k_without);
+}
+
+}  // namespace
 
 Group* Resources::find_group(std::string_view name) {
   const auto found = groups_.find(lower_case(name));
@@ -68,7 +81,7 @@ boost::json::object view_of(const Resource& resource) {
   for (const auto& [key, value] : *resource.body) {
     if (!view.contains(key)) view.insert_or_assign(key, value);
   }
-  make_at(view, "properties.provisioningState") = resource.provisioning;
+  if (has_provisioning_state(resource.type)) make_at(view, "properties.provisioningState") = resource.provisioning;
   return view;
 }
 

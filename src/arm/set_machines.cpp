@@ -5,7 +5,6 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
-#include "wire/json_codec.hpp"
 
 namespace virga {
 namespace {
@@ -35,7 +34,6 @@ json::object view_of_instance(const Resource& set, const Machine& machine, bool 
   properties["modelDefinitionApplied"] = "VirtualMachineScaleSet";
   properties["vmId"] = machine.vm_id;
   properties["provisioningState"] = name_of(machine.provisioning);
-  properties["timeCreated"] = iso8601(machine.created);
   properties["hardwareProfile"] = {{"vmSize", machine.spec.size->name}};
   json::object card;
   card["id"] = text_at(interface_of(machine), "id");
