@@ -73,7 +73,7 @@ std::optional<Answer> act_on_machines(World& world, const Call& call, std::strin
     takes = force ? Duration{world.scenario.delete_time.ns / 4} : world.scenario.delete_time;
     remove_machines(world, call, machines, takes);
   } else if (action == "poweroff") {
-    for (const MachineNumber number : machines) world.machines.power_off(number);
+    for (const MachineNumber number : machines) world.machines.power_off(number, call.now);
   } else if (action == "deallocate") {
     for (const MachineNumber number : machines) world.machines.deallocate(number, call.now);
   }

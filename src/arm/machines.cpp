@@ -152,12 +152,16 @@ void Machines::booted(MachineNumber number, const VmOutcome& outcome, Time now) 
   machine->provisioning = outcome.ready ? Provisioning::succeeded : Provisioning::failed;
   machine->error_code = outcome.ready ? "" : "OSProvisioningTimedOut";
   machine->error_message = outcome.reason;
-  const std::string operation = std::exchange(machine->spec.operation, "");
+  let_go(*machine, machine->error_code, machine->error_message, now);
   if (machine->spec.spot && !spot_mean_life_.is_infinite()) {
     agenda_.at(now + random_.exponential(spot_mean_life_),
                [this, number](Time when) { evict(number, spot_notice_, when); });
   }
-  if (!operation.empty()) operations_.settle(operation, machine->error_code, machine->error_message, now);
+}
+
+void Machines::let_go(Machine& machine, const std::string& code, const std::string& message, Time now) {
+  const std::string operation = std::exchange(machine.spec.operation, "");
+  if (!operation.empty()) operations_.settle(operation, code, message, now);
 }
 
 void Machines::remove(MachineNumber number, Duration takes, Time now) {
@@ -168,11 +172,7 @@ void Machines::remove(MachineNumber number, Duration takes, Time now) {
   machine->billed = machine->billed_until(now);
   machine->billed_from = Time{};
   backend_.stop(machine->vm_id);
-  const std::string operation = std::exchange(machine->spec.operation, "");
-  if (!operation.empty()) {
-    operations_.settle(operation, "OperationPreempted",
-                       "VM '" + machine->spec.name + "' was deleted before it was provisioned.", now);
-  }
+  let_go(*machine, "OperationPreempted", "VM '" + machine->spec.name + "' was deleted before it was provisioned.", now);
   agenda_.at(now + takes, [this, number](Time when) { forget(number, false, when); });
 }
 
@@ -193,12 +193,13 @@ void Machines::forget(MachineNumber number, bool evicted, Time now) {
   machines_.erase(found);
 }
 
-void Machines::power_off(MachineNumber number) {
+void Machines::power_off(MachineNumber number, Time now) {
   Machine* machine = find(number);
   if (machine == nullptr || machine->is_deleting() || machine->power == Power::deallocated) return;
   backend_.stop(machine->vm_id);
   machine->power = Power::stopped;
   machine->provisioning = Provisioning::succeeded;
+  let_go(*machine, "", "", now);
 }
 
 void Machines::deallocate(MachineNumber number, Time now) {
@@ -208,6 +209,7 @@ void Machines::deallocate(MachineNumber number, Time now) {
   leave_host(*machine, now);
   machine->power = Power::deallocated;
   machine->provisioning = Provisioning::succeeded;
+  let_go(*machine, "", "", now);
 }
 
 Status Machines::start(MachineNumber number, const std::string& operation, Time now) {
@@ -221,6 +223,7 @@ Status Machines::start(MachineNumber number, const std::string& operation, Time 
   } else {
     backend_.stop(machine->vm_id);
   }
+  let_go(*machine, "", "", now);  // a restart while it boots: this one's operation waits from now on
   machine->provisioning = Provisioning::updating;
   machine->spec.operation = operation;
   if (!operation.empty()) operations_.expect_machines(operation, 1);
@@ -248,10 +251,7 @@ void Machines::approve_event(MachineNumber number, const std::string& event_id, 
   ++machine->event_document;
   if (!machine->spec.eviction_deletes) return deallocate(number, now);
   backend_.stop(machine->vm_id);
-  const std::string operation = std::exchange(machine->spec.operation, "");
-  if (!operation.empty()) {
-    operations_.settle(operation, "OperationPreempted", "VM '" + machine->spec.name + "' was evicted.", now);
-  }
+  let_go(*machine, "OperationPreempted", "VM '" + machine->spec.name + "' was evicted.", now);
   forget(number, true, now);
 }
 

@@ -121,7 +121,7 @@ class Machines {
   Machine& create(MachineSpec spec, Time now);
   /// Accepted now, gone after `takes`.
   void remove(MachineNumber number, Duration takes, Time now);
-  void power_off(MachineNumber number);
+  void power_off(MachineNumber number, Time now);
   void deallocate(MachineNumber number, Time now);
   /// Also a restart and a reimage. Code::refused if a deallocated one finds no capacity.
   Status start(MachineNumber number, const std::string& operation, Time now);
@@ -140,6 +140,8 @@ class Machines {
  private:
   void boot(Machine& machine, Time now);
   void booted(MachineNumber number, const VmOutcome& outcome, Time now);
+  /// The operation that waits for its boot waits no longer.
+  void let_go(Machine& machine, const std::string& code, const std::string& message, Time now);
   void take_host(Machine& machine, Time now);
   void leave_host(Machine& machine, Time now);
   void forget(MachineNumber number, bool evicted, Time now);

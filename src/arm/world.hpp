@@ -20,6 +20,8 @@ namespace virga {
 
 struct World {
   World(Scenario s, VmBackend& backend, Time now);
+  World(const World&) = delete;  // its parts refer to each other
+  World& operator=(const World&) = delete;
 
   Scenario scenario;
   Time started;

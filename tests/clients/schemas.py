@@ -89,7 +89,8 @@ compute, newest = Schemas("microsoft.compute-2022-08-01"), Schemas("microsoft.co
 network = Schemas("microsoft.network-2022-07-01")
 call("PUT", GROUP, "2021-04-01", {"location": "eastus"})
 PROFILE = {
-    "osProfile": {"computerNamePrefix": "nd", "adminUsername": "virga", "adminPassword": "Secret.1", "customData": "aGk="},
+    "osProfile": {"computerNamePrefix": "nd", "adminUsername": "virga", "adminPassword": "Secret.1",
+                  "customData": "aGk="},
     "storageProfile": {"imageReference": {"publisher": "p", "offer": "o", "sku": "s", "version": "latest"},
                        "osDisk": {"createOption": "FromImage", "caching": "ReadWrite"}},
     "networkProfile": {"networkInterfaceConfigurations": [{"name": "nic", "properties": {
@@ -110,8 +111,9 @@ PLAIN = {"location": "eastus"}
 # (schemas, path, type, body of the PUT or None)
 RESOURCES = [
     (network, f"{NETWORK}/virtualNetworks/v", "Microsoft.Network/virtualNetworks",
-     {"location": "eastus", "properties": {"addressSpace": {"addressPrefixes": ["10.1.0.0/16"]},
-                                           "subnets": [{"name": "n", "properties": {"addressPrefix": "10.1.0.0/20"}}]}}),
+     {"location": "eastus", "properties": {
+         "addressSpace": {"addressPrefixes": ["10.1.0.0/16"]},
+         "subnets": [{"name": "n", "properties": {"addressPrefix": "10.1.0.0/20"}}]}}),
     (network, f"{NETWORK}/networkInterfaces/c", "Microsoft.Network/networkInterfaces", CARD),
     (compute, f"{COMPUTE}/virtualMachineScaleSets/s", "Microsoft.Compute/virtualMachineScaleSets", SET),
     (newest, f"{COMPUTE}/virtualMachineScaleSets/t", "Microsoft.Compute/virtualMachineScaleSets", SET),

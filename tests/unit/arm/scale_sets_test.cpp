@@ -183,4 +183,23 @@ TEST_CASE("power: stopped machines are billed, deallocated ones are not, and sta
   CHECK(machines.all().at(2).power == Power::running);
 }
 
+TEST_CASE("an operation does not wait for ever for machines that something else happened to") {
+  Client azure;
+  azure.make_group("g");
+  const Reply restarted = azure.put(k_sets + "/a", set_body(2));
+  azure.pass(Duration::seconds(10));
+  const Reply restart = azure.post(k_sets + "/a/restart", R"({"instanceIds": ["0", "1"]})");
+  const Reply stopped = azure.put(k_sets + "/b", set_body(2));
+  azure.post(k_sets + "/b/poweroff", R"({"instanceIds": ["0"]})");
+  azure.post(k_sets + "/b/virtualMachines/1/deallocate");
+  const Reply deleted = azure.put(k_sets + "/c", set_body(2));
+  azure.post(k_sets + "/c/delete", R"({"instanceIds": ["*"]})");
+  azure.pass(Duration::minutes(11));
+  CHECK(azure.operation_of(restarted).text("status") == "Succeeded");
+  CHECK(azure.operation_of(restart).text("status") == "Succeeded");
+  CHECK(azure.operation_of(stopped).text("status") == "Succeeded");
+  CHECK(azure.operation_of(deleted).code() == "OperationPreempted");
+  CHECK(azure.get(k_sets + "/c").number("sku.capacity") == 0);
+}
+
 }  // namespace virga::test
