@@ -44,8 +44,10 @@ Answer answer_subnets(World& world, const Call& call) {
   if (network == nullptr) return resource_not_found(call);
   if (call.is_list) {
     const json::array* subnets = array_at(*network->body, "properties.subnets");
-    return list_answer(world, call, subnets == nullptr ? 0 : subnets->size(),
-                       [&](std::size_t i) { return subnets->at(i).get_object(); });
+    return list_answer(world, call, subnets == nullptr ? 0 : subnets->size(), [&](std::size_t i) {
+      const json::object* subnet = subnets->at(i).if_object();
+      return subnet == nullptr ? json::object() : *subnet;
+    });
   }
   if (call.is("PUT")) return write_subnet(world, call, *network);
   json::object* subnet = find_subnet(*network, target.name());
@@ -53,7 +55,7 @@ Answer answer_subnets(World& world, const Call& call) {
     if (subnet == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
     json::array& subnets = find_at(*network->body, "properties.subnets")->get_array();
     for (auto it = subnets.begin(); it != subnets.end(); ++it) {
-      if (&it->get_object() == subnet) {
+      if (it->if_object() == subnet) {
         subnets.erase(it);
         break;
       }

@@ -14,6 +14,8 @@ namespace json = boost::json;
 
 constexpr std::string_view k_type = "Microsoft.Compute/capacityReservationGroups/capacityReservations";
 
+constexpr std::int64_t k_capacity_max = 100'000;
+
 std::vector<const Machine*> users_of(const World& world, std::string_view reservation) {
   std::vector<const Machine*> users;
   for (const auto& [number, machine] : world.machines.all()) {

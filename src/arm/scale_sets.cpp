@@ -85,6 +85,10 @@ std::optional<Answer> read_wish(World& world, const Call& call, const Resource* 
   if (!size.empty() && wish.size == nullptr) {
     return invalid_parameter(fmt::format("The value {} provided for the VM size is not valid.", size));
   }
+  const json::value* capacity = find_at(*wish.body, "sku.capacity");
+  if (capacity != nullptr && !capacity->is_int64()) {
+    return invalid_parameter("The value of parameter 'sku.capacity' is no whole number.");
+  }
   wish.flexible = is_flexible(*wish.body);
   wish.capacity = number_at(*wish.body, "sku.capacity", 0);
   if (const json::object* profile = object_at(*wish.body, k_profile)) wish.spec = spec_from_profile(*profile);

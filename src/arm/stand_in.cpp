@@ -14,6 +14,12 @@ bool is_view(const Target& target) {
   return target.tail_key == "instanceview" || (target.tail_key == "skus" && !target.types.empty());
 }
 
+/// Also what may stand in the URLs of answers.
+bool is_version(std::string_view text) {
+  constexpr std::string_view k_allowed = "0123456789-abcdefghijklmnopqrstuvwxyz";
+  return text.size() >= 10 && text.size() <= 30 && text.find_first_not_of(k_allowed) == std::string_view::npos;
+}
+
 std::string operation_name(const Call& call) {
   const Target& target = call.target;
   if (!target.is_resource) return call.request.method + " " + (target.segments.empty() ? "/" : target.segments.back());
@@ -143,6 +149,10 @@ Answer StandIn::serve_resource(Call& call) {
   if (target.query_value("api-version").empty()) {
     return refusal(400, "MissingApiVersionParameter",
                    "The api-version query parameter (?api-version=) is required for all requests.");
+  }
+  if (!is_version(target.query_value("api-version"))) {
+    return refusal(400, "InvalidApiVersionParameter",
+                   "The api-version is invalid. It must be a date, such as 2022-08-01 or 2022-08-01-preview.");
   }
   Verdict verdict;
   if (world_.scenario.throttle) {

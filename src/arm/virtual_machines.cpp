@@ -30,14 +30,11 @@ json::object view_of_machine(World& world, const Resource& resource, bool with_i
   return view;
 }
 
-/// The interfaces that a VM brings along; nullptr if one of them is not there or taken.
-std::optional<Answer> attach_interfaces(World& world, const std::string& vm_id, const json::object& body,
-                                        MachineSpec& spec) {
-  const json::array* cards = array_at(body, "properties.networkProfile.networkInterfaces");
-  if (cards == nullptr) return std::nullopt;
-  for (const json::value& value : *cards) {
+/// The interfaces that a VM brings along are there, and are nobody else's.
+std::optional<Answer> check_interfaces(World& world, const std::string& vm_id, const json::array& cards) {
+  for (const json::value& value : cards) {
     const std::string id = value.is_object() ? text_at(value.get_object(), "id") : "";
-    Resource* card = world.resources.find(id);
+    const Resource* card = world.resources.find(id);
     if (card == nullptr) {
       return refusal(400, "InvalidResourceReference",
                      fmt::format("Resource {} referenced by resource {} was not found.", id, vm_id));
@@ -47,13 +44,24 @@ std::optional<Answer> attach_interfaces(World& world, const std::string& vm_id, 
       return refusal(400, "NicInUse",
                      fmt::format("Network Interface {} is used by existing resource {}.", card->id, user));
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<Answer> attach_interfaces(World& world, const std::string& vm_id, const json::object& body,
+                                        MachineSpec& spec) {
+  const json::array* cards = array_at(body, "properties.networkProfile.networkInterfaces");
+  if (cards == nullptr) return std::nullopt;
+  if (auto refused = check_interfaces(world, vm_id, *cards)) return refused;
+  for (const json::value& value : *cards) {
+    Resource* card = world.resources.find(text_at(value.get_object(), "id"));
     make_at(*card->body, "properties.virtualMachine.id") = vm_id;
     const json::array* configurations = array_at(*card->body, "properties.ipConfigurations");
-    if (spec.address.empty() && configurations != nullptr && !configurations->empty()) {
-      const json::object& first = configurations->front().get_object();
-      spec.subnet = text_at(first, "properties.subnet.id");
-      spec.address = text_at(first, "properties.privateIPAddress");
-    }
+    if (!spec.address.empty() || configurations == nullptr || configurations->empty()) continue;
+    const json::object* first = configurations->front().if_object();
+    if (first == nullptr) continue;
+    spec.subnet = text_at(*first, "properties.subnet.id");
+    spec.address = text_at(*first, "properties.privateIPAddress");
   }
   return std::nullopt;
 }
@@ -204,10 +212,10 @@ void release_machine(World& world, const std::string& id) {
   if (resource == nullptr || resource->type != k_type) return;
   const json::array* cards = array_at(*resource->body, "properties.networkProfile.networkInterfaces");
   for (std::size_t i = 0; cards != nullptr && i < cards->size(); ++i) {
-    const json::object& reference = cards->at(i).get_object();
-    Resource* card = world.resources.find(text_at(reference, "id"));
+    const json::object* reference = cards->at(i).if_object();
+    Resource* card = reference == nullptr ? nullptr : world.resources.find(text_at(*reference, "id"));
     if (card == nullptr) continue;
-    if (same_text(text_at(reference, "properties.deleteOption"), "Delete")) {
+    if (same_text(text_at(*reference, "properties.deleteOption"), "Delete")) {
       free_interface(world, *card);
       world.resources.erase(std::string(card->id));
     } else {

@@ -56,6 +56,11 @@ class Client {
   void make_group(const std::string& name) {
     CHECK(put("/resourceGroups/" + name, R"({"location": "eastus"})").status() == 201);
   }
+  /// Also after its deletion.
+  void make_group_again(const std::string& name) {
+    pass(Duration::minutes(1));
+    put("/resourceGroups/" + name, R"({"location": "eastus"})");
+  }
 
   std::string prefix = "/subscriptions/11111111-1111-1111-1111-111111111111";
   std::string version = "2022-08-01";
