@@ -166,14 +166,16 @@ void Machines::let_go(Machine& machine, const std::string& code, const std::stri
 
 void Machines::remove(MachineNumber number, Duration takes, Time now) {
   Machine* machine = find(number);
-  if (machine == nullptr || machine->is_deleting()) return;
+  if (machine == nullptr) return;
+  // One that is on its way out already may go sooner.
+  agenda_.at(now + takes, [this, number](Time when) { forget(number, false, when); });
+  if (machine->is_deleting()) return;
   machine->provisioning = Provisioning::deleting;
   // The bill ends now; the host is free once the VM is gone.
   machine->billed = machine->billed_until(now);
   machine->billed_from = Time{};
   backend_.stop(machine->vm_id);
   let_go(*machine, "OperationPreempted", "VM '" + machine->spec.name + "' was deleted before it was provisioned.", now);
-  agenda_.at(now + takes, [this, number](Time when) { forget(number, false, when); });
 }
 
 void Machines::forget(MachineNumber number, bool evicted, Time now) {

@@ -33,6 +33,7 @@ Answer write_subnet(World& world, const Call& call, Resource& network) {
     subnet = &subnets.get_array().emplace_back(json::object{{"name", name}}).get_object();
   }
   merge(*subnet, **body);
+  (*subnet)["name"] = name;  // the path counts, whatever the body says
   define_subnets(world, network);
   return json_answer(is_new ? 201 : 200, *find_subnet(network, name));
 }

@@ -7,6 +7,8 @@ Answer route(World& world, const Call& call) {
   const Target& target = call.target;
   const std::string& key = target.key;
   const std::string& tail = target.tail_key;
+  const bool writes = call.is("PUT") || call.is("PATCH") || call.is("DELETE");
+  if (writes && !tail.empty()) return method_not_allowed(call);  // of a collection, a view or an action
   if (target.provider.empty()) {
     if (tail == "providers") return answer_catalogue(world, call);
     return target.group.empty() && tail != "resourcegroups" ? answer_subscriptions(world, call)
@@ -17,6 +19,7 @@ Answer route(World& world, const Call& call) {
                          (key.empty() && (tail.empty() || tail == "register")) ||
                          target.provider == "Microsoft.Insights";
   if (catalogue) return answer_catalogue(world, call);
+  if (target.group.empty() && !target.types.empty()) return resource_not_found(call);
   if (target.provider == "Microsoft.Network") return answer_networks(world, call);
   if (key.starts_with("deployments") || tail == "deployments") return answer_deployments(world, call);
   const bool of_set = key.starts_with("virtualmachinescalesets");

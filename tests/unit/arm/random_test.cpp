@@ -132,7 +132,9 @@ void check_books(Client& azure) {
   for (const auto& [number, machine] : azure.azure.world().machines.all()) {
     const AzureSize& size = *machine.spec.size;
     vcpus[machine.spec.spot ? std::string(k_spot_family) : size.family] += size.vcpus;
-    CHECK(azure.azure.world().resources.find(machine.spec.set.empty() ? machine.spec.id : machine.spec.set) != nullptr);
+    const std::string& owner = machine.spec.set.empty() ? machine.spec.id : machine.spec.set;
+    CHECK_MESSAGE(azure.azure.world().resources.find(owner) != nullptr,
+                  machine.spec.id << " " << owner << " " << name_of(machine.provisioning));
   }
   for (const AzureSize& size : azure_sizes()) {
     CHECK(azure.azure.world().machines.quota_used("eastus", size.family) == vcpus[size.family]);
