@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/id_map.hpp"
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/fair_tree.hpp"
 #include "brain/sched/due_order.hpp"
@@ -77,7 +78,7 @@ class Leaves {
     return at->second;
   }
   FairLeaf of(const Job& job) {
-    Known& known = by_uid_[job.owner.uid];
+    Known& known = by_uid_[{job.owner.uid}];
     if (known.job == nullptr || known.job->spec->account != job.spec->account ||
         known.job->owner.user != job.owner.user) {
       known = {&job, add(job.spec->account, job.owner.user)};
@@ -93,7 +94,7 @@ class Leaves {
   };
   FairTree& tree_;
   std::map<std::string, std::map<std::string, FairLeaf>> by_name_;
-  std::map<std::uint32_t, Known> by_uid_;
+  IdMap<Id<struct UidTag, std::uint32_t>, Known> by_uid_;
 };
 
 }  // namespace
