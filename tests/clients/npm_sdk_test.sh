@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# The npm clients @azure/arm-compute and @azure/identity against the stand-in. $VIRGA_AZURE_NPM is a folder where
-#   npm install @azure/arm-compute@24.1.0 @azure/identity@4.13.1
-# was run; without it the test is skipped.
+# The npm clients @azure/arm-compute and @azure/identity against the stand-in. They are fetched once into build/deps, or
+# lie in the folder that $VIRGA_AZURE_NPM names; without npm or a network to its packages the test is skipped.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/stand_in.sh"
 command -v node > /dev/null || skip "node is not installed"
-modules=${VIRGA_AZURE_NPM:-}
-[ -d "$modules/node_modules/@azure/arm-compute" ] || skip "VIRGA_AZURE_NPM names no folder with @azure/arm-compute"
+modules=${VIRGA_AZURE_NPM:-$here/../../build/deps/azure-npm}
+if [ ! -d "$modules/node_modules/@azure/arm-compute" ]; then
+  command -v npm > /dev/null || skip "npm is not installed"
+  mkdir -p "$modules"
+  timeout 240 npm install --silent --no-audit --no-fund --prefix "$modules" \
+    @azure/arm-compute@24.1.0 @azure/identity@4.13.1 > "$work/npm.log" 2>&1 ||
+    skip "npm could not fetch @azure/arm-compute: $(tail -n 1 "$work/npm.log")"
+fi
+modules=$(cd "$modules" && pwd)
 start_stand_in 'speed = 60
 [boot.default]
 least = "20s"
