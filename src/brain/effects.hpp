@@ -3,6 +3,7 @@
 #pragma once
 
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "brain/state.hpp"
@@ -14,7 +15,10 @@ struct Effects {
   State& state;
   std::vector<Command>& outbox;
 
-  void emit(Command command) { outbox.push_back(std::move(command)); }
+  template <class C>
+  void emit(C command) {
+    outbox.emplace_back(std::in_place_type<C>, std::move(command));
+  }
 };
 
 }  // namespace virga

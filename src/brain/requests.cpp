@@ -219,8 +219,9 @@ std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e, const Shared<
   if (!e.idempotency_key.empty()) state.idempotency.emplace(idempotency_name(e), first);
   const std::uint32_t count = jobs_of(spec);
   for (std::uint32_t i = 0; i < count; ++i) {
-    Job job;
-    job.id = {++state.last_job.value};
+    const JobId id{++state.last_job.value};
+    Job& job = state.jobs.emplace(id).first->second;
+    job.id = id;
     if (!spec.array.tasks.empty()) {
       job.array_job = first;
       job.array_task = nth_array_task(spec.array, i);
@@ -231,10 +232,8 @@ std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e, const Shared<
     job.owner = e.actor;
     job.submitted_at_seq = state.seq;
     job.submitted = state.now;
-    const JobId id = job.id;
-    Job& made = state.jobs.emplace(id, std::move(job)).first->second;
-    index_job(state, made);
-    if (!spec.held) set_gate(fx, made);
+    index_job(state, job);
+    if (!spec.held) set_gate(fx, job);
   }
   return first.value;
 }

@@ -62,6 +62,7 @@ class Dependencies {
   void ended(JobId job, bool ok);
 
   DependencyAnswer answer_of(JobId job) const;
+  bool has_changed() const { return !changed_.empty(); }
   /// Waiting jobs whose answer may have changed since the last call, ascending.
   std::vector<JobId> take_changed();
 

@@ -150,6 +150,7 @@ void set_gate(Effects& fx, Job& job) {
 
 bool apply_gates(Effects& fx) {
   State& state = fx.state;
+  if (!state.policy.has_gates_to_look_at()) return false;
   bool changed = false;
   while (!state.policy.last_starts().empty() && state.policy.last_starts().begin()->first < state.now) {
     Job& job = state.jobs.at(state.policy.last_starts().begin()->second);

@@ -59,6 +59,10 @@ class PolicyState {
   const std::set<std::pair<Time, JobId>>& last_starts() const { return last_starts_; }
   /// Whether another task of this array may be let to the queue.
   bool array_has_room(const Job& job) const;
+  /// Whether apply_gates() would find anything to look at.
+  bool has_gates_to_look_at() const {
+    return dependencies.has_changed() || !freed_arrays_.empty() || !last_starts_.empty();
+  }
   /// Arrays in which a task has become free since the last call.
   std::set<JobId> take_freed_arrays() { return std::exchange(freed_arrays_, {}); }
   /// The first task of the array that its limit holds back; zero if there is none.
