@@ -1,0 +1,172 @@
+// What can be had: usages and quotas, sizes, images, providers.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+
+#include "arm/text.hpp"
+#include "arm/world.hpp"
+
+namespace virga {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view k_image_version = "22.04.202611010";
+constexpr const char* k_compute_versions[] = {"2026-03-01", "2025-04-01", "2024-07-01", "2022-11-01",
+                                              "2022-08-01", "2021-07-01", "2020-06-01", "2019-04-01"};
+constexpr const char* k_network_versions[] = {"2025-05-01", "2024-05-01", "2022-07-01", "2022-01-01", "2015-06-15"};
+constexpr const char* k_compute_types[] = {"virtualMachineScaleSets",
+                                           "virtualMachineScaleSets/virtualMachines",
+                                           "virtualMachines",
+                                           "availabilitySets",
+                                           "proximityPlacementGroups",
+                                           "capacityReservationGroups",
+                                           "capacityReservationGroups/capacityReservations",
+                                           "interconnectBlocks",
+                                           "images",
+                                           "disks",
+                                           "locations/usages",
+                                           "skus"};
+constexpr const char* k_network_types[] = {"virtualNetworks", "networkInterfaces",     "publicIPAddresses",
+                                           "loadBalancers",   "networkSecurityGroups", "interconnectGroups"};
+
+Answer answer_usages(const World& world, const Call& call) {
+  const std::string region = lower_case(call.target.name());
+  std::vector<std::string> families = {std::string(k_regional_family), std::string(k_spot_family)};
+  std::set<std::string> seen;
+  for (const AzureSize& size : azure_sizes()) {
+    if (seen.insert(size.family).second) families.push_back(size.family);
+  }
+  return list_answer(world, call, families.size(), [&](std::size_t i) -> json::object {
+    const std::string& family = families[i];
+    const std::string shown = family == k_regional_family ? "Total Regional vCPUs"
+                              : family == k_spot_family   ? "Total Regional Low-priority vCPUs"
+                                                          : family + " vCPUs";
+    return {{"limit", world.machines.quota(region, family)},
+            {"unit", "Count"},
+            {"currentValue", world.machines.quota_used(region, family)},
+            {"name", {{"value", family}, {"localizedValue", shown}}}};
+  });
+}
+
+json::object capability(std::string_view name, std::string value) { return {{"name", name}, {"value", value}}; }
+
+json::object view_of_sku(const AzureSize& size, const std::string& region) {
+  json::array capabilities = {
+      capability("vCPUs", std::to_string(size.vcpus)),
+      capability("MemoryGB", fmt::format("{:g}", static_cast<double>(size.memory_mib) / 1024.0)),
+      capability("GPUs", std::to_string(size.gpus)),
+      capability("HyperVGenerations", "V2"),
+      capability("LowPriorityCapable", "True"),
+      capability("PremiumIO", "True"),
+      capability("RdmaEnabled", size.infiniband ? "True" : "False"),
+      capability("CapacityReservationSupported", size.infiniband ? "False" : "True"),
+      capability("EncryptionAtHostSupported", "True"),
+  };
+  const std::string tier_free = size.name.substr(size.name.find('_') + 1);
+  return {{"resourceType", "virtualMachines"},
+          {"name", size.name},
+          {"tier", "Standard"},
+          {"size", tier_free},
+          {"family", size.family},
+          {"locations", json::array({json::string(region)})},
+          {"locationInfo",
+           json::array({json::object{
+               {"location", region}, {"zones", json::array({"1", "2", "3"})}, {"zoneDetails", json::array()}}})},
+          {"capabilities", std::move(capabilities)},
+          {"restrictions", json::array()}};
+}
+
+/// $filter=location eq 'eastus'; without it all regions.
+Answer answer_skus(const World& world, const Call& call) {
+  std::vector<std::pair<const AzureSize*, std::string>> offers;
+  const std::string filter = lower_case(call.target.query_value("$filter"));
+  for (const std::string& region : world.scenario.regions) {
+    if (!filter.empty() && filter.find("'" + region + "'") == std::string::npos) continue;
+    for (const AzureSize& size : azure_sizes()) offers.emplace_back(&size, region);
+  }
+  return list_answer(world, call, offers.size(),
+                     [&](std::size_t i) { return view_of_sku(*offers[i].first, offers[i].second); });
+}
+
+Answer answer_vm_sizes(const World& world, const Call& call) {
+  const auto& sizes = azure_sizes();
+  return list_answer(world, call, sizes.size(), [&](std::size_t i) -> json::object {
+    return {{"name", sizes[i].name},       {"numberOfCores", sizes[i].vcpus}, {"memoryInMB", sizes[i].memory_mib},
+            {"osDiskSizeInMB", 1'047'552}, {"resourceDiskSizeInMB", 65'536},  {"maxDataDiskCount", 16}};
+  });
+}
+
+/// …/publishers/P/artifacttypes/vmimage/offers/O/skus/K/versions[/V]: any image exists, in one version. The list is a
+/// bare array, unlike all others.
+Answer answer_image(const Call& call) {
+  const Target& target = call.target;
+  std::string id = target.path;
+  if (target.tail_key == "versions") {
+    json::array versions;
+    versions.push_back(json::object{{"id", id + "/" + std::string(k_image_version)},
+                                    {"name", k_image_version},
+                                    {"location", target.names.front()}});
+    Answer answer;
+    answer.body = json::serialize(versions);
+    return answer;
+  }
+  return json_answer(200, {{"id", id},
+                           {"name", target.name()},
+                           {"location", target.names.front()},
+                           {"properties",
+                            {{"osDiskImage", {{"operatingSystem", "Linux"}, {"sizeInGb", 30}}},
+                             {"hyperVGeneration", "V2"},
+                             {"architecture", "x64"},
+                             {"dataDiskImages", json::array()}}}});
+}
+
+json::object view_of_provider(const World& world, std::string_view name) {
+  const bool network = same_text(name, "Microsoft.Network");
+  const bool compute = same_text(name, "Microsoft.Compute");
+  json::array regions;
+  for (const std::string& region : world.scenario.regions) regions.push_back(json::string(region));
+  json::array versions;
+  if (network) versions = json::array(std::begin(k_network_versions), std::end(k_network_versions));
+  if (compute) versions = json::array(std::begin(k_compute_versions), std::end(k_compute_versions));
+  json::array types;
+  const auto add = [&](const char* type) {
+    types.push_back(
+        {{"resourceType", type}, {"locations", regions}, {"apiVersions", versions}, {"capabilities", "None"}});
+  };
+  if (compute) std::for_each(std::begin(k_compute_types), std::end(k_compute_types), add);
+  if (network) std::for_each(std::begin(k_network_types), std::end(k_network_types), add);
+  return {{"id", fmt::format("/subscriptions/{}/providers/{}", world.scenario.subscription, name)},
+          {"namespace", name},
+          {"registrationState", "Registered"},
+          {"registrationPolicy", "RegistrationRequired"},
+          {"resourceTypes", std::move(types)}};
+}
+
+Answer answer_providers(const World& world, const Call& call) {
+  const Target& target = call.target;
+  if (!target.provider.empty()) return json_answer(200, view_of_provider(world, target.provider));
+  constexpr const char* k_names[] = {"Microsoft.Compute", "Microsoft.Network", "Microsoft.Resources"};
+  return list_answer(world, call, std::size(k_names),
+                     [&](std::size_t i) { return view_of_provider(world, k_names[i]); });
+}
+
+}  // namespace
+
+Answer answer_catalogue(World& world, const Call& call) {
+  const Target& target = call.target;
+  const bool registers = call.is("POST") && target.tail_key == "register";
+  if (!call.is("GET") && !registers) return method_not_allowed(call);
+  if (target.tail_key == "providers" || (target.types.empty() && target.tail.empty()) || registers) {
+    return answer_providers(world, call);
+  }
+  if (target.tail_key == "skus" && target.types.empty()) return answer_skus(world, call);
+  if (target.key.starts_with("locations/publishers/artifacttypes/offers/skus")) return answer_image(call);
+  if (target.tail_key == "usages") return answer_usages(world, call);
+  if (target.tail_key == "vmsizes") return answer_vm_sizes(world, call);
+  return list_answer(world, call, 0, [](std::size_t) { return json::object(); });
+}
+
+}  // namespace virga

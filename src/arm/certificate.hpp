@@ -1,0 +1,23 @@
+// A certificate authority of the stand-in's own, and a certificate for this machine's loopback names.
+//
+//   Result<CertificateFiles> files = make_certificate("/tmp/arm");   // writes ca.pem, cert.pem, key.pem (mode 0600)
+//
+// Clients are told to trust ca.pem: REQUESTS_CA_BUNDLE (Python, az), NODE_EXTRA_CA_CERTS (npm), --cacert (curl). A
+// folder that has all three files already keeps them.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace virga {
+
+struct CertificateFiles {
+  std::string ca;
+  std::string certificate;
+  std::string key;
+};
+
+Result<CertificateFiles> make_certificate(const std::string& folder);
+
+}  // namespace virga

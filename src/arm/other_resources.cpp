@@ -1,0 +1,101 @@
+// Resources of which the stand-in knows nothing but what was PUT: placement groups, interfaces, addresses, images …
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "arm/text.hpp"
+#include "arm/world.hpp"
+
+namespace virga {
+namespace {
+
+namespace json = boost::json;
+
+/// An interface answers with its private address; Azure gives it one when it is made.
+void complete_interface(World& world, Resource& resource) {
+  json::value* configurations = find_at(*resource.body, "properties.ipConfigurations");
+  if (configurations == nullptr || !configurations->is_array()) return;
+  for (json::value& value : configurations->get_array()) {
+    if (!value.is_object()) continue;
+    json::object& configuration = value.get_object();
+    configuration["id"] = resource.id + "/ipConfigurations/" + text_at(configuration, "name");
+    if (!text_at(configuration, "properties.privateIPAddress").empty()) continue;
+    const std::string subnet = text_at(configuration, "properties.subnet.id");
+    make_at(configuration, "properties.privateIPAddress") = world.addresses.take(subnet).value_or("");
+    make_at(configuration, "properties.provisioningState") = "Succeeded";
+  }
+}
+
+std::optional<Answer> refuse_delete(const World&, const Resource& resource) {
+  if (!same_text(resource.type, "Microsoft.Network/networkInterfaces")) return std::nullopt;
+  const std::string vm = text_at(*resource.body, "properties.virtualMachine.id");
+  if (vm.empty()) return std::nullopt;
+  return refusal(400, "NicInUse",
+                 fmt::format("Network Interface {} is used by existing resource {}. In order to delete the network "
+                             "interface, it must be dissociated from the resource.",
+                             resource.id, vm));
+}
+
+Answer write(World& world, const Call& call, Resource* old) {
+  if (old == nullptr && call.is("PATCH")) return resource_not_found(call);
+  const Result<Document> body = parse_document(call.request.body);
+  if (!body) return refusal(400, "InvalidRequestContent", body.error().message);
+  const Target& target = call.target;
+  std::string location;
+  if (target.types.size() == 1 && old == nullptr) {
+    if (auto refused = check_location(world, **body, location)) return *refused;
+  }
+  Resource& resource = world.resources.put(target, location, call.now, world.scenario.list_lag);
+  merge(*resource.body, **body);
+  for (const char* key : {"id", "name", "type", "etag"}) (*resource.body).erase(key);
+  if (target.key == "networkinterfaces") complete_interface(world, resource);
+  return json_answer(old == nullptr ? 201 : 200, view_of(resource));
+}
+
+Answer remove(World& world, const Call& call, Resource* resource) {
+  if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
+  if (auto refused = refuse_delete(world, *resource)) return *refused;
+  // Microsoft.Compute answers at once for what is no machine; Microsoft.Network takes an operation.
+  const std::string location = resource->location;
+  if (call.target.key == "networkinterfaces") free_interface(world, *resource);
+  const std::string id = resource->id;
+  for (const Resource* child : world.resources.list("", "", id + "/", Time::never())) {
+    world.resources.erase(std::string(child->id));
+  }
+  world.resources.erase(id);
+  if (call.target.provider != "Microsoft.Network") return Answer{};
+  const Operation& operation = begin_operation(world, call, location, "");
+  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
+  return accepted(world, call, operation);
+}
+
+}  // namespace
+
+void free_interface(World& world, const Resource& resource) {
+  const json::array* configurations = array_at(*resource.body, "properties.ipConfigurations");
+  if (configurations == nullptr) return;
+  for (const json::value& value : *configurations) {
+    if (!value.is_object()) continue;
+    world.addresses.give_back(text_at(value.get_object(), "properties.subnet.id"),
+                              text_at(value.get_object(), "properties.privateIPAddress"));
+  }
+}
+
+Answer answer_other_resources(World& world, const Call& call) {
+  const Target& target = call.target;
+  if (call.is_list) {
+    const std::string type = target.full_type() + "/" + canonical_type(target.tail);
+    const std::string parent = target.names.empty() ? "" : target.id() + "/";
+    const auto all = world.resources.list(type, target.group, parent, call.now);
+    return list_answer(world, call, all.size(), [&](std::size_t i) { return view_of(*all[i]); });
+  }
+  if (!target.tail.empty()) return method_not_allowed(call);
+  Resource* resource = world.resources.find(target.id());
+  if (call.is("PUT") || call.is("PATCH")) return write(world, call, resource);
+  if (call.is("DELETE")) return remove(world, call, resource);
+  if (call.is("HEAD")) return Answer{.status = resource == nullptr ? 404 : 204, .headers = {}, .body = {}};
+  if (!call.is("GET")) return method_not_allowed(call);
+  return resource == nullptr ? resource_not_found(call) : json_answer(200, view_of(*resource));
+}
+
+}  // namespace virga

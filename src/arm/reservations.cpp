@@ -1,0 +1,141 @@
+// Capacity reservations: hosts that are held for their group, used or not. Targeted ones only.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "arm/text.hpp"
+#include "arm/world.hpp"
+
+namespace virga {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view k_type = "Microsoft.Compute/capacityReservationGroups/capacityReservations";
+
+constexpr std::int64_t k_capacity_max = 100'000;
+
+std::vector<const Machine*> users_of(const World& world, std::string_view reservation) {
+  std::vector<const Machine*> users;
+  for (const auto& [number, machine] : world.machines.all()) {
+    if (same_text(machine.spec.reservation, reservation)) users.push_back(&machine);
+  }
+  return users;
+}
+
+json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view) {
+  json::object view = view_of(resource);
+  json::array& users = make_at(view, "properties.virtualMachinesAssociated").emplace_array();
+  for (const Machine* machine : users_of(world, resource.id)) users.push_back(json::object{{"id", machine->spec.id}});
+  if (with_instance_view) {
+    json::array allocated = users;
+    make_at(view, "properties.instanceView.utilizationInfo.virtualMachinesAllocated") = std::move(allocated);
+    make_at(view, "properties.instanceView.statuses") =
+        json::array({json::object{{"code", "ProvisioningState/" + lower_case(resource.provisioning)},
+                                  {"level", "Info"},
+                                  {"displayStatus", "Provisioning " + lower_case(resource.provisioning)}}});
+  }
+  return view;
+}
+
+/// Documented exclusions: ND, NCads_H100_v5, HB and HC.
+bool can_be_reserved(const AzureSize& size) {
+  return !size.infiniband && family_key(size.family) != "standardncadsh100v5family";
+}
+
+Answer write_reservation(World& world, const Call& call, Resource* old) {
+  if (old == nullptr && call.is("PATCH")) return resource_not_found(call);
+  if (world.resources.find(call.target.id_of_parent()) == nullptr) {
+    return refusal(
+        404, "ParentResourceNotFound",
+        fmt::format("Can not perform requested operation on nested resource. Parent resource '{}' not found.",
+                    call.target.names.front()));
+  }
+  const Result<Document> patch = parse_document(call.request.body);
+  if (!patch) return refusal(400, "InvalidRequestContent", patch.error().message);
+  Document body = old == nullptr ? Document() : old->body;
+  merge(*body, **patch);
+  std::string location;
+  if (auto refused = check_location(world, *body, location)) return *refused;
+  const AzureSize* size = find_azure_size(text_at(*body, "sku.name"));
+  const std::int64_t capacity = number_at(*body, "sku.capacity", -1);
+  if (size == nullptr || capacity < 0)
+    return refusal(400, "InvalidParameter", "sku.name and sku.capacity are required.");
+  if (!can_be_reserved(*size)) {
+    return refusal(400, "InvalidParameter",
+                   fmt::format("The VM size '{}' is not supported for capacity reservations.", size->name));
+  }
+  const std::int64_t held = old == nullptr ? 0 : number_at(*old->body, "sku.capacity", 0);
+  if (old != nullptr && !same_text(text_at(*old->body, "sku.name"), size->name)) {
+    return refusal(409, "PropertyChangeNotAllowed", "Changing property 'sku.name' is not allowed.");
+  }
+  const std::int64_t more = capacity - held;
+  if (more > 0) {
+    if (auto refused = world.machines.quota_refusal(location, *size, static_cast<std::uint32_t>(more), false)) {
+      return refusal(409, "OperationNotAllowed", *refused);
+    }
+    // All or nothing, and at once: who is refused holds nothing.
+    if (more > world.machines.capacity_left(location, *size, call.now)) {
+      return refusal(409, "AllocationFailed",
+                     "Allocation failed. We do not have sufficient capacity for the requested VM size in this region.");
+    }
+  }
+  world.machines.hold(location, *size, more);
+  Resource& resource = world.resources.put(call.target, location, call.now, world.scenario.list_lag);
+  resource.body = std::move(body);
+  const Operation& operation = begin_operation(world, call, location, resource.id);
+  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
+  Answer answer = json_answer(old == nullptr ? 201 : 200, view_of_reservation(world, resource, false));
+  add_operation(answer, world, call, operation);
+  return answer;
+}
+
+Answer delete_reservation(World& world, const Call& call, Resource* resource) {
+  if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
+  if (!users_of(world, resource->id).empty()) {
+    return refusal(409, "OperationNotAllowed", "The capacity reservation cannot be deleted while VMs use it.");
+  }
+  const Operation& operation = begin_operation(world, call, resource->location, "");
+  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
+  release_reservation(world, *resource);
+  world.resources.erase(std::string(resource->id));
+  return accepted(world, call, operation);
+}
+
+}  // namespace
+
+void release_reservation(World& world, const Resource& resource) {
+  const AzureSize* size = find_azure_size(text_at(*resource.body, "sku.name"));
+  if (resource.type != k_type || size == nullptr) return;
+  world.machines.hold(resource.location, *size, -number_at(*resource.body, "sku.capacity", 0));
+}
+
+std::string reservation_for(World& world, const json::object& body, const std::string& prefix, const AzureSize& size) {
+  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
+  if (group.empty()) return {};
+  for (const Resource* resource : world.resources.list(k_type, "", group + "/", Time::never())) {
+    if (!same_text(text_at(*resource->body, "sku.name"), size.name)) continue;
+    const auto used = static_cast<std::int64_t>(users_of(world, resource->id).size());
+    if (used < number_at(*resource->body, "sku.capacity", 0)) return resource->id;
+  }
+  return {};
+}
+
+Answer answer_reservations(World& world, const Call& call) {
+  const Target& target = call.target;
+  if (call.is_list) {
+    const auto all = world.resources.list(k_type, target.group, target.id() + "/", call.now);
+    return list_answer(world, call, all.size(),
+                       [&](std::size_t i) { return view_of_reservation(world, *all[i], false); });
+  }
+  Resource* resource = world.resources.find(target.id());
+  if (call.is("PUT") || call.is("PATCH")) return write_reservation(world, call, resource);
+  if (call.is("DELETE")) return delete_reservation(world, call, resource);
+  if (!call.is("GET")) return method_not_allowed(call);
+  if (resource == nullptr) return resource_not_found(call);
+  const bool expanded = same_text(target.query_value("$expand"), "instanceView");
+  return json_answer(200, view_of_reservation(world, *resource, expanded));
+}
+
+}  // namespace virga

@@ -1,0 +1,94 @@
+#include "arm/sizes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "arm/text.hpp"
+#include "base/assert.hpp"
+#include "wire/config_units.hpp"
+#include "wire/sku_table.hpp"
+
+namespace virga {
+
+extern const std::string_view k_azure_families_csv;
+
+namespace {
+
+std::string_view take_until(std::string_view& text, char end) {
+  const auto size = std::min(text.find(end), text.size());
+  const auto taken = text.substr(0, size);
+  text.remove_prefix(std::min(size + 1, text.size()));
+  return taken;
+}
+
+template <class T>
+bool read_number(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+bool read_size(std::string_view line, AzureSize& size) {
+  size.name = take_until(line, ',');
+  size.family = take_until(line, ',');
+  size.infiniband = take_until(line, ',') == "yes";
+  const std::string_view vcpus = take_until(line, ',');
+  const std::string_view memory = take_until(line, ',');
+  if (size.name.empty() || size.family.empty()) return false;
+  if (const Sku* sku = find_sku(size.name)) {
+    size.vcpus = sku->resources.cpus;
+    size.memory_mib = sku->resources.memory_bytes >> 20;
+    size.gpus = sku->resources.gpus;
+    size.price_per_hour = sku->price_per_hour;
+    return vcpus.empty() && memory.empty() && line.empty();
+  }
+  const auto price = parse_money(line);
+  if (price) size.price_per_hour = *price;
+  return price && read_number(vcpus, size.vcpus) && read_number(memory, size.memory_mib);
+}
+
+}  // namespace
+
+Result<std::vector<AzureSize>> parse_azure_families(std::string_view csv) {
+  std::vector<AzureSize> sizes;
+  bool header_seen = false;
+  while (!csv.empty()) {
+    const auto line = take_until(csv, '\n');
+    if (line.empty() || line.front() == '#') continue;
+    if (!header_seen) {
+      header_seen = true;
+      if (line != "name,family,infiniband,vcpus,memory_mib,price_usd_per_hour") {
+        return fail(Code::corrupt, fmt::format("table of families: unknown header \"{}\"", line));
+      }
+      continue;
+    }
+    AzureSize size;
+    if (!read_size(line, size)) return fail(Code::corrupt, fmt::format("table of families: cannot read \"{}\"", line));
+    sizes.push_back(std::move(size));
+  }
+  return sizes;
+}
+
+const std::vector<AzureSize>& azure_sizes() {
+  static const std::vector<AzureSize> k_sizes = [] {
+    auto sizes = parse_azure_families(k_azure_families_csv);
+    VIRGA_ASSERT(sizes.has_value() && !sizes->empty(), "the embedded table of families is readable");
+    return std::move(*sizes);
+  }();
+  return k_sizes;
+}
+
+const AzureSize* find_azure_size(std::string_view name) {
+  const auto& sizes = azure_sizes();
+  const auto found = std::find_if(sizes.begin(), sizes.end(), [&](const auto& s) { return same_text(s.name, name); });
+  return found == sizes.end() ? nullptr : &*found;
+}
+
+std::string family_key(std::string_view family) {
+  std::string key = lower_case(family);
+  key.erase(std::remove(key.begin(), key.end(), ' '), key.end());
+  return key;
+}
+
+}  // namespace virga

@@ -1,0 +1,113 @@
+// All that the stand-in knows of its cloud, and the handlers that work on it: one file for each kind of resource.
+//
+//   World world(scenario, backend, now);
+//   Answer answer = answer_scale_sets(world, {.request = request, .target = parse_target(request.target), .now = now});
+//
+// Handlers never wait: what takes time is an operation that the agenda ends.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "arm/machines.hpp"
+#include "arm/message.hpp"
+#include "arm/resources.hpp"
+#include "arm/target.hpp"
+
+namespace virga {
+
+struct World {
+  World(Scenario s, VmBackend& backend, Time now);
+  World(const World&) = delete;  // its parts refer to each other
+  World& operator=(const World&) = delete;
+
+  Scenario scenario;
+  Time started;
+  Prng random;
+  Agenda agenda;
+  Operations operations;
+  Resources resources;
+  Addresses addresses;
+  Machines machines;
+  std::map<std::string, std::uint32_t> next_instance;  ///< of a set, by its lower-case id
+};
+
+/// A request on its way through the handlers.
+struct Call {
+  const Request& request;
+  Target target;
+  Time now;
+  std::string base_url;                ///< "https://127.0.0.1:8443", for the URLs in answers
+  bool is_list = false;                ///< a GET of a collection
+  std::optional<FailureRule> failure;  ///< injected into the operation that it begins
+
+  bool is(std::string_view method) const { return request.method == method; }
+};
+
+// Answers -------------------------------------------------------------------------------------------------------------
+
+Answer json_answer(int status, const boost::json::object& body);
+/// {value, nextLink}: one page of `count` things.
+Answer list_answer(const World& world, const Call& call, std::size_t count,
+                   const std::function<boost::json::object(std::size_t)>& item);
+/// Adds Azure-AsyncOperation, Location and Retry-After.
+void add_operation(Answer& answer, const World& world, const Call& call, const Operation& operation);
+/// 202 without a body.
+Answer accepted(const World& world, const Call& call, const Operation& operation);
+/// Whole seconds of the client.
+std::int64_t client_seconds(const World& world, Duration duration);
+Answer method_not_allowed(const Call& call);
+Answer resource_not_found(const Call& call);
+/// Begins one; the failure that was injected into the call goes with it.
+Operation& begin_operation(World& world, const Call& call, const std::string& location, const std::string& subject);
+/// The body's "location", which must be a region of the scenario; else the refusal.
+std::optional<Answer> check_location(const World& world, const boost::json::object& body, std::string& location);
+
+/// To the handler of the resource; authentication, groups and throttling are done.
+Answer route(World& world, const Call& call);
+
+// Handlers ------------------------------------------------------------------------------------------------------------
+
+Answer answer_subscriptions(World& world, const Call& call);
+Answer answer_groups(World& world, const Call& call);
+Answer answer_scale_sets(World& world, const Call& call);
+Answer answer_set_machines(World& world, const Call& call);    ///< …/virtualMachineScaleSets/S/virtualMachines…
+Answer answer_set_interfaces(World& world, const Call& call);  ///< …/networkInterfaces of a set or of its instances
+Answer answer_virtual_machines(World& world, const Call& call);
+Answer answer_networks(World& world, const Call& call);
+Answer answer_reservations(World& world, const Call& call);
+Answer answer_other_resources(World& world, const Call& call);  ///< opaque: PUT, PATCH, GET, LIST, DELETE
+Answer answer_catalogue(World& world, const Call& call);        ///< usages, skus, images, locations, providers
+Answer answer_operation(World& world, const Call& call);
+Answer answer_deployments(World& world, const Call& call);
+
+// What handlers share -------------------------------------------------------------------------------------------------
+
+/// instanceView of a machine, as both kinds of VMs show it.
+boost::json::object instance_view_of(const Machine& machine);
+boost::json::object interface_of(const Machine& machine);
+/// The resource of a VM that a Flexible set makes.
+Resource& make_member(World& world, const MachineSpec& spec, const Resource& set, Time now);
+/// A VM is gone: so is its resource, and its interfaces are free (or gone too, if they were to be).
+void release_machine(World& world, const std::string& id);
+/// Gives back the addresses of a network interface.
+void free_interface(World& world, const Resource& interface);
+/// The reservation that a VM may use, by the group that its body names; "" if there is none, or no room in it.
+std::string reservation_for(World& world, const boost::json::object& body, const std::string& prefix,
+                            const AzureSize& size);
+/// Gives back what a reservation holds; nothing for other resources.
+void release_reservation(World& world, const Resource& resource);
+/// Spot, eviction policy, custom data and size from a VM's or a set's profile.
+MachineSpec spec_from_profile(const boost::json::object& profile);
+/// Takes out what is write-only: passwords, custom data.
+void hide_secrets(boost::json::object& profile);
+void define_subnets(World& world, Resource& network);
+/// deallocate, poweroff, start, restart, redeploy, reimage …; nothing for a word that is no such action.
+std::optional<Answer> act_on_machines(World& world, const Call& call, std::string_view action,
+                                      const std::vector<MachineNumber>& machines, const std::string& location);
+/// Ends all of a group, or one resource.
+void delete_resource(World& world, Resource& resource, Duration takes, Time now);
+
+}  // namespace virga

@@ -1,0 +1,124 @@
+// virga-arm: a stand-in for the Azure Resource Manager on this machine, for trying and testing tools of Azure without
+// an account. docs/virga-arm.md tells what it serves.
+//
+//   virga-arm [--scenario FILE] [--listen 127.0.0.1:0] [--imds 127.0.0.1:0] [--dir DIR] [--speed N]
+//
+// Prints one line once it takes connections: where it listens, and the certificate authority to trust. SIGTERM and
+// SIGINT end it. Exit code: 0 after that, 1 if something failed, 2 for bad arguments or a bad scenario.
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "arm/server.hpp"
+#include "wire/error_codes.hpp"
+
+namespace {
+
+using virga::Code;
+using virga::Result;
+using virga::Scenario;
+using virga::Status;
+
+constexpr const char* k_usage =
+    "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N]\n";
+
+struct Arguments {
+  std::string scenario;
+  std::string listen = "127.0.0.1:0";
+  std::string imds = "127.0.0.1:0";
+  std::string folder;
+  std::uint32_t speed = 0;  ///< 0: as the scenario says
+};
+
+Result<Arguments> parse_arguments(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    if (i + 1 >= argc) return virga::fail(Code::invalid, "unknown or incomplete option '" + option + "'; " + k_usage);
+    const std::string value = argv[++i];
+    if (option == "--scenario") {
+      arguments.scenario = value;
+    } else if (option == "--listen") {
+      arguments.listen = value;
+    } else if (option == "--imds") {
+      arguments.imds = value;
+    } else if (option == "--dir") {
+      arguments.folder = value;
+    } else if (option == "--speed") {
+      char* end = nullptr;
+      const long speed = std::strtol(value.c_str(), &end, 10);
+      if (*end != '\0' || speed < 1 || speed > 100'000) {
+        return virga::fail(Code::invalid, "--speed is '" + value + "'; write a whole number from 1 to 100000");
+      }
+      arguments.speed = static_cast<std::uint32_t>(speed);
+    } else {
+      return virga::fail(Code::invalid, "unknown option '" + option + "'; " + k_usage);
+    }
+  }
+  return arguments;
+}
+
+Result<Scenario> read_scenario(const std::string& path) {
+  if (path.empty()) return Scenario{};
+  std::ifstream file(path);
+  if (!file) return virga::fail(Code::invalid, "cannot read " + path + ": " + std::strerror(errno));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return virga::parse_scenario(text, path);
+}
+
+Result<std::string> folder_of(const Arguments& arguments) {
+  if (!arguments.folder.empty()) return arguments.folder;
+  const char* temp = std::getenv("TMPDIR");
+  std::string path = std::string(temp == nullptr ? "/tmp" : temp) + "/virga-arm.XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) return virga::fail(Code::internal, "cannot make a folder like " + path);
+  return path;
+}
+
+virga::Time wall_clock() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
+}
+
+Status serve(const Arguments& arguments) {
+  Result<Scenario> scenario = read_scenario(arguments.scenario);
+  if (!scenario) return virga::unexpected(scenario.error());
+  if (arguments.speed > 0) scenario->speed = arguments.speed;
+  const Result<std::string> folder = folder_of(arguments);
+  if (!folder) return virga::unexpected(folder.error());
+  const Result<virga::CertificateFiles> files = virga::make_certificate(*folder);
+  if (!files) return virga::unexpected(files.error());
+
+  const virga::Time start = wall_clock();
+  virga::SimulatedVms vms(*scenario);
+  virga::StandIn stand_in(*scenario, vms, start);
+  auto server = virga::ArmServer::open({arguments.listen, arguments.imds, *files}, stand_in,
+                                       virga::ArmClock(start, scenario->speed));
+  if (!server) return virga::unexpected(server.error());
+  std::printf("ready %s imds %s ca %s subscription %s tenant %s\n", (*server)->url().c_str(),
+              (*server)->imds_url().c_str(), files->ca.c_str(), scenario->subscription.c_str(),
+              scenario->tenant.c_str());
+  std::fflush(stdout);
+  (*server)->run();
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  if (argc == 2 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0)) {
+    std::fputs(k_usage, stdout);
+    return 0;
+  }
+  const Result<Arguments> arguments = parse_arguments(argc, argv);
+  const Status served = arguments ? serve(*arguments) : virga::unexpected(arguments.error());
+  if (served) return 0;
+  std::fprintf(stderr, "virga-arm: %s\n", served.error().message.c_str());
+  return virga::exit_code(served.error().code);
+}
