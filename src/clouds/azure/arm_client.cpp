@@ -128,7 +128,9 @@ Arm<HttpAnswer> ArmClient::send_once(const ArmCall& call, const std::string& url
   if (!call.body.empty()) request.headers.push_back("Content-Type: application/json");
   auto answer = http_.send(request);
   if (!answer) {
-    return failed(fault("Connection", fmt::format("{} {}: {}", call.method, origin_of(url), answer.error().message)));
+    ArmError error = fault("Connection", fmt::format("{} {}: {}", call.method, origin_of(url), answer.error().message));
+    if (!answer.error().retryable) error.kind = ArmErrorKind::request;
+    return failed(std::move(error));
   }
   {
     std::lock_guard lock(access_.budget_mutex);

@@ -86,6 +86,7 @@ void AzureCloud::reserve(const ReserveGang& command, const std::function<std::st
     gang->shares = *std::move(shares);
     gang->left = gang->shares.size();
     gang->got.resize(command.vms.size());
+    gang->may_have.resize(gang->shares.size());
     for (const WantedVm& wanted : command.vms) gang->bootstraps.push_back(user_data(wanted));
     common_.books.gangs()[command.gang] = gang;
   }
@@ -104,11 +105,15 @@ void AzureCloud::share_done(const GangPtr& gang, const Arm<Got>& got) {
       gang->given_up = true;
     }
     if (--gang->left > 0) return;
-    gang->left = gang->shares.size();  // now for giving back
+    // Now for giving back; one more, so that the answer waits until every keeper was told.
+    gang->left = 1 + static_cast<std::size_t>(std::count(gang->may_have.begin(), gang->may_have.end(), true));
   }
   if (!gang->error) return grant(gang);
   for (const WantedVm& wanted : gang->command.vms) common_.books.drop(wanted.vm);
-  for (const SetShare& share : gang->shares) keeper_of(share.set).clear(gang);
+  for (std::size_t i = 0; i < gang->shares.size(); ++i) {
+    if (gang->may_have[i]) keeper_of(gang->shares[i].set).clear(gang);
+  }
+  share_cleared(gang);
 }
 
 void AzureCloud::grant(const GangPtr& gang) {

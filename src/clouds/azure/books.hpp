@@ -36,6 +36,9 @@ struct Gang {
   std::vector<std::string> bootstraps;  ///< by place in the command
   std::vector<SetShare> shares;
   std::atomic<bool> given_up{false};  ///< one share failed: the others need not go on
+  /// By share: it asked for instances or found some, so that there may be something to give back. Written by the
+  /// share's own thread before it is done.
+  std::vector<char> may_have;
 
   // Guarded by the books' lock.
   std::size_t left = 0;                      ///< shares that are at work

@@ -157,7 +157,9 @@ ArmError classify(int status, Duration retry_after, std::string_view body, ArmEr
   const Result<JsonDocument> document = JsonDocument::parse(body);
   const JsonNode root = document ? document->root() : JsonNode();
   const JsonNode inside = find(root, "error");
-  if (!root || root.kind() != JsonNode::Kind::object || !inside) {
+  const bool names_error =
+      inside && (inside.kind() == JsonNode::Kind::string || inside.kind() == JsonNode::Kind::object);
+  if (!names_error) {
     error.code = status == 0 ? "" : fmt::format("HTTP {}", status);
     error.message = body.empty() ? "an empty answer" : "no JSON that names an error: " + one_line(body.substr(0, 120));
     return error;

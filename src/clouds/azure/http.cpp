@@ -118,7 +118,9 @@ Result<HttpAnswer> HttpConnection::send(const HttpRequest& request) {
   if (code != CURLE_OK) {
     const std::string why = reason[0] != '\0' ? reason : curl_easy_strerror(code);
     if (receiving.too_large) return fail(Code::exhausted, "the answer is larger than 64 MiB");
-    return fail(code == CURLE_OPERATION_TIMEDOUT ? Code::timeout : Code::unavailable, why, true);
+    const bool stays = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+                       code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+    return fail(code == CURLE_OPERATION_TIMEDOUT ? Code::timeout : Code::unavailable, why, !stays);
   }
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

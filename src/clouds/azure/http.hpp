@@ -4,7 +4,8 @@
 //   Result<HttpAnswer> answer = http.send({"GET", url, {}, {"Authorization: Bearer …"}});
 //
 // Every answer that came whole is a success here, whatever its status. Errors: unavailable (no connection, cut off),
-// timeout, exhausted (an answer larger than k_body_most). Certificates are always checked.
+// timeout, exhausted (an answer larger than k_body_most). Certificates are always checked; one that is refused is an
+// error that is not retryable.
 #pragma once
 
 #include <memory>

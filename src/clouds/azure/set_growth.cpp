@@ -26,17 +26,21 @@ std::string read_key(const std::string& path) {
 
 }  // namespace
 
-Arm<Got> SetKeeper::grow_share(Gang& gang, const SetShare& share) {
+Arm<Got> SetKeeper::grow_share(Gang& gang, std::size_t share) {
   const Time deadline = Stopper::now() + common_.access.settings.operation_timeout;
   std::vector<std::size_t> places;
-  for (const std::size_t place : share.places) {
-    if (!common_.books.find(gang.command.vms[place].vm)) places.push_back(place);
+  for (const std::size_t place : gang.shares[share].places) {
+    if (common_.books.find(gang.command.vms[place].vm)) {
+      gang.may_have[share] = true;
+    } else {
+      places.push_back(place);
+    }
   }
   if (places.empty()) return Got();
   for (;;) {
     if (gang.given_up) return failed(fault(k_given_up, "no longer wanted"));
     auto there = common_.surroundings.ensure(client_);
-    auto got = there ? grow_once(gang, places, deadline) : Arm<Got>(failed(there.error()));
+    auto got = there ? grow_once(gang, share, places, deadline) : Arm<Got>(failed(there.error()));
     if (got || got.error().kind != ArmErrorKind::dependency) return got;
     // Something else has to end first, such as the deletion of a set of this name.
     const Duration pause = std::max(got.error().retry_after, Duration::seconds(2));
@@ -61,7 +65,7 @@ Arm<void> SetKeeper::wait_until_settled(Gang& gang, Time deadline) {
   return {};
 }
 
-Arm<Got> SetKeeper::grow_once(Gang& gang, const std::vector<std::size_t>& places, Time deadline) {
+Arm<Got> SetKeeper::grow_once(Gang& gang, std::size_t share, const std::vector<std::size_t>& places, Time deadline) {
   auto seen = view();
   if (!seen) return failed(seen.error());
   if (*seen && !settled_) {
@@ -75,8 +79,10 @@ Arm<Got> SetKeeper::grow_once(Gang& gang, const std::vector<std::size_t>& places
   };
   const std::size_t free =
       !*seen ? 0 : static_cast<std::size_t>(std::count_if((**seen).free.begin(), (**seen).free.end(), usable));
+  if (free > 0) gang.may_have[share] = true;
   std::optional<ArmError> failure;
   if (free < places.size()) {
+    gang.may_have[share] = true;
     const auto missing = static_cast<std::uint32_t>(places.size() - free);
     const AzureSettings& settings = common_.access.settings;
     auto begun = *seen ? sets_.grow(set_, static_cast<std::uint32_t>((**seen).living) + missing)

@@ -61,7 +61,7 @@ void SetKeeper::run() {
       tasks_.pop_front();
       lock.unlock();
       if (task.grows) {
-        const Arm<Got> got = grow_share(*task.gang, task.gang->shares[task.share]);
+        const Arm<Got> got = grow_share(*task.gang, task.share);
         if (got) hold(task.gang, *got);
         common_.share_done(task.gang, got);
       } else {

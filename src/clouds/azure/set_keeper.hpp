@@ -64,8 +64,8 @@ class SetKeeper {
   void run();
   void collect_releases();
   // Growing.
-  Arm<Got> grow_share(Gang& gang, const SetShare& share);
-  Arm<Got> grow_once(Gang& gang, const std::vector<std::size_t>& places, Time deadline);
+  Arm<Got> grow_share(Gang& gang, std::size_t share);
+  Arm<Got> grow_once(Gang& gang, std::size_t share, const std::vector<std::size_t>& places, Time deadline);
   Arm<void> wait_until_settled(Gang& gang, Time deadline);
   Arm<Got> collect(Gang& gang, const std::vector<std::size_t>& places, Time deadline,
                    const std::optional<ArmError>& failure);

@@ -30,8 +30,10 @@ ArmError credentials_error(std::string message) {
 }
 
 ArmError connection_error(const std::string& where, const Error& error) {
-  return {
-      .kind = ArmErrorKind::fault, .code = "Connection", .message = where + ": " + error.message, .retry_after = {}};
+  return {.kind = error.retryable ? ArmErrorKind::fault : ArmErrorKind::request,
+          .code = "Connection",
+          .message = where + ": " + error.message,
+          .retry_after = {}};
 }
 
 /// expires_in is a number of the login endpoint, and a text of the metadata service.

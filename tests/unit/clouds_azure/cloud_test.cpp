@@ -10,9 +10,19 @@
 #include "ports/contract/recorder.hpp"
 #include "unit/clouds_azure/world.hpp"
 
-using namespace virga;
-using azure_test::ArmProcess;
-using azure_test::World;
+using virga::Duration;
+using virga::GangGranted;
+using virga::GangRefused;
+using virga::KnownVm;
+using virga::Purchase;
+using virga::Refusal;
+using virga::ReserveGang;
+using virga::VmFailed;
+using virga::VmId;
+using virga::VmReleased;
+namespace contract = virga::contract;
+using virga::azure_test::ArmProcess;
+using virga::azure_test::World;
 
 TEST_CASE("a gang over three sets is granted, and leaves nothing when it is released") {
   ArmProcess arm;

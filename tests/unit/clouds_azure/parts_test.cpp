@@ -10,8 +10,29 @@
 #include "clouds/azure/set_plan.hpp"
 #include "wire/json_codec.hpp"
 
-using namespace virga;
-using namespace virga::azure;
+using virga::AzureSettings;
+using virga::Duration;
+using virga::GangId;
+using virga::JsonDocument;
+using virga::JsonNode;
+using virga::name_of;
+using virga::Pool;
+using virga::Purchase;
+using virga::Refusal;
+using virga::ReserveGang;
+using virga::Time;
+using virga::VmId;
+using virga::azure::ArmError;
+using virga::azure::ArmErrorKind;
+using virga::azure::Budget;
+using virga::azure::CallKind;
+using virga::azure::classify_answer;
+using virga::azure::classify_operation;
+using virga::azure::instances_body;
+using virga::azure::patch_body;
+using virga::azure::plan_gang;
+using virga::azure::put_body;
+using virga::azure::refusal_of;
 
 namespace {
 

@@ -7,7 +7,11 @@
 
 #include "wire/config_toml.hpp"
 
-using namespace virga;
+using virga::AzureIdentity;
+using virga::Code;
+using virga::ConfigContext;
+using virga::parse_azure_settings;
+using virga::parse_config;
 
 namespace {
 
