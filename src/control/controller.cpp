@@ -94,7 +94,11 @@ Status Controller::Inside::replay() {
 }
 
 Status Controller::Inside::reconcile(const Config& config) {
-  Result<std::vector<ListedVm>> listed = ports.cloud->list();
+  std::vector<KnownVm> known;
+  for (const auto& [id, vm] : brain.state().vms) {
+    if (!vm.address.empty()) known.push_back({id, vm.name, vm.pool, vm.address});
+  }
+  Result<std::vector<ListedVm>> listed = ports.cloud->list_known(known);
   if (!listed) return unexpected(listed.error());
   std::set<VmId> there;
   for (const ListedVm& vm : *listed) there.insert(vm.vm);

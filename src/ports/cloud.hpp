@@ -28,6 +28,14 @@ struct ListedVm {
   std::string address;
 };
 
+/// A VM that the journal has, with the address of its grant.
+struct KnownVm {
+  VmId vm;
+  std::string name;
+  std::string pool;
+  std::string address;
+};
+
 class Cloud {
  public:
   virtual ~Cloud() = default;
@@ -38,6 +46,12 @@ class Cloud {
   virtual void release(VmId vm) = 0;
   /// Blocks; called at start and when control reconciles, before any command of that run.
   virtual Result<std::vector<ListedVm>> list() = 0;
+  /// The same for a cloud whose machines bear no mark of ours: it knows them again by the addresses of `known`, and may
+  /// keep what nobody knows for a gang that is given again. Others have marks, and no need of it.
+  virtual Result<std::vector<ListedVm>> list_known(const std::vector<KnownVm>& known) {
+    static_cast<void>(known);
+    return list();
+  }
   /// Watch a VM of an earlier run again, so that its death is told. Called for each listed VM that is kept.
   virtual void adopt(VmId vm) = 0;
 };

@@ -40,6 +40,7 @@ class Parser {
  private:
   void read_cluster(TomlSection& top);
   void read_api(TomlSection& top);
+  void skip_clouds(TomlSection& top);
   void read_skus(TomlSection& top);
   void read_pool(const NamedTable& named, std::size_t index);
   void read_pool_sku(TomlSection& section, Pool& pool);
@@ -61,6 +62,7 @@ Config Parser::parse() {
   TomlSection top(root_, "", mistakes_);
   read_cluster(top);
   read_api(top);
+  skip_clouds(top);
   read_skus(top);
   const auto* pools = top.table("pool");
   const auto* partitions = top.table("partition");
@@ -140,6 +142,16 @@ void Parser::read_api(TomlSection& top) {
   if (!config_.listen.empty() && config_.token_file.empty()) {
     section.wrong("listen", "without token_file anybody could submit over TCP; add token_file = \"/path\"");
   }
+  section.finish();
+}
+
+/// [cloud.NAME] says how to get into a cloud, and is read by that cloud's own room: it is no part of what the brain
+/// knows.
+void Parser::skip_clouds(TomlSection& top) {
+  const auto* table = top.table("cloud");
+  if (table == nullptr) return;
+  TomlSection section(*table, "cloud", mistakes_);
+  section.table("azure");
   section.finish();
 }
 

@@ -92,7 +92,11 @@ void TomlSection::wrong_type(std::string_view key, const toml::node& node, std::
   wrong(key, fmt::format("{}{}is {}; write {}", value, value.empty() ? "" : " ", type_name(node), right));
 }
 
-bool TomlSection::text(std::string_view key, std::string& value) {
+bool TomlSection::text(std::string_view key, std::string& value) { return text_of(key, value, 80); }
+
+bool TomlSection::long_text(std::string_view key, std::string& value) { return text_of(key, value, 1024); }
+
+bool TomlSection::text_of(std::string_view key, std::string& value, std::size_t longest) {
   const auto* node = find(key);
   if (node == nullptr) return false;
   const auto* text = node->as_string();
@@ -100,8 +104,11 @@ bool TomlSection::text(std::string_view key, std::string& value) {
     wrong_type(key, *node, "a text in quotes");
     return false;
   }
-  if (shown(text->get()) != text->get()) {
-    wrong(key, "too long, or holds control characters; write at most 80 printable ones");
+  const std::string& found = text->get();
+  const bool controls =
+      std::any_of(found.begin(), found.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (controls || found.size() > longest) {
+    wrong(key, fmt::format("too long, or holds control characters; write at most {} printable ones", longest));
     return false;
   }
   value = text->get();

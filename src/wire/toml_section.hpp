@@ -76,6 +76,8 @@ class TomlSection {
 
   // Each returns whether the key is there and good; else `value` is left alone.
   bool text(std::string_view key, std::string& value);
+  /// Paths, addresses and ids: up to 1,024 characters instead of 80.
+  bool long_text(std::string_view key, std::string& value);
   bool flag(std::string_view key, bool& value);
   bool number(std::string_view key, std::uint32_t& value, NumberRange range);
   bool duration(std::string_view key, Duration& value, const DurationRange& range);
@@ -104,6 +106,8 @@ class TomlSection {
   /// The table below `key`; nullptr if it is absent or something else, which is told.
   const toml::table* table(std::string_view key);
 
+  bool has(std::string_view key) const { return table_.contains(key); }
+
   /// A mistake about the value of `key`, or about the whole table if the key is absent.
   void wrong(std::string_view key, std::string_view message);
   void finish();
@@ -112,6 +116,7 @@ class TomlSection {
 
  private:
   const toml::node* find(std::string_view key);
+  bool text_of(std::string_view key, std::string& value, std::size_t longest);
   void wrong_type(std::string_view key, const toml::node& node, std::string_view right);
   bool dollars(std::string_view key, Money& value, std::int64_t most_usd, std::string_view what);
 

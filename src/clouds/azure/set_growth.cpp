@@ -1,0 +1,148 @@
+// How a set gets the instances that a gang wants of it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "clouds/azure/set_keeper.hpp"
+
+namespace virga::azure {
+namespace {
+
+constexpr Duration k_first_pause = Duration::seconds(1);
+constexpr Duration k_longest_pause = Duration::seconds(10);
+
+ArmError fault(std::string_view code, std::string message) {
+  return {.kind = ArmErrorKind::fault, .code = std::string(code), .message = std::move(message), .retry_after = {}};
+}
+
+/// Empty without a file; what is wrong with the key, Azure says.
+std::string read_key(const std::string& path) {
+  std::string key;
+  std::ifstream file(path);
+  if (file) std::getline(file, key);
+  return key;
+}
+
+}  // namespace
+
+Arm<Got> SetKeeper::grow_share(Gang& gang, std::size_t share) {
+  const Time deadline = Stopper::now() + common_.access.settings.operation_timeout;
+  std::vector<std::size_t> places;
+  for (const std::size_t place : gang.shares[share].places) {
+    if (common_.books.find(gang.command.vms[place].vm)) {
+      gang.may_have[share] = true;
+    } else {
+      places.push_back(place);
+    }
+  }
+  if (places.empty()) return Got();
+  for (;;) {
+    if (gang.given_up) return failed(fault(k_given_up, "no longer wanted"));
+    auto there = common_.surroundings.ensure(client_);
+    auto got = there ? grow_once(gang, share, places, deadline) : Arm<Got>(failed(there.error()));
+    if (got || got.error().kind != ArmErrorKind::dependency) return got;
+    // Something else has to end first, such as the deletion of a set of this name.
+    const Duration pause = std::max(got.error().retry_after, Duration::seconds(2));
+    if (Stopper::now() + pause >= deadline) return got;
+    if (!common_.access.stopper.sleep(pause, [&] { return gang.given_up.load(); })) return got;
+  }
+}
+
+/// After a restart a growth of the controller before this one may be under way: its instances will be wanted again.
+Arm<void> SetKeeper::wait_until_settled(Gang& gang, Time deadline) {
+  Duration pause = k_first_pause;
+  while (!settled_) {
+    const auto size = sets_.size(set_);
+    if (!size) return failed(size.error());
+    settled_ = !*size || !(**size).changing || Stopper::now() >= deadline;
+    if (settled_) break;
+    if (!common_.access.stopper.sleep(pause, [&] { return gang.given_up.load(); }) || gang.given_up) {
+      return failed(fault(k_given_up, "no longer wanted"));
+    }
+    pause = std::min(pause * 2, k_longest_pause);
+  }
+  return {};
+}
+
+Arm<Got> SetKeeper::grow_once(Gang& gang, std::size_t share, const std::vector<std::size_t>& places, Time deadline) {
+  auto seen = view();
+  if (!seen) return failed(seen.error());
+  if (*seen && !settled_) {
+    if (auto settled = wait_until_settled(gang, deadline); !settled) return failed(settled.error());
+    seen = view();
+    if (!seen) return failed(seen.error());
+  }
+  settled_ = true;
+  const auto usable = [](const Instance& i) {
+    return i.state == InstanceState::up || i.state == InstanceState::creating;
+  };
+  const std::size_t free =
+      !*seen ? 0 : static_cast<std::size_t>(std::count_if((**seen).free.begin(), (**seen).free.end(), usable));
+  if (free > 0) gang.may_have[share] = true;
+  std::optional<ArmError> failure;
+  if (free < places.size()) {
+    gang.may_have[share] = true;
+    const auto missing = static_cast<std::uint32_t>(places.size() - free);
+    const AzureSettings& settings = common_.access.settings;
+    auto begun = *seen ? sets_.grow(set_, static_cast<std::uint32_t>((**seen).living) + missing)
+                       : sets_.create(set_, put_body(settings, gang.command.pool, set_, missing,
+                                                     common_.options.join_script, read_key(settings.ssh_key_file)));
+    if (!begun) return failed(begun.error());
+    const auto ended = client_.finish(*begun, deadline, [&] { return gang.given_up.load(); });
+    if (!ended && !ended.error().may_recover) return failed(ended.error());
+    if (!ended) failure = ended.error();
+  }
+  return collect(gang, places, deadline, failure);
+}
+
+/// The first instances that are nobody's and are up, with their addresses. Lists lag behind what is new, and Azure's
+/// "Failed" is not final; both get some time.
+Arm<Got> SetKeeper::collect(Gang& gang, const std::vector<std::size_t>& places, Time deadline,
+                            const std::optional<ArmError>& failure) {
+  const Time patience_end = std::min(deadline, Stopper::now() + common_.access.settings.recover_patience);
+  Duration pause = k_first_pause;
+  for (;;) {
+    if (gang.given_up) return failed(fault(k_given_up, "no longer wanted"));
+    const auto seen = view();
+    if (!seen) return failed(seen.error());
+    std::vector<Instance> free = *seen ? (**seen).free : std::vector<Instance>();
+    std::string message;
+    for (const Instance& instance : free) {
+      if (instance.state == InstanceState::failed) message = instance.name + ": " + instance.message;
+    }
+    const bool booting =
+        std::any_of(free.begin(), free.end(), [](const Instance& i) { return i.state == InstanceState::creating; });
+    std::erase_if(free, [](const Instance& i) { return i.state != InstanceState::up; });
+    if (free.size() >= places.size()) {
+      const auto addresses = sets_.addresses(set_);
+      if (!addresses) return failed(addresses.error());
+      std::erase_if(free, [&](const Instance& i) { return !addresses->contains(i.id); });
+      if (free.size() >= places.size()) {
+        Got got;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+          free[i].address = addresses->at(free[i].id);
+          got.emplace_back(places[i], std::move(free[i]));
+        }
+        return got;
+      }
+    }
+    if (Stopper::now() >= (booting ? deadline : patience_end)) {
+      if (!message.empty()) return failed(fault("ProvisioningFailed", message));
+      if (failure) return failed(*failure);
+      return failed(fault("InstancesMissing", fmt::format("{} of {} instances came up", free.size(), places.size())));
+    }
+    if (!common_.access.stopper.sleep(pause, [&] { return gang.given_up.load(); })) {
+      return failed(fault(k_stopped, "the cloud is being closed"));
+    }
+    pause = std::min(pause * 2, k_longest_pause);
+  }
+}
+
+void SetKeeper::hold(const GangPtr& gang, const Got& got) {
+  held_.emplace_back(gang, got);
+  if (!common_.options.publish) return;
+  for (const auto& [place, instance] : got) common_.options.publish(instance.name, gang->bootstraps[place]);
+}
+
+}  // namespace virga::azure

@@ -1,0 +1,104 @@
+// How a set gives instances back: those of a gang that was refused, and those of released VMs.
+#include <algorithm>
+
+#include "clouds/azure/set_keeper.hpp"
+
+namespace virga::azure {
+namespace {
+
+constexpr Duration k_first_pause = Duration::seconds(1);
+constexpr Duration k_longest_pause = Duration::seconds(60);
+/// For how long a new instance may be missing from lists.
+constexpr Duration k_list_lag = Duration::seconds(20);
+
+bool never() { return false; }
+
+}  // namespace
+
+Arm<void> SetKeeper::remove_set() {
+  auto begun = sets_.remove(set_);
+  if (!begun && begun.error().status == 404) return {};
+  if (!begun) return failed(begun.error());
+  return client_.finish(*begun, Stopper::now() + common_.access.settings.operation_timeout, never);
+}
+
+Arm<void> SetKeeper::remove_instances(const std::vector<std::string>& ids) {
+  auto begun = sets_.remove_instances(set_, ids);
+  if (!begun && begun.error().status == 404) return {};
+  if (!begun) return failed(begun.error());
+  return client_.finish(*begun, Stopper::now() + common_.access.settings.operation_timeout, never);
+}
+
+void SetKeeper::clear_gang(const GangPtr& gang) {
+  std::erase_if(held_, [&](const auto& held) { return held.first == gang; });
+  const Time lag_end = Stopper::now() + k_list_lag;
+  Duration pause = k_first_pause;
+  for (;;) {
+    const auto clear = clear_once(lag_end);
+    if (clear && *clear) break;
+    // The gang stays unanswered until nothing of it is left, however long Azure is out of reach.
+    if (!common_.access.stopper.sleep(clear ? k_first_pause : pause)) return;
+    if (!clear) pause = std::min(pause * 2, k_longest_pause);
+  }
+  common_.share_cleared(gang);
+}
+
+/// True if the set has nothing that is nobody's.
+Arm<bool> SetKeeper::clear_once(Time lag_end) {
+  const auto seen = view();
+  if (!seen) return failed(seen.error());
+  if (!*seen) return true;
+  const View& view = **seen;
+  if (view.claims.empty() && held_.empty()) {  // needs no list, which may lag behind
+    if (auto removed = remove_set(); !removed) return failed(removed.error());
+    return true;
+  }
+  if (!view.free.empty()) {
+    std::vector<std::string> ids;
+    for (const Instance& instance : view.free) ids.push_back(instance.id);
+    if (auto removed = remove_instances(ids); !removed) return failed(removed.error());
+    return false;  // look again
+  }
+  const auto size = sets_.size(set_);
+  if (!size) return failed(size.error());
+  return !*size || (**size).capacity <= view.living || Stopper::now() >= lag_end;
+}
+
+void SetKeeper::release_all(const std::vector<VmId>& vms) {
+  Duration pause = k_first_pause;
+  for (bool first = true;; first = false) {
+    if (release_once(vms, !first)) break;
+    if (!common_.access.stopper.sleep(pause)) return;
+    pause = std::min(pause * 2, k_longest_pause);
+  }
+  for (const VmId vm : vms) {
+    common_.books.drop(vm);
+    common_.sink.post(VmReleased{vm});
+  }
+}
+
+/// `look_first` after a failure: what is gone already must not be named again.
+Arm<void> SetKeeper::release_once(const std::vector<VmId>& vms, bool look_first) {
+  drop_settled_holds();
+  auto claims = common_.books.claims_of(set_);
+  std::vector<std::string> ids;
+  for (const auto& [id, vm] : claims) {
+    if (std::find(vms.begin(), vms.end(), vm) != vms.end()) ids.push_back(id);
+  }
+  const bool others_stay = ids.size() < claims.size();
+  bool growth_waits = false;
+  {
+    std::lock_guard lock(mutex_);
+    growth_waits = std::any_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.grows; });
+  }
+  if (!others_stay && held_.empty() && !growth_waits) return remove_set();
+  if (look_first) {
+    const auto seen = view();
+    if (!seen) return failed(seen.error());
+    if (!*seen) return {};
+    std::erase_if(ids, [&](const std::string& id) { return !(**seen).there.contains(id); });
+  }
+  return ids.empty() ? Arm<void>() : remove_instances(ids);
+}
+
+}  // namespace virga::azure

@@ -1,0 +1,191 @@
+#include "clouds/azure/settings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "wire/toml_section.hpp"
+
+namespace virga {
+namespace {
+
+constexpr Duration k_day = Duration::minutes(24 * 60);
+
+bool consists_of(std::string_view text, std::string_view allowed) {
+  return text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+bool is_guid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (is_dash ? text[i] != '-' : !consists_of(text.substr(i, 1), "0123456789abcdefABCDEF")) return false;
+  }
+  return true;
+}
+
+struct Range {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+std::optional<Range> parse_range(std::string_view text) {
+  std::uint32_t address = 0;
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (int part = 0; part < 5; ++part) {
+    std::uint32_t number = 0;
+    const auto [stop, error] = std::from_chars(at, end, number);
+    if (error != std::errc() || number > (part < 4 ? 255U : 32U)) return std::nullopt;
+    at = stop;
+    if (part == 4) {
+      const std::uint32_t rest = number == 0 ? ~0U : number == 32 ? 0 : (~0U >> number);
+      if (at != end || (address & rest) != 0) return std::nullopt;
+      return Range{address, address | rest};
+    }
+    address = address << 8 | number;
+    if (at == end || *at++ != (part < 3 ? '.' : '/')) return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+class Reader {
+ public:
+  Reader(TomlSection& section, AzureSettings& settings) : section_(section), settings_(settings) {}
+
+  void read() {
+    guid("subscription", settings_.subscription, true);
+    read_identity();
+    url("endpoint", settings_.endpoint, "https://");
+    url("login_endpoint", settings_.login_endpoint, "https://");
+    path("ca_file", settings_.ca_file);
+    name("region", settings_.region, true);
+    name("resource_group", settings_.resource_group, true);
+    name("network", settings_.network, false);
+    name("subnet", settings_.subnet, false);
+    read_address_space();
+    read_image();
+    name("admin_user", settings_.admin_user, false);
+    path("ssh_key_file", settings_.ssh_key_file);
+    read_times();
+    section_.finish();
+  }
+
+ private:
+  void missing(std::string_view key, std::string_view right) {
+    section_.wrong(key, fmt::format("missing; write {}", right));
+  }
+  void guid(std::string_view key, std::string& value, bool needed) {
+    constexpr std::string_view k_right = "an id such as \"11111111-1111-1111-1111-111111111111\"";
+    if (section_.text(key, value)) {
+      if (!is_guid(value)) section_.wrong(key, fmt::format("\"{}\" is no id; write {}", value, k_right));
+    } else if (needed && !section_.has(key)) {
+      missing(key, k_right);
+    }
+  }
+  void url(std::string_view key, std::string& value, std::string_view start) {
+    if (!section_.long_text(key, value)) return;
+    while (!value.empty() && value.back() == '/') value.pop_back();
+    if (!value.starts_with(start) || value.size() == start.size()) {
+      section_.wrong(key, fmt::format("\"{}\" is no address; write one that starts with {}", shown(value), start));
+    }
+  }
+  void path(std::string_view key, std::string& value) {
+    if (section_.long_text(key, value) && !value.starts_with('/')) {
+      section_.wrong(key, fmt::format("\"{}\" is no absolute path; write one that starts with /", shown(value)));
+    }
+  }
+  void name(std::string_view key, std::string& value, bool needed) {
+    constexpr std::string_view k_allowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.()";
+    if (section_.text(key, value)) {
+      if (value.empty() || !consists_of(value, k_allowed) || value.back() == '.') {
+        section_.wrong(key, fmt::format("\"{}\" is no name in Azure; write letters, digits, - _ . ( )", value));
+      }
+    } else if (needed && !section_.has(key)) {
+      missing(key, key == "region" ? "one such as \"eastus\"" : "its name");
+    }
+  }
+  void read_identity() {
+    section_.word("identity", settings_.identity);
+    url("imds", settings_.imds, "http://");
+    const bool by_secret = settings_.identity == AzureIdentity::secret;
+    guid("tenant", settings_.tenant, by_secret);
+    if (!section_.text("client_id", settings_.client_id) && by_secret && !section_.has("client_id")) {
+      missing("client_id", "the application's id, or identity = \"managed\"");
+    }
+    path("secret_file", settings_.secret_file);
+    if (by_secret && !section_.has("secret_file")) {
+      missing("secret_file", "the path of a file with the client secret, or identity = \"managed\"");
+    }
+    if (!by_secret && section_.has("secret_file")) {
+      section_.wrong("secret_file", "a managed identity has no secret; leave it out or write identity = \"secret\"");
+    }
+  }
+  void read_address_space() {
+    section_.text("address_space", settings_.address_space);
+    const auto range = parse_range(settings_.address_space);
+    const Range taken = *parse_range("172.16.0.0/16");
+    if (!range) {
+      section_.wrong("address_space", fmt::format("\"{}\" is no range of addresses; write one such as "
+                                                  "\"10.64.0.0/16\"",
+                                                  settings_.address_space));
+    } else if (range->first <= taken.last && taken.first <= range->last) {
+      section_.wrong("address_space", fmt::format("\"{}\" touches 172.16.0.0/16, which Azure's InfiniBand uses; write "
+                                                  "one such as \"10.64.0.0/16\"",
+                                                  settings_.address_space));
+    }
+  }
+  void read_image() {
+    if (!section_.long_text("image", settings_.image)) return;
+    const std::string& image = settings_.image;
+    if (image.starts_with("/subscriptions/") || std::count(image.begin(), image.end(), ':') == 3) return;
+    section_.wrong("image", fmt::format("\"{}\" is no image; write \"publisher:offer:sku:version\" or the id of one, "
+                                        "which starts with /subscriptions/",
+                                        shown(image)));
+  }
+  void read_times() {
+    const DurationRange range{Duration::seconds(1), k_day};
+    section_.duration("connect_timeout", settings_.connect_timeout, range);
+    section_.duration("request_timeout", settings_.request_timeout, range);
+    section_.duration("operation_timeout", settings_.operation_timeout, range);
+    section_.duration("throttle_patience", settings_.throttle_patience, {Duration{}, k_day});
+    section_.duration("recover_patience", settings_.recover_patience, {Duration{}, k_day});
+    section_.duration("watch_interval", settings_.watch_interval, range);
+    section_.duration("stranger_grace", settings_.stranger_grace, range);
+  }
+
+  TomlSection& section_;
+  AzureSettings& settings_;
+};
+
+void read_settings(const toml::table& root, AzureSettings& settings, Mistakes& mistakes) {
+  if (const auto name = root["cluster"]["name"].value<std::string>()) settings.cluster = *name;
+  const toml::table* table = root["cloud"]["azure"].as_table();
+  if (table == nullptr) {
+    mistakes.add(root.source(), "no section [cloud.azure]; it names the subscription, region and resource_group");
+    return;
+  }
+  TomlSection section(*table, "cloud.azure", mistakes);
+  Reader(section, settings).read();
+}
+
+}  // namespace
+
+Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name) {
+  Mistakes mistakes(file_name);
+  AzureSettings settings;
+  try {
+    read_settings(toml::parse(text), settings, mistakes);
+  } catch (const toml::parse_error& error) {
+    mistakes.add(error.source(), fmt::format("no TOML: {}; see toml.io for its rules", shown(error.description())));
+  } catch (const TomlAssertion&) {
+    mistakes.add({{1, 1}, {1, 1}, nullptr}, "no TOML: a header or key is wrong; see toml.io for its rules");
+  }
+  if (mistakes.any()) return fail(Code::invalid, mistakes.text());
+  return settings;
+}
+
+}  // namespace virga
