@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "brain/explanation.hpp"
+#include "brain/offers.hpp"
 #include "brain/state.hpp"
 #include "core/command.hpp"
 #include "core/event.hpp"
@@ -40,6 +41,8 @@ class Brain {
 
   const State& state() const { return state_; }
   Explanation explain(JobId job) const;
+  /// What each pool could do for such a submission now (brain/offers.hpp).
+  Result<std::vector<PoolOffer>> offers(const JobSubmitted& job, Time now) const;
 
   std::string save() const;
   static Result<Brain> load(std::string_view bytes);

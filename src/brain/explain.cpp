@@ -130,6 +130,7 @@ Explanation Brain::explain(JobId id) const {
     if (job.state == JobState::pending && backoff != state_.backoffs.end())
       explanation.retry_at = backoff->second.until;
   }
+  explanation.warnings = state_.policy.budgets.warnings(state_.config, job.spec->account, state_.now);
   Forecast forecast = forecast_of(state_, job);
   explanation.expected_start = forecast.start;
   explanation.confidence = forecast.confidence;

@@ -64,6 +64,7 @@ struct Explanation {
   Confidence confidence = Confidence::none;
   Money expected_price;                  ///< list price until its time limit, or for an hour where it has none
   std::vector<ExplainedOption> options;  ///< of a waiting job, in the order of its partition
+  std::vector<std::string> warnings;     ///< of the budgets that it is charged to
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -77,6 +78,7 @@ struct Explanation {
     v("confidence", s.confidence);
     v("expected_price", s.expected_price);
     v("options", s.options);
+    v("warnings", s.warnings);
   }
 };
 

@@ -356,6 +356,7 @@ std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
 std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e) {
   fx.state.config = e.config;
   fx.state.rebuild_indices();
+  give_back_beyond_budget(fx);
   review_waiting_jobs(fx);
   return 0;
 }

@@ -212,6 +212,7 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
     void operator()(ForgetJob& c) const { in.ports.engine->forget(c); }
     void operator()(ArchiveJob& c) const { in.jobs_to_archive.push_back(std::move(c.job)); }
     void operator()(ArchiveVm& c) const { in.vms_to_archive.push_back(std::move(c.vm)); }
+    void operator()(WarnOfBudget& c) const { in.say("budget: " + c.text); }
     void operator()(Reply& c) const {
       if (batch != nullptr && c.request >= 1 && c.request <= batch->size())
         (*batch)[c.request - 1].answer(std::move(c.result));

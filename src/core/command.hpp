@@ -70,13 +70,19 @@ struct ArchiveVm {
   VmRecord vm;
 };
 
+/// For the log: a tenant's budget has reached the share at which it warns. Once for each time in a period.
+struct WarnOfBudget {
+  std::string tenant;
+  std::string text;  ///< one line
+};
+
 /// The answer to an outside request.
 struct Reply {
   RequestId request = 0;
   Result<std::uint64_t> result;  ///< the job's or step's id, or 0; or why not
 };
 
-using Command =
-    std::variant<ReserveGang, ReleaseVm, StartJob, SignalJob, EndJob, ForgetJob, ArchiveJob, ArchiveVm, Reply>;
+using Command = std::variant<ReserveGang, ReleaseVm, StartJob, SignalJob, EndJob, ForgetJob, ArchiveJob, ArchiveVm,
+                             Reply, WarnOfBudget>;
 
 }  // namespace virga

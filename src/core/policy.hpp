@@ -132,7 +132,8 @@ struct Tenant {
   std::vector<std::string> users = {};
   BudgetPeriod budget_period = BudgetPeriod::none;
   Money budget = {};
-  std::uint32_t max_nodes = 0;  ///< of its jobs and those of the tenants below it
+  std::uint32_t budget_warn_percent = 80;  ///< of the budget: from there on its owners are warned; 0: never
+  std::uint32_t max_nodes = 0;             ///< of its jobs and those of the tenants below it
   std::uint32_t max_gpus = 0;
   Money delay_price = {};  ///< what an hour of waiting is worth to it, for each node waited for
   BuyPolicy buy = BuyPolicy::cheapest;
@@ -145,6 +146,7 @@ struct Tenant {
     v("users", s.users);
     v("budget_period", s.budget_period);
     v("budget", s.budget);
+    v("budget_warn_percent", s.budget_warn_percent);
     v("max_nodes", s.max_nodes);
     v("max_gpus", s.max_gpus);
     v("delay_price", s.delay_price);

@@ -163,6 +163,10 @@ void ConfigPolicy::read_tenant(const NamedTable& named) {
   if (section.texts("users", tenant.users)) check_users(section, tenant.users);
   if (section.money("budget", tenant.budget)) tenant.budget_period = BudgetPeriod::month;
   section.word("budget_period", tenant.budget_period);
+  section.number("budget_warn_percent", tenant.budget_warn_percent, {0, 100});
+  if (named.table->contains("budget_warn_percent") && !named.table->contains("budget")) {
+    section.wrong("budget_warn_percent", "there is no budget; write how many US dollars: budget = 1000");
+  }
   if (named.table->contains("budget_period") && !named.table->contains("budget") &&
       tenant.budget_period != BudgetPeriod::none) {
     section.wrong("budget_period", "there is no budget; write how many US dollars: budget = 1000");

@@ -73,6 +73,7 @@ struct CommandBytes {
   void operator()(const ForgetJob& c) { put(c.job, c.incarnation, c.nodes); }
   void operator()(const ArchiveJob& c) { put(c.job); }
   void operator()(const ArchiveVm& c) { put(c.vm); }
+  void operator()(const WarnOfBudget& c) { put(c.tenant, c.text); }
   void operator()(const Reply& c) {
     put(c.request, c.result.has_value());
     if (c.result) {

@@ -29,6 +29,12 @@ std::string dollars(Money money) {
   return fmt::format("{}.{:02}", cents / 100, cents % 100);
 }
 
+/// From here on the tenant's owners are warned; zero: never.
+Money warning_line(const Tenant& tenant) {
+  if (tenant.budget_period == BudgetPeriod::none) return {};
+  return {static_cast<std::int64_t>(Int{tenant.budget.micro_usd} * tenant.budget_warn_percent / 100)};
+}
+
 }  // namespace
 
 Time month_start(Time t) {
@@ -64,6 +70,7 @@ Budgets::Account Budgets::current(const Tenant& tenant, Time now) const {
   if (tenant.budget_period == BudgetPeriod::month && account.period != month_start(now)) {
     account.period = month_start(now);
     account.spent = {};
+    account.warned = {};
   }
   return account;
 }
@@ -99,16 +106,24 @@ std::optional<std::string> Budgets::check(const Config& config, const std::strin
   return std::nullopt;
 }
 
-void Budgets::commit(const Config& config, JobId job, const std::string& tenant, Money worst, Time now) {
+std::vector<std::string> Budgets::commit(const Config& config, JobId job, const std::string& tenant, Money worst,
+                                         Time now) {
   Commitment commitment{{}, worst};
+  std::vector<std::string> crossed;
   for (const Tenant* at : way_up(config, tenant)) {
     Account account = current(*at, now);
     account.committed += worst;
+    const Money line = warning_line(*at);
+    if (line > Money{} && account.spent + account.committed >= line && account.warned != line) {
+      account.warned = line;
+      crossed.push_back(at->name);
+    }
     accounts_[at->name] = account;
     commitment.tenants.push_back(at->name);
   }
   const bool is_new = commitments_.emplace(job, std::move(commitment)).second;
   VIRGA_ASSERT(is_new, "a job is committed once for each time that it gets nodes");
+  return crossed;
 }
 
 void Budgets::settle(const Config& config, JobId job, Money cost, Time now) {
@@ -125,6 +140,12 @@ void Budgets::settle(const Config& config, JobId job, Money cost, Time now) {
   commitments_.erase(found);
 }
 
+std::vector<JobId> Budgets::committed_jobs() const {
+  std::vector<JobId> jobs;
+  for (const auto& [job, commitment] : commitments_) jobs.push_back(job);
+  return jobs;
+}
+
 std::optional<Money> Budgets::left(const Config& config, const std::string& tenant, Time now) const {
   std::optional<Money> least;
   for (const Tenant* at : way_up(config, tenant)) {
@@ -134,6 +155,41 @@ std::optional<Money> Budgets::left(const Config& config, const std::string& tena
     least = least ? std::min(*least, left) : left;
   }
   return least;
+}
+
+std::optional<std::string> Budgets::warning_of(const Tenant& tenant, Time now) const {
+  const Money line = warning_line(tenant);
+  const Account account = current(tenant, now);
+  const Money used = account.spent + account.committed;
+  if (line == Money{} || used < line) return std::nullopt;
+  const auto percent = static_cast<std::int64_t>(Int{used.micro_usd} * 100 / tenant.budget.micro_usd);
+  return fmt::format("tenant {} has used {} % of its budget of {} USD{} ({} spent, {} kept for its jobs)", tenant.name,
+                     percent, dollars(tenant.budget), tenant.budget_period == BudgetPeriod::month ? " this month" : "",
+                     dollars(account.spent), dollars(account.committed));
+}
+
+std::vector<std::string> Budgets::warnings(const Config& config, const std::string& tenant, Time now) const {
+  std::vector<std::string> texts;
+  for (const Tenant* at : way_up(config, tenant)) {
+    if (auto text = warning_of(*at, now)) texts.push_back(*std::move(text));
+  }
+  return texts;
+}
+
+std::optional<std::string> Budgets::overrun(const Config& config, JobId job, Time now) const {
+  const auto found = commitments_.find(job);
+  if (found == commitments_.end()) return std::nullopt;
+  for (const std::string& name : found->second.tenants) {
+    const Tenant* tenant = config.find_tenant(name);
+    if (tenant == nullptr || tenant->budget_period == BudgetPeriod::none) continue;
+    const Account account = current(*tenant, now);
+    if (account.spent + account.committed > tenant->budget) {
+      return fmt::format("of tenant {}'s {} USD, {} are spent and {} committed, this job's {} among them", name,
+                         dollars(tenant->budget), dollars(account.spent), dollars(account.committed),
+                         dollars(found->second.worst));
+    }
+  }
+  return std::nullopt;
 }
 
 Budgets::Account Budgets::account(const Config& config, const std::string& tenant, Time now) const {

@@ -13,6 +13,14 @@
 // holds at every start, and stays true as long as jobs cost no more than was committed: time limits are enforced, and
 // the wait between SIGTERM and SIGKILL is part of the worst case. A job is charged to the period in which it gives its
 // nodes back, and its commitment counts in every period that it lives in. Periods are calendar months in UTC.
+//
+// From the tenant's budget_warn_percent on its owners are warned. What counts is spent and committed together, as in
+// check(): so the warning comes before the refusal.
+//   for (const std::string& text : budgets.warnings(config, tenant, now)) …"tenant lab has used 83 % of …"
+//   commit() answers those that this commitment brought over their line; once for each line and period.
+// A configuration or a price may change under a job that has its nodes but does not run yet:
+//   if (auto why = budgets.overrun(config, job, now)) …give them back
+//
 // Each call costs O(d (log n + config.tenants)) for a tenant at depth d.
 #pragma once
 
@@ -42,11 +50,13 @@ class Budgets {
     Time period;      ///< month_start() of the last change; unset for a total budget
     Money spent;      ///< in that period
     Money committed;  ///< of jobs that hold nodes
+    Money warned;     ///< the line that was crossed in that period and told of; zero: none
     template <class Self, class V>
     static void visit(Self& s, V&& v) {
       v("period", s.period);
       v("spent", s.spent);
       v("committed", s.committed);
+      v("warned", s.warned);
     }
   };
   struct Commitment {
@@ -63,12 +73,21 @@ class Budgets {
   static std::optional<Error> never_fits(const Config& config, const std::string& tenant, std::optional<Money> worst);
   /// Why the job may not start now: one line with the numbers.
   std::optional<std::string> check(const Config& config, const std::string& tenant, Money worst, Time now) const;
-  void commit(const Config& config, JobId job, const std::string& tenant, Money worst, Time now);
+  /// Tenants whose line this crosses for the first time in the period.
+  std::vector<std::string> commit(const Config& config, JobId job, const std::string& tenant, Money worst, Time now);
   /// Nothing happens for a job that was not committed.
   void settle(const Config& config, JobId job, Money cost, Time now);
 
+  /// Jobs that hold nodes or the promise of them, ascending.
+  std::vector<JobId> committed_jobs() const;
   /// What is left to be committed; nothing where there is no budget on the way up.
   std::optional<Money> left(const Config& config, const std::string& tenant, Time now) const;
+  /// One line for each budget on the way up that has reached its line.
+  std::vector<std::string> warnings(const Config& config, const std::string& tenant, Time now) const;
+  /// The tenant's own; nothing below its line.
+  std::optional<std::string> warning_of(const Tenant& tenant, Time now) const;
+  /// Why a committed job may not go on to start: more is spent and committed than a budget that it is charged to.
+  std::optional<std::string> overrun(const Config& config, JobId job, Time now) const;
   Account account(const Config& config, const std::string& tenant, Time now) const;
 
   template <class Self, class V>

@@ -6,7 +6,6 @@
 
 #include "brain/policy/ranking.hpp"
 #include "brain/sched/queue.hpp"
-#include "brain/sched/supply.hpp"
 
 namespace virga {
 
@@ -28,20 +27,19 @@ std::string words_of(const Offer& offer) {
   return "cannot hold it";
 }
 
-/// When the pool could have served all who are before the job, and the job.
-Time start_behind_others(const State& state, const Job& job, const Offer& offer) {
+}  // namespace
+
+Time start_behind_others(const State& state, const Job& job, const Offer& offer, Time now) {
   const PoolIndex& index = state.index.pools[offer.pool];
   const std::int64_t capacity = std::max<std::int64_t>(index.size() - index.drained(), 1);
   const std::int64_t ahead = state.index.queue.ahead_of(job, rank_shift_now(state)).units;
   const std::int64_t rounds = (ahead + job.spec->nodes - 1) / capacity;
   const std::int64_t rest = (ahead + job.spec->nodes - 1) % capacity + 1;
   const auto need = static_cast<std::uint32_t>(rounds > 0 ? capacity : rest);
-  const Time free = index.shadow(index.free_now(), need, state.now).at;
+  const Time free = index.shadow(index.free_now(), need, now).at;
   if (free.is_never()) return free;
   return std::max(offer.start, free) + expected_time(job.spec) * rounds;
 }
-
-}  // namespace
 
 Forecast forecast_of(const State& state, const Job& job) {
   Forecast forecast;
@@ -59,7 +57,7 @@ Forecast forecast_of(const State& state, const Job& job) {
   for (const std::string& name : partition->pools) {
     Offer offer = offer_of(state, job, state.number_of_pool(name));
     if (offer.way == Way::never) continue;
-    if (waits && !is_first) offer.start = start_behind_others(state, job, offer);
+    if (waits && !is_first) offer.start = start_behind_others(state, job, offer, state.now);
     offer.start = std::max(offer.start, job.eligible);
     forecast.options.push_back({name, offer.start, offer.price, words_of(offer)});
     if (waits && offer.start < forecast.start) forecast.start = offer.start;

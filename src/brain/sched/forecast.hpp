@@ -9,6 +9,7 @@
 #pragma once
 
 #include "brain/explanation.hpp"
+#include "brain/sched/supply.hpp"
 #include "brain/state.hpp"
 
 namespace virga {
@@ -18,6 +19,9 @@ struct Forecast {
   Confidence confidence = Confidence::none;
   std::vector<ExplainedOption> options;
 };
+
+/// When the pool could have served all who are before the job, and the job. `offer` is what offer_of() says of it.
+Time start_behind_others(const State& state, const Job& job, const Offer& offer, Time now);
 
 Forecast forecast_of(const State& state, const Job& job);
 

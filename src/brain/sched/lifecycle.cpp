@@ -75,10 +75,15 @@ void close_steps(Job& job, Time now) {
 }
 
 /// What it may cost at most is kept from the budgets of its tenant and those above, until it gives its nodes back.
-void commit_budget(State& state, const Job& job, const Pool& pool) {
+void commit_budget(Effects& fx, const Job& job, const Pool& pool) {
+  State& state = fx.state;
   if (state.config.find_tenant(job.spec->account) == nullptr) return;
   const Money worst = worst_case_on(state, job.spec, pool).value_or(Money{});
-  state.policy.budgets.commit(state.config, job.id, job.spec->account, worst, state.now);
+  Budgets& budgets = state.policy.budgets;
+  for (const std::string& name : budgets.commit(state.config, job.id, job.spec->account, worst, state.now)) {
+    const auto text = budgets.warning_of(*state.config.find_tenant(name), state.now);
+    fx.emit(WarnOfBudget{name, text.value_or("")});
+  }
 }
 
 void settle_budget(State& state, const Job& job, Money cost) {
@@ -117,7 +122,7 @@ void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms) {
                "a gang is all or nothing");
   job.expected_end = fx.state.now + expected_time(job.spec);
   const Vm& first = fx.state.vms.at(vms.front());
-  commit_budget(fx.state, job, fx.state.pool_of(first));
+  commit_budget(fx, job, fx.state.pool_of(first));
   std::vector<JobNode> nodes;
   nodes.reserve(vms.size());
   std::vector<Vm*> changed;
@@ -179,6 +184,11 @@ std::uint32_t count_booting(const State& state, const Job& job) {
 
 void launch_if_ready(Effects& fx, Job& job) {
   if (job.state != JobState::configuring || job.launched || job.nodes_booting > 0) return;
+  // Its worst case was committed before its nodes were asked for; others may have cost more than theirs since.
+  if (auto why = fx.state.policy.budgets.overrun(fx.state.config, job.id, fx.state.now)) {
+    unbind_job(fx, job, Reason::budget, *std::move(why));
+    return;
+  }
   job.launched = true;
   job.reason = Reason::none;
   fx.emit(StartJob{job});
@@ -194,6 +204,24 @@ void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail) {
   job.reason = reason;
   job.detail = std::move(detail);
   index_job(fx.state, job);
+}
+
+void give_back_beyond_budget(Effects& fx) {
+  State& state = fx.state;
+  if (state.config.tenants.empty()) return;
+  std::vector<JobId> committed = state.policy.budgets.committed_jobs();
+  for (auto id = committed.rbegin(); id != committed.rend(); ++id) {
+    Job& job = state.jobs.at(*id);
+    const bool is_promised = !job.promised.empty();
+    if (!is_promised && (job.state != JobState::configuring || job.launched)) continue;
+    auto why = state.policy.budgets.overrun(state.config, *id, state.now);
+    if (!why) continue;
+    if (is_promised) {
+      break_promise(fx, job, Reason::budget, *std::move(why));
+    } else {
+      unbind_job(fx, job, Reason::budget, *std::move(why));
+    }
+  }
 }
 
 void begin_ending(Effects& fx, Job& job, const Ending& ending) {

@@ -31,13 +31,13 @@ std::uint32_t less(std::uint32_t count, std::uint32_t kept) { return count > kep
 /// What a node costs the owner of the supercomputer if it runs: reserved ones are paid for anyhow.
 Money running_price(const Pool& pool) { return pool.purchase == Purchase::reserved ? Money{} : pool.node_price(); }
 
-Offer waiting_offer(const State& state, const Job& job, std::uint32_t number, std::uint32_t present, Offer offer) {
-  const Pool& pool = state.config.pools[number];
-  const PoolIndex& index = state.index.pools[number];
-  const Growth growth = growth_of(state, pool, job.spec->nodes);
+Offer waiting_offer(const State& state, const Job& job, Time now, std::uint32_t present, Offer offer) {
+  const Pool& pool = state.config.pools[offer.pool];
+  const PoolIndex& index = state.index.pools[offer.pool];
+  const Growth growth = growth_of(state, pool, job.spec->nodes, now);
   offer.way = Way::wait;
   const std::uint32_t open = present + growth.nodes;
-  Shadow shadow = index.shadow(open, job.spec->nodes, state.now);
+  Shadow shadow = index.shadow(open, job.spec->nodes, now);
   offer.reason = Reason::resources;
   offer.detail =
       fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec->nodes, pool.name, pool.max_nodes);
@@ -66,20 +66,33 @@ Duration boot_time_of(const State& state, const Pool& pool) {
 }
 
 Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes) {
+  return growth_of(state, pool, nodes, state.now);
+}
+
+Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes, Time now) {
   if (state.shutting_down) return {0, Reason::shutting_down, "the supercomputer is being taken down", Time::never()};
   const PoolIndex& index = state.index.pools[state.number_of_pool(pool.name)];
   auto pause = state.backoffs.find(pool.name);
-  if (pause != state.backoffs.end() && pause->second.until > state.now && nodes >= pause->second.nodes) {
+  if (pause != state.backoffs.end() && pause->second.until > now && nodes >= pause->second.nodes) {
     return {0, reason_of(pause->second.refusal), fmt::format("pool {}: {}", pool.name, pause->second.message),
             pause->second.until};
   }
-  return {index.absent(), Reason::none, "", state.now};
+  return {index.absent(), Reason::none, "", now};
+}
+
+std::uint32_t free_for(const State& state, const Job& job, std::uint32_t number, Time now) {
+  const Pool& pool = state.config.pools[number];
+  return less(state.index.pools[number].fitting(request_of(job, pool, now)), kept_from(job, pool));
 }
 
 Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
+  return offer_of(state, job, number, state.now);
+}
+
+Offer offer_of(const State& state, const Job& job, std::uint32_t number, Time now) {
   const Pool& pool = state.config.pools[number];
   const PoolIndex& index = state.index.pools[number];
-  const GangRequest request = request_of(job, pool, state.now);
+  const GangRequest request = request_of(job, pool, now);
   Offer offer;
   offer.pool = number;
   if (misfit_of(pool, job.spec)) return offer;
@@ -88,24 +101,24 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number) {
   const std::uint32_t kept = kept_from(job, pool);
   if (less(index.fitting_ready(request), kept) >= job.spec->nodes) {
     offer.way = Way::ready;
-    offer.start = state.now;
+    offer.start = now;
     return offer;
   }
   const std::uint32_t present = less(index.fitting(request), kept);
   if (present >= job.spec->nodes) {
     offer.way = Way::coming;
-    offer.start = state.now + boot_time_of(state, pool);
+    offer.start = now + boot_time_of(state, pool);
     return offer;
   }
   const std::uint32_t missing = job.spec->nodes - present;
   if (less(index.fitting_or_absent(request), kept) >= job.spec->nodes &&
-      growth_of(state, pool, missing).nodes >= missing) {
+      growth_of(state, pool, missing, now).nodes >= missing) {
     offer.way = Way::buy;
     offer.missing = missing;
-    offer.start = state.now + boot_time_of(state, pool);
+    offer.start = now + boot_time_of(state, pool);
     return offer;
   }
-  return waiting_offer(state, job, number, present, offer);
+  return waiting_offer(state, job, now, present, offer);
 }
 
 Preference preference_of(const State& state, const Job& job) {

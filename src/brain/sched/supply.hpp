@@ -34,6 +34,11 @@ struct Offer {
 };
 
 Offer offer_of(const State& state, const Job& job, std::uint32_t pool);
+/// The same at `now`, later than the last event: what would be decided if an event came then.
+Offer offer_of(const State& state, const Job& job, std::uint32_t pool, Time now);
+
+/// Nodes of the pool that the job could have without asking the cloud, those that still boot among them.
+std::uint32_t free_for(const State& state, const Job& job, std::uint32_t pool, Time now);
 
 /// What the job's tenant wants of an offer.
 struct Preference {
@@ -56,6 +61,7 @@ struct Growth {
   Time until;
 };
 Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes);
+Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes, Time now);
 
 /// The nodes of an offer that is not `wait` or `never`, in rank order. Those without a VM are to be asked for.
 struct Choice {

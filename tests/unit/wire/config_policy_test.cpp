@@ -76,6 +76,7 @@ parent = "science"
 users = ["ada", "grace.hopper"]
 budget = 10
 budget_period = "total"
+budget_warn_percent = 55
 max_nodes = 16
 max_gpus = 128
 delay_price = 0.5
@@ -132,6 +133,8 @@ tenants = ["science"]
   CHECK(physics.parent == "science");
   CHECK(physics.users == std::vector<std::string>{"ada", "grace.hopper"});
   CHECK(physics.budget_period == BudgetPeriod::total);
+  CHECK(physics.budget_warn_percent == 55);
+  CHECK(config->tenants[0].budget_warn_percent == 80);
   CHECK(physics.max_nodes == 16);
   CHECK(physics.max_gpus == 128);
   CHECK(physics.delay_price == Money::usd(0, 500'000));
@@ -171,6 +174,8 @@ TEST_CASE("policy: mistakes about tenants") {
         "parents away");
   CHECK(has(refusal("[tenant.a]\nparent = \"a\"\n"), "cannot be below itself (a < a)"));
   CHECK(has(refusal("[tenant.a]\nbudget = \"100\"\n"), "\"100\" is a text; write a number of US dollars"));
+  CHECK(has(refusal("[tenant.a]\nbudget_warn_percent = 80\n"), "there is no budget; write how many US dollars"));
+  CHECK(has(refusal("[tenant.a]\nbudget = 1\nbudget_warn_percent = 101\n"), "tenant.a.budget_warn_percent"));
   CHECK(has(refusal("[tenant.a]\nbudget_period = \"month\"\n"), "there is no budget; write how many US dollars"));
   CHECK(has(refusal("[tenant.a]\nbudget = 1\nbudget_period = \"week\"\n"),
             "write one of \"none\", \"month\", \"total\""));
