@@ -55,7 +55,8 @@ class ArmClient {
 
   /// Any 2xx is a success.
   Arm<HttpAnswer> call(const ArmCall& call);
-  /// `give_up` is asked a few times a second; then the error has the code k_given_up.
+  /// `give_up` is asked a few times a second, and may make calls of its own; if true, the error has the code
+  /// k_given_up.
   Arm<void> finish(const HttpAnswer& begun, Time deadline, const std::function<bool()>& give_up);
   /// All pages of a list.
   Arm<void> list(ArmCall call, const std::function<void(JsonNode)>& item);

@@ -19,7 +19,8 @@
 //
 // Bootstrap. A set has one customData for all its instances: `join_script`. What a VM has of its own goes to `publish`
 // under its instance's name (which the instance learns from its metadata service) before the gang is granted; the join
-// script has to fetch it from there. A gang that is given again is published again.
+// script has to fetch it from there. It is published once for each instance that becomes a VM, and not again after a
+// restart: what was published must outlive the controller, or be found by the address that the journal has.
 //
 // Releases that come within 50 ms are one call. What needs an answer of Azure and gets none is tried until it has one:
 // a VM counts as released, and a gang as refused, only when nothing of it is left. Closing the object abandons what is

@@ -89,11 +89,31 @@ Arm<Got> SetKeeper::grow_once(Gang& gang, std::size_t share, const std::vector<s
                        : sets_.create(set_, put_body(settings, gang.command.pool, set_, missing,
                                                      common_.options.join_script, read_key(settings.ssh_key_file)));
     if (!begun) return failed(begun.error());
-    const auto ended = client_.finish(*begun, deadline, [&] { return gang.given_up.load(); });
+    const auto ended = finish_growth(gang, *begun, deadline);
     if (!ended && !ended.error().may_recover) return failed(ended.error());
     if (!ended) failure = ended.error();
   }
   return collect(gang, places, deadline, failure);
+}
+
+/// Between two questions about the growth, VMs of the set that are wanted no more are released, and those that are
+/// there are watched.
+Arm<void> SetKeeper::finish_growth(Gang& gang, const HttpAnswer& begun, Time deadline) {
+  bool may_release = true;
+  const auto has_releases = [this] {
+    std::lock_guard lock(mutex_);
+    return !releases_.empty();
+  };
+  const auto meanwhile = [&] {
+    if (gang.given_up) return true;
+    if (may_release && has_releases()) may_release = release_between();
+    if (look_at_ <= Stopper::now()) {
+      look_at_ = Stopper::now() + common_.access.settings.watch_interval;
+      if (const auto seen = view(); seen && *seen) look_at_claims(**seen);
+    }
+    return gang.given_up.load();
+  };
+  return client_.finish(begun, deadline, meanwhile);
 }
 
 /// The first instances that are nobody's and are up, with their addresses. Lists lag behind what is new, and Azure's

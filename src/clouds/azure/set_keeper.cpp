@@ -86,12 +86,12 @@ void SetKeeper::run() {
 
 void SetKeeper::collect_releases() {
   if (!common_.access.stopper.sleep(k_batch_window)) return;
-  std::vector<VmId> vms;
-  {
-    std::lock_guard lock(mutex_);
-    vms.swap(releases_);
-  }
-  release_all(vms);
+  release_all(take_releases());
+}
+
+std::vector<VmId> SetKeeper::take_releases() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(releases_, {});
 }
 
 /// A gang that has its answer holds nothing any more: its VMs are in the books, or its instances are gone.

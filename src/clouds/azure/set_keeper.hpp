@@ -1,5 +1,6 @@
 // One scale set and the thread that looks after it: it grows, gives back, releases and watches, one after the other,
-// so that no two calls of ours about a set's size can cross.
+// so that no two calls of ours about a set's size can cross. While Azure takes its time to grow the set, VMs that are
+// there are released and watched in between.
 //
 //   SetKeeper keeper("virga-c-nd-1", common);
 //   keeper.grow(gang, 0);        // → common.share_done(gang, 0, …)
@@ -63,9 +64,11 @@ class SetKeeper {
 
   void run();
   void collect_releases();
+  std::vector<VmId> take_releases();
   // Growing.
   Arm<Got> grow_share(Gang& gang, std::size_t share);
   Arm<Got> grow_once(Gang& gang, std::size_t share, const std::vector<std::size_t>& places, Time deadline);
+  Arm<void> finish_growth(Gang& gang, const HttpAnswer& begun, Time deadline);
   Arm<void> wait_until_settled(Gang& gang, Time deadline);
   Arm<Got> collect(Gang& gang, const std::vector<std::size_t>& places, Time deadline,
                    const std::optional<ArmError>& failure);
@@ -74,7 +77,9 @@ class SetKeeper {
   void clear_gang(const GangPtr& gang);
   Arm<bool> clear_once(Time lag_end);
   void release_all(const std::vector<VmId>& vms);
-  Arm<void> release_once(const std::vector<VmId>& vms, bool look_first);
+  bool release_between();
+  void note_released(const std::vector<VmId>& vms);
+  Arm<void> release_once(const std::vector<VmId>& vms, bool look_first, bool may_remove_set);
   Arm<void> remove_set();
   Arm<void> remove_instances(const std::vector<std::string>& ids);
   // Watching.

@@ -67,10 +67,27 @@ Arm<bool> SetKeeper::clear_once(Time lag_end) {
 void SetKeeper::release_all(const std::vector<VmId>& vms) {
   Duration pause = k_first_pause;
   for (bool first = true;; first = false) {
-    if (release_once(vms, !first)) break;
+    if (release_once(vms, !first, true)) break;
     if (!common_.access.stopper.sleep(pause)) return;
     pause = std::min(pause * 2, k_longest_pause);
   }
+  note_released(vms);
+}
+
+/// While the set grows: one try. False if Azure wants the growth to end first; then the releases wait.
+bool SetKeeper::release_between() {
+  const std::vector<VmId> vms = take_releases();
+  const bool released = release_once(vms, true, false).has_value();
+  if (released) {
+    note_released(vms);
+  } else {
+    std::lock_guard lock(mutex_);
+    releases_.insert(releases_.begin(), vms.begin(), vms.end());
+  }
+  return released;
+}
+
+void SetKeeper::note_released(const std::vector<VmId>& vms) {
   for (const VmId vm : vms) {
     common_.books.drop(vm);
     common_.sink.post(VmReleased{vm});
@@ -78,7 +95,7 @@ void SetKeeper::release_all(const std::vector<VmId>& vms) {
 }
 
 /// `look_first` after a failure: what is gone already must not be named again.
-Arm<void> SetKeeper::release_once(const std::vector<VmId>& vms, bool look_first) {
+Arm<void> SetKeeper::release_once(const std::vector<VmId>& vms, bool look_first, bool may_remove_set) {
   drop_settled_holds();
   auto claims = common_.books.claims_of(set_);
   std::vector<std::string> ids;
@@ -91,7 +108,7 @@ Arm<void> SetKeeper::release_once(const std::vector<VmId>& vms, bool look_first)
     std::lock_guard lock(mutex_);
     growth_waits = std::any_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.grows; });
   }
-  if (!others_stay && held_.empty() && !growth_waits) return remove_set();
+  if (may_remove_set && !others_stay && held_.empty() && !growth_waits) return remove_set();
   if (look_first) {
     const auto seen = view();
     if (!seen) return failed(seen.error());

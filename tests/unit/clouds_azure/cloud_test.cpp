@@ -91,6 +91,25 @@ TEST_CASE("two gangs at once in the same set keep apart") {
   CHECK(arm.vms() == 0);
 }
 
+TEST_CASE("VMs are released and watched while their set grows") {
+  ArmProcess arm;
+  World world(arm);
+  world.granted(world.gang(1, 1, 4, 10));
+  arm.post("clock", R"({"speed": 1})");
+  world.reserve(world.gang(2, 5, 4, 10));
+  REQUIRE(contract::eventually({}, [&] { return arm.vms() == 8; }));
+  arm.post("evict", R"({"vm": "virga-c1-nd-1_3", "notice_s": 0})");
+  world.release(2, 2);
+  CHECK(world.sink.first<VmFailed>(1)[0].vm == VmId{4});
+  CHECK(world.sink.all<GangGranted>().size() == 1);  // it grows yet
+  arm.post("clock", R"({"speed": 60})");
+  CHECK(world.sink.first<GangGranted>(2)[1].addresses.size() == 4);
+  world.release(1, 1);
+  world.release(3, 8);
+  CHECK(arm.vms() == 0);
+  CHECK(arm.sets() == 0);
+}
+
 TEST_CASE("a shortage in one of two sets leaves nothing") {
   ArmProcess arm;
   World world(arm);
