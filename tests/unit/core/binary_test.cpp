@@ -180,7 +180,7 @@ TEST_CASE("binary: the stored layouts of schema version 4") {
   add("vm_record", encode(filled<VmRecord>(1)));
   REQUIRE(k_schema_version == 4);
   CHECK(layouts == R"(
-config_changed 1000 1f1d05fb66ad2cad
+config_changed 1008 b8520d45b4b80285
 job_submitted 281 9c4f7c267a1c9607
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
