@@ -163,6 +163,7 @@ Status Client::events(Seq since, const std::function<bool(const StreamedEvent&)>
       inside_->answered = true;
       inside_->failing_since.reset();
       for (const EventStreamParser::Message& message : parser.feed(bytes)) {
+        if (message.name == "budget_warning") continue;  // no event, and not numbered
         Result<StreamedEvent> event = event_from_json(message.data);
         if (!event) {
           bad = Error{Code::internal, "virgad's event is not understood: " + event.error().message};

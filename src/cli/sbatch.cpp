@@ -128,6 +128,7 @@ int submit_request(Request& request) {
   const std::string line =
       request.options.parsable ? fmt::format("{}\n", id->value) : fmt::format("Submitted batch job {}\n", id->value);
   if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
+  warn_of_budgets(*client, "sbatch", *id);
   return request.options.wait ? wait_for_end(*client, *id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
 }
 

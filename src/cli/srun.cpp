@@ -150,6 +150,7 @@ int run_with_allocation(Srun& srun) {
   if (!id) return refused(id.error());
   if (srun.options.test_only) return k_exit_ok;
   cancel->set_job(*id);
+  warn_of_budgets(srun.client, "srun", *id);
   Result<Job> job = wait_for_allocation(srun, *id);
   if (!job) return refused(job.error());
   if (is_final(job->state) || job->state == JobState::completing) {

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cli/messages.hpp"
+
 namespace virga {
 namespace {
 
@@ -72,6 +74,15 @@ Result<JobId> submit(Client& client, const JobSpec& spec, LaunchPayload payload,
       client.post_as<SubmittedBody>(dry_run ? "/v1/jobs?dry_run=true" : "/v1/jobs", body, Client::Retry::safe);
   if (!answer) return unexpected(answer.error());
   return answer->job_id;
+}
+
+void warn_of_budgets(Client& client, std::string_view command, JobId job) {
+  Result<BudgetsBody> answer = client.get_as<BudgetsBody>(fmt::format("/v1/budgets?job={}", job.value));
+  if (!answer)
+    return print_error(command, "warning: cannot tell how its budget stands: " + answer.error().message, false);
+  for (const BudgetStatus& budget : answer->budgets) {
+    if (!budget.warning.empty()) print_error(command, "warning: " + budget.warning, false);
+  }
 }
 
 Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended) {

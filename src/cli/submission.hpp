@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/client.hpp"
@@ -22,6 +23,8 @@ std::vector<std::string> arguments_of(int argc, char** argv);
 Result<JobSpec> spec_for(Client& client, const JobOptions& options, const JobContext& context);
 /// Posts it with an idempotency key, so that a lost answer never makes two jobs. A dry run answers 0.
 Result<JobId> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run = false);
+/// Says on stderr which of the budgets that pay for the job are nearly used up.
+void warn_of_budgets(Client& client, std::string_view command, JobId job);
 /// Waits until the job has started (or ended) or has ended. Outlives restarts of the controller.
 Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended);
 

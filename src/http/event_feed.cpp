@@ -1,5 +1,6 @@
 #include "http/event_feed.hpp"
 
+#include "http/budget_reads.hpp"
 #include "http/job_reads.hpp"
 #include "wire/event_json.hpp"
 
@@ -58,7 +59,7 @@ void EventFeed::start(std::optional<Seq> since, Actor actor, Responder responder
     return responder.error({Code::exhausted, "too many event streams are open already", true}, 503);
   }
   std::uint64_t id = ++last_stream_;
-  streams_.emplace(id, Stream{from, std::move(actor), responder, false});
+  streams_.emplace(id, Stream{from, std::move(actor), responder, false, {}});
   responder.start_stream(std::make_shared<Source>(shared_from_this(), id));
 }
 
@@ -126,13 +127,41 @@ bool EventFeed::add_to_piece(Stream& stream, const Item& item, const Brain& brai
   return piece.size() < k_piece_bytes_max;
 }
 
+std::string EventFeed::new_warnings(Stream& stream, const Brain& brain) {
+  std::string text;
+  const State& state = brain.state();
+  if (state.config.tenants.empty()) return text;
+  for (const Tenant* tenant : budgets_for(state.config, stream.actor)) {
+    const Time period = tenant->budget_period == BudgetPeriod::month ? month_start(state.now) : Time{};
+    const auto told = stream.warned.find(tenant->name);
+    if (told != stream.warned.end() && told->second == period) continue;
+    const BudgetStatus status = budget_status(state, *tenant, state.now);
+    if (status.warning.empty()) continue;
+    stream.warned[tenant->name] = period;
+    text.append("event: budget_warning\ndata: ").append(to_json_text(status)).append("\n\n");
+  }
+  return text;
+}
+
 /// Sends the next piece, if there is any.
 void EventFeed::serve(Stream& stream, Journal& journal, const Brain& brain) {
-  std::string piece;
-  bool broken = false;
+  std::string piece = new_warnings(stream, brain);
   const Seq last = brain.state().seq;
+  bool broken = false;
+  if (stream.position < last) broken = !add_events(stream, journal, brain, piece);
+  if (piece.empty() && !broken) {
+    // Nothing that this user may see; there may be more of it.
+    if (stream.position < last) serve_soon();
+    return;
+  }
+  stream.wants = false;
+  stream.responder.stream_piece(std::move(piece), broken);
+}
+
+/// What comes next on the stream, as much as a piece holds. False if that cannot be had any more.
+bool EventFeed::add_events(Stream& stream, Journal& journal, const Brain& brain, std::string& piece) const {
+  bool broken = false;
   const Seq before = stream.position;
-  if (before >= last) return;
   Seq next{stream.position.value + 1};
   if (!ring_.empty() && ring_.front().seq <= next) {
     for (std::size_t i = next.value - ring_.front().seq.value; i < ring_.size(); ++i) {
@@ -146,14 +175,7 @@ void EventFeed::serve(Stream& stream, Journal& journal, const Brain& brain) {
     });
     broken = broken || !read;
   }
-  broken = broken || stream.position == before;
-  if (piece.empty() && !broken) {
-    // Nothing that this user may see; there may be more of it.
-    if (stream.position < last) serve_soon();
-    return;
-  }
-  stream.wants = false;
-  stream.responder.stream_piece(std::move(piece), broken);
+  return !broken && stream.position != before;
 }
 
 }  // namespace virga

@@ -3,6 +3,9 @@
 //   feed->open(since, actor, responder);        // any thread
 //   feed->on_event(seq, event);                 // control thread, for every event
 //
+// A tenant's budget that has reached its line (budget_warn_percent) is told once in a period on each stream of somebody
+// who may see it, as a message `budget_warning` without a number: it follows from the state, and no event says it.
+//
 // A stream asks for its next piece when the one before is written; it is cut from the ring of recent events, or read
 // from the journal when it is further behind. So a slow client costs no memory, and history and present are one thing:
 // both run on the control thread, between two batches. All members live there.
@@ -41,6 +44,7 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
     Actor actor;
     Responder responder;
     bool wants = false;
+    std::map<std::string, Time> warned;  ///< tenants of whose budgets it was told, and in which period
   };
 
   static Item item_of(Seq seq, const Event& event);
@@ -48,6 +52,8 @@ class EventFeed : public std::enable_shared_from_this<EventFeed> {
   void want(std::uint64_t id, Journal& journal, const Brain& brain);
   void close(std::uint64_t id);
   void serve(Stream& stream, Journal& journal, const Brain& brain);
+  static std::string new_warnings(Stream& stream, const Brain& brain);
+  bool add_events(Stream& stream, Journal& journal, const Brain& brain, std::string& piece) const;
   void serve_soon();
   bool may_see_item(const Stream& stream, const Item& item, const Brain& brain) const;
   bool add_to_piece(Stream& stream, const Item& item, const Brain& brain, std::string& piece) const;

@@ -130,6 +130,12 @@ void Api::handle(Request request, Responder responder) {
       return accounted_jobs(request, responder);
     case Operation::accounted_vms:
       return accounted_vms(responder);
+    case Operation::cost:
+      return cost(request, responder);
+    case Operation::budgets:
+      return budgets(request, responder);
+    case Operation::offers:
+      return offers(request, responder);
     case Operation::reload:
       return reload(request, responder);
     case Operation::shutdown:

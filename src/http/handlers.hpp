@@ -4,9 +4,11 @@
 //   api.handle(request, responder);                 // http thread; never blocks
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control/controller.hpp"
@@ -61,6 +63,11 @@ class Api {
   void journal(const Responder& responder);
   void backup(const Request& request, const Responder& responder);
 
+  // handlers_money.cpp
+  void cost(const Request& request, const Responder& responder);
+  void budgets(const Request& request, const Responder& responder);
+  void offers(const Request& request, const Responder& responder);
+
   ApiOptions options_;
   Controller& controller_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
@@ -77,6 +84,16 @@ struct JobTarget {
   std::uint32_t task = k_no_array_task;
 };
 Result<JobTarget> job_target(const Request& request);
+/// An ISO time of the query, if it is there.
+Status read_time(const Request& request, const std::string& name, std::optional<Time>& into);
+/// A number that is named `name` in the query.
+template <class T>
+Result<T> number_of(const std::string& name, const std::string& text) {
+  T value{};
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && stop == text.data() + text.size()) return value;
+  return fail(Code::invalid, "'" + text + "' in '" + name + "' is no number of the right size");
+}
 /// The body as T; an empty one is T's defaults.
 template <class T>
 Result<T> body_of(const Request& request) {

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <set>
 
@@ -26,14 +25,6 @@ std::vector<std::string> words_of(const std::string& text) {
     begin = end + 1;
   }
   return words;
-}
-
-template <class T>
-Result<T> number_of(const std::string& name, const std::string& text) {
-  T value{};
-  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc() && stop == text.data() + text.size()) return value;
-  return fail(Code::invalid, "'" + text + "' in '" + name + "' is no number of the right size");
 }
 
 /// Which jobs were asked for.
@@ -60,15 +51,6 @@ struct JobFilter {
     return true;
   }
 };
-
-Status read_time(const Request& request, const std::string& name, std::optional<Time>& into) {
-  const std::string* text = request.find_query(name);
-  if (text == nullptr) return {};
-  Result<Time> time = time_from_iso8601(*text);
-  if (!time) return fail(Code::invalid, "'" + name + "': " + time.error().message);
-  into = *time;
-  return {};
-}
 
 Result<JobFilter> filter_of(const Request& request) {
   JobFilter filter;
@@ -133,22 +115,16 @@ bool add_tasks(std::vector<JobId>& ids, const std::vector<Job>& found) {
   return ids.size() != before;
 }
 
-VmRecord record_of(const Vm& vm, const State& state, Time now) {
-  VmRecord record;
-  record.id = vm.id;
-  record.name = vm.name;
-  record.pool = vm.pool;
-  record.granted = vm.granted;
-  record.ready = vm.ready;
-  record.reason = vm.release_reason;
-  if (const Pool* pool = state.find_pool(vm.pool)) {
-    record.sku = pool->sku.name;
-    if (vm.granted.is_set() && now > vm.granted) record.cost = price_for(pool->sku.price_per_hour, now - vm.granted);
-  }
-  return record;
-}
-
 }  // namespace
+
+Status read_time(const Request& request, const std::string& name, std::optional<Time>& into) {
+  const std::string* text = request.find_query(name);
+  if (text == nullptr) return {};
+  Result<Time> time = time_from_iso8601(*text);
+  if (!time) return fail(Code::invalid, "'" + name + "': " + time.error().message);
+  into = *time;
+  return {};
+}
 
 void Api::ping(const Responder& responder) {
   controller_.view([responder, version = options_.version](const Brain& brain) {
@@ -282,7 +258,7 @@ void Api::accounted_vms(const Responder& responder) {
     if (!archived) return responder.error(archived.error());
     AccountedVmsBody body{*std::move(archived)};
     for (const auto& [id, vm] : brain.state().vms) {
-      body.vms.push_back(record_of(vm, brain.state(), api_now(brain)));
+      body.vms.push_back(record_so_far(vm, brain.state(), api_now(brain)));
     }
     responder.json_later(200, std::move(body));
   });

@@ -18,6 +18,21 @@ bool may_see(const Actor& actor, const Job& job, const Config& config) {
 
 Error no_such_job(JobId id) { return {Code::not_found, "Invalid job id specified: " + std::to_string(id.value)}; }
 
+VmRecord record_so_far(const Vm& vm, const State& state, Time now) {
+  VmRecord record;
+  record.id = vm.id;
+  record.name = vm.name;
+  record.pool = vm.pool;
+  record.granted = vm.granted;
+  record.ready = vm.ready;
+  record.reason = vm.release_reason;
+  if (const Pool* pool = state.find_pool(vm.pool)) {
+    record.sku = pool->sku.name;
+    if (vm.granted.is_set() && now > vm.granted) record.cost = price_for(pool->node_price(), now - vm.granted);
+  }
+  return record;
+}
+
 Result<Job> find_job(JobId id, const Actor& actor, Journal& journal, const Brain& brain) {
   const State& state = brain.state();
   auto it = state.jobs.find(id);

@@ -15,6 +15,8 @@ bool may_see(const Actor& actor, const Job& job, const Config& config);
 bool may_see_payload(const Actor& actor, const Job& job);
 
 Error no_such_job(JobId id);
+/// The record of a VM that still lives: its cost is that until `now`.
+VmRecord record_so_far(const Vm& vm, const State& state, Time now);
 /// The newest incarnation. A job that may not be seen is as unknown as one that never was.
 Result<Job> find_job(JobId id, const Actor& actor, Journal& journal, const Brain& brain);
 

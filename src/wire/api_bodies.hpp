@@ -13,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/money.hpp"
 #include "base/time.hpp"
+#include "brain/offers.hpp"
 #include "brain/state.hpp"
 #include "core/job.hpp"
 #include "core/vm.hpp"
@@ -266,6 +267,49 @@ struct AccountedVmsBody {
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("vms", s.vms);
+  }
+};
+
+struct BudgetStatus {
+  std::string tenant;
+  BudgetPeriod period = BudgetPeriod::none;
+  Money budget;
+  Money spent;      ///< in this period
+  Money committed;  ///< what jobs that hold nodes, or will, may still cost
+  std::uint32_t warn_percent = 0;
+  std::string warning;  ///< one line; empty below that share
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("tenant", s.tenant);
+    v("period", s.period);
+    v("budget", s.budget);
+    v("spent", s.spent);
+    v("committed", s.committed);
+    v("warn_percent", s.warn_percent);
+    v("warning", s.warning);
+  }
+};
+
+struct BudgetsBody {
+  Time now;
+  std::vector<BudgetStatus> budgets;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("now", s.now);
+    v("budgets", s.budgets);
+  }
+};
+
+struct OffersBody {
+  Time now;
+  std::vector<PoolOffer> offers;  ///< the cheapest first
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("now", s.now);
+    v("offers", s.offers);
   }
 };
 

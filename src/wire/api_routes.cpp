@@ -1,8 +1,10 @@
 #include "wire/api_routes.hpp"
 
 #include "brain/explanation.hpp"
+#include "brain/offers.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/api_schema.hpp"
+#include "wire/cost_report.hpp"
 
 namespace virga {
 namespace {
@@ -130,6 +132,55 @@ std::vector<Route> job_routes() {
   };
 }
 
+/// What things cost, and would.
+std::vector<Route> money_routes() {
+  using O = Operation;
+  return {
+      {O::accounted_vms,
+       "GET",
+       "/v1/accounting/vms",
+       "accounted_vms",
+       "VMs that were lent, ended and living",
+       "A living VM has no `released` time, and its cost so far.",
+       {},
+       nullptr,
+       body<AccountedVmsBody>},
+      {O::cost,
+       "GET",
+       "/v1/accounting/cost",
+       "cost",
+       "What was spent on jobs and VMs",
+       "Living jobs and VMs count up to now. Who may not see others' jobs gets his own, and no VMs.",
+       {{"by", "string", "tenant (the default), user, job or pool: what a row is about"},
+        {"since", "string", "an ISO time: only what was spent from then on"},
+        {"until", "string", "an ISO time: only what was spent before"}},
+       nullptr,
+       body<CostBody>},
+      {O::budgets,
+       "GET",
+       "/v1/budgets",
+       "budgets",
+       "Budgets, and what is left of them",
+       "Operators see all, others those of tenants that they may charge and of those above.",
+       {{"job", "integer", "only those that this job is charged to"}},
+       nullptr,
+       body<BudgetsBody>},
+      {O::offers,
+       "GET",
+       "/v1/offers",
+       "offers",
+       "What each pool could do for a job now",
+       "One row for each pool that could hold it, the cheapest first. Nothing is reserved.",
+       {{"nodes", "integer", "how many nodes; 1 when absent"},
+        {"gpus", "integer", "GPUs of each node"},
+        {"minutes", "integer", "the time limit; the partition's when absent"},
+        {"partition", "string", "only pools of this one"},
+        {"account", "string", "the tenant that pays"}},
+       nullptr,
+       body<OffersBody>},
+  };
+}
+
 std::vector<Route> other_routes() {
   using O = Operation;
   return {
@@ -166,15 +217,6 @@ std::vector<Route> other_routes() {
         {"started_before", "string", "an ISO time: not those that started after it"}},
        nullptr,
        body<JobsBody>},
-      {O::accounted_vms,
-       "GET",
-       "/v1/accounting/vms",
-       "accounted_vms",
-       "VMs that were lent, ended and living",
-       "A living VM has no `released` time, and its cost so far.",
-       {},
-       nullptr,
-       body<AccountedVmsBody>},
       {O::reload,
        "POST",
        "/v1/reload",
@@ -199,7 +241,8 @@ std::vector<Route> other_routes() {
        "events",
        "Every journalled event, live",
        "One message per event: id is its sequence number, event its type, data {seq, at, type, body}. A comment comes "
-       "every 15 s. Resume with since or Last-Event-ID; 410 when later events are compacted away already.",
+       "every 15 s; a message budget_warning without id, its data one of /v1/budgets, when a budget has reached its "
+       "budget_warn_percent. Resume with since or Last-Event-ID; 410 when later events are compacted away already.",
        {{"since", "integer", "only events after this sequence number; without it, those to come"}},
        nullptr,
        nullptr,
@@ -251,6 +294,7 @@ bool fits(std::string_view pattern, std::string_view path, std::vector<std::stri
 std::span<const Route> api_routes() {
   static const std::vector<Route> k_routes = [] {
     std::vector<Route> routes = other_routes();
+    for (Route& route : money_routes()) routes.push_back(std::move(route));
     for (Route& route : job_routes()) routes.push_back(std::move(route));
     return routes;
   }();

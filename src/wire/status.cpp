@@ -41,7 +41,7 @@ StatusBody status_of(const State& state, Time now) {
     status.cloud = pool.cloud;
     status.sku = pool.sku.name;
     status.max = pool.max_nodes;
-    price_by_pool[pool.name] = pool.sku.price_per_hour;
+    price_by_pool[pool.name] = pool.node_price();
   }
   for (const auto& [name, backoff] : state.backoffs) {
     if (backoff.until > now && by_pool.contains(name)) by_pool[name].backoff = backoff;

@@ -54,6 +54,7 @@ int explain_verb(std::uint32_t job, bool json) {
     fmt::print("  price to its time limit (an hour, if it has none): {} (list price)\n", usd_text(e->expected_price));
   }
   if (!is_final(e->state)) fmt::print("  price while it runs: {} an hour (list price)\n", usd_text(e->price_per_hour));
+  for (const std::string& warning : e->warnings) fmt::print("  warning: {}\n", warning);
   return 0;
 }
 

@@ -29,6 +29,24 @@ int logs_verb(std::uint32_t job, bool follow);
 int checkpoint_verb(std::uint32_t job, std::uint64_t step, std::uint64_t bytes);
 int reload_verb();
 
+struct CostOptions {
+  std::string by = "tenant";
+  std::string since;  ///< as people write a date; empty: from the beginning
+  std::string until;
+  bool json = false;
+};
+int cost_verb(const CostOptions& options);
+
+struct OffersOptions {
+  std::uint32_t nodes = 1;
+  std::uint32_t gpus = 0;
+  std::string time;  ///< Slurm's time limit; empty: the partition's
+  std::string partition;
+  std::string account;
+  bool json = false;
+};
+int offers_verb(const OffersOptions& options);
+
 struct WatchOptions {
   std::uint32_t job = 0;
   bool until_released = false;

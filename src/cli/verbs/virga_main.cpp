@@ -31,8 +31,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   return best;
 }
 
-const std::vector<std::string> k_verbs = {"up",  "down",   "status",     "doctor",  "explain",  "logs",   "watch",
-                                          "env", "reload", "checkpoint", "journal", "simulate", "version"};
+const std::vector<std::string> k_verbs = {"up",     "down",       "status",  "doctor",   "explain",
+                                          "logs",   "watch",      "cost",    "offers",   "env",
+                                          "reload", "checkpoint", "journal", "simulate", "version"};
 
 /// Everything the parser fills in; one verb uses some of it.
 struct Parsed {
@@ -43,8 +44,26 @@ struct Parsed {
   std::uint64_t step = 0;
   std::uint64_t bytes = 0;
   WatchOptions watch;
+  CostOptions cost;
+  OffersOptions offers;
   std::uint32_t watch_timeout_s = 0;
 };
+
+void describe_money(CLI::App& app, Parsed& p) {
+  CLI::App* cost = app.add_subcommand("cost", "what was spent on jobs and nodes, and what of it no job used");
+  cost->add_option("--by", p.cost.by, "tenant (the default), user, job or pool: what a row is about")
+      ->check(CLI::IsMember({"tenant", "user", "job", "pool"}));
+  cost->add_option("--since", p.cost.since, "only what was spent from then on: 2026-01-31, now-7days, 13:30");
+  cost->add_option("--until", p.cost.until, "only what was spent before");
+  cost->add_flag("--json", p.cost.json, "as JSON");
+  CLI::App* offers = app.add_subcommand("offers", "what each pool could do for a job now, the cheapest first");
+  offers->add_option("--nodes,-N", p.offers.nodes, "how many nodes (1)")->check(CLI::Range(1U, 100'000U));
+  offers->add_option("--gpus", p.offers.gpus, "GPUs of each node (0)");
+  offers->add_option("--time,-t", p.offers.time, "the time limit, as sbatch takes it; the partition's when absent");
+  offers->add_option("--partition,-p", p.offers.partition, "only pools of this one");
+  offers->add_option("--account,-A", p.offers.account, "the tenant that pays");
+  offers->add_flag("--json", p.offers.json, "as JSON");
+}
 
 void describe(CLI::App& app, Parsed& p) {
   app.name("virga");
@@ -71,6 +90,7 @@ void describe(CLI::App& app, Parsed& p) {
   watch->add_option("JOB", p.watch.job, "job id")->required();
   watch->add_flag("--until-released", p.watch.until_released, "go on until no node is left");
   watch->add_option("--timeout", p.watch_timeout_s, "wait at most so many seconds for the nodes to go");
+  describe_money(app, p);
   app.add_subcommand("env", "shell lines that put the commands on PATH: eval \"$(virga env)\"");
   app.add_subcommand("reload", "read virga.toml again");
   CLI::App* checkpoint = app.add_subcommand("checkpoint", "tell about a job's checkpoints");
@@ -93,6 +113,8 @@ int dispatch(const std::string& verb, Parsed& p, const VerbHooks& hooks) {
   if (verb == "doctor") return doctor_verb(hooks, p.json);
   if (verb == "explain") return explain_verb(p.job, p.json);
   if (verb == "logs") return logs_verb(p.job, p.follow);
+  if (verb == "cost") return cost_verb(p.cost);
+  if (verb == "offers") return offers_verb(p.offers);
   if (verb == "env") return env_verb(hooks);
   if (verb == "reload") return reload_verb();
   if (verb == "checkpoint") return checkpoint_verb(p.job, p.step, p.bytes);

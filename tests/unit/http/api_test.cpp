@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "unit/http/world.hpp"
+#include "wire/cost_report.hpp"
 #include "wire/error_codes.hpp"
 
 namespace virga::test {
@@ -167,6 +168,39 @@ TEST_CASE("what is refused is told, and not journalled") {
   auto dry = client.post("/v1/jobs?dry_run=true", to_json_text(world.small_job()));
   CHECK_MESSAGE(dry.value_or("") == R"({"job_id":0})", error_of(dry));
   CHECK(seq() == before);
+}
+
+TEST_CASE("cost and offers") {
+  World world([](HttpOptions&, Config& config) { config.pools[0].price_per_hour = Money::usd(36); });
+  Client client = world.client();
+  JobId id = world.submit(client, world.small_job());
+  REQUIRE(client.get(path_of(id, "/wait?for=started")));
+  auto living = client.get_as<CostBody>("/v1/accounting/cost?by=job");
+  REQUIRE_MESSAGE(living, error_of(living));
+  REQUIRE(living->rows.size() == 1);
+  CHECK(living->rows[0].job_cost > Money{});
+  world.end_job(id);
+  REQUIRE(client.get(path_of(id, "/wait")));
+  for (const char* by : {"tenant", "user", "job", "pool"}) {
+    auto cost = client.get_as<CostBody>("/v1/accounting/cost?by=" + std::string(by));
+    REQUIRE_MESSAGE(cost, error_of(cost));
+    REQUIRE(cost->rows.size() == 1);
+    CHECK(cost->rows[0].job_cost == cost->total.job_cost);
+    CHECK(cost->total.vm_cost == cost->total.job_cost + cost->total.idle_cost);
+    CHECK(cost->total.vms == 1);
+  }
+  CHECK(error_of(client.get("/v1/accounting/cost?by=week")) == "'by' must be tenant, user, job or pool, not 'week'");
+  CHECK(error_of(client.get("/v1/accounting/cost?since=soon")).find("'since'") == 0);
+  auto none = client.get_as<CostBody>("/v1/accounting/cost?until=1970-01-02T00:00:00Z");
+  REQUIRE_MESSAGE(none, error_of(none));
+  CHECK(none->rows.empty());
+  auto offers = client.get_as<OffersBody>("/v1/offers?nodes=2&gpus=8&minutes=60");
+  REQUIRE_MESSAGE(offers, error_of(offers));
+  REQUIRE(offers->offers.size() == 1);
+  CHECK(offers->offers[0].price == Money::usd(72));
+  CHECK(offers->offers[0].kind == OfferKind::ask);
+  CHECK(error_of(client.get("/v1/offers?nodes=5")).find("5 nodes asked for") != std::string::npos);
+  CHECK(error_of(client.get("/v1/offers?nodes=two")) == "'two' in 'nodes' is no number of the right size");
 }
 
 TEST_CASE("the same key submits once") {

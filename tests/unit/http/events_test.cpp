@@ -70,6 +70,36 @@ TEST_CASE("without since only what comes; with Last-Event-ID what was missed") {
   CHECK(again.read_until("\n\n") == message);
 }
 
+TEST_CASE("a budget near its end is told once on a stream, and no client stumbles over it") {
+  World world([](HttpOptions&, Config& config) {
+    config.kill_wait = Duration{};
+    config.pools[0].sku.price_per_hour = Money::usd(10);
+    config.tenants = {{.name = "lab", .budget_period = BudgetPeriod::total, .budget = Money::usd(100)}};
+  });
+  Client client = world.client();
+  SubmitBody body = world.small_job();
+  body.spec.account = "lab";
+  body.spec.time_limit = Duration::minutes(9 * 60);
+  JobId id = world.submit(client, body);
+  REQUIRE(client.get("/v1/jobs/" + std::to_string(id.value) + "/wait?for=started"));
+  auto budgets = client.get_as<BudgetsBody>("/v1/budgets?job=" + std::to_string(id.value));
+  REQUIRE(budgets);
+  REQUIRE(budgets->budgets.size() == 1);
+  CHECK(budgets->budgets[0].committed == Money::usd(90));
+  CHECK(budgets->budgets[0].warning.find("tenant lab has used 90 % of its budget of 100.00 USD") == 0);
+  CHECK(client.get_as<BudgetsBody>("/v1/budgets")->budgets.size() == 1);
+  CHECK_FALSE(client.get("/v1/budgets?job=99"));
+  RawSocket live(world.temp.home.api_socket());
+  live.send("GET /v1/events HTTP/1.1\r\n\r\n");
+  const std::string message = live.read_until("\n\n");
+  CHECK(message.find("event: budget_warning\ndata: {\"tenant\":\"lab\",\"period\":\"total\"") != std::string::npos);
+  world.end_job(id);
+  CHECK(live.read_until("\n\n").find("event: job_ended") != std::string::npos);
+  std::uint64_t seen = 0;
+  CHECK(client.events({0}, [&](const StreamedEvent& e) { return (seen = e.seq.value) < 3; }));
+  CHECK(seen == 3);
+}
+
 TEST_CASE("what is compacted away is gone, what is not there yet is refused") {
   World world;
   Client client = world.client();
