@@ -39,7 +39,7 @@ std::string mac_of(const Machine& machine) {
 
 json::object instance_view_of(const Machine& machine) {
   json::object view;
-  const bool is_uniform = parse_target(machine.spec.id).types.size() > 1;
+  const bool is_uniform = machine.spec.instance_id != machine.spec.name;
   if (is_uniform) {
     view["placementGroupId"] = "00000000-0000-0000-0000-000000000000";
     view["platformUpdateDomain"] = 0;

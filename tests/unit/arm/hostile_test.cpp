@@ -82,6 +82,14 @@ TEST_CASE("templates that refer to themselves or grow without bound are refused"
     doubling += ", \"v" + std::to_string(i) + "\": \"[concat(" + next + ", " + next + ")]\"";
   }
   CHECK(outcome(doubling + "}").find("4 MB") != std::string::npos);
+  // Nothing grows here, but eight to the eighth expressions would be evaluated.
+  std::string many = R"({"a": "[variables('w0')]", "w8": "")";
+  for (int i = 0; i < 8; ++i) {
+    std::string list;
+    for (int k = 0; k < 8; ++k) list += (k == 0 ? "variables('w" : ", variables('w") + std::to_string(i + 1) + "')";
+    many += ", \"w" + std::to_string(i) + "\": \"[concat(" + list + ")]\"";
+  }
+  CHECK(outcome(many + "}").find("4 MB") != std::string::npos);
   const std::string parameters = R"("parameters": {"a": {"defaultValue": "[parameters('a')]"}}, "resources": [{"type":
       "Microsoft.Compute/images", "name": "[parameters('a')]", "apiVersion": "2022-08-01"}])";
   CHECK(azure.put(k_deployment, template_of(parameters)).text("error.message").find("too deep") != std::string::npos);

@@ -195,7 +195,10 @@ TEST_CASE("addresses: none leaks with what held it, and a full subnet is told") 
   for (int round = 0; round < 2; ++round) {
     azure.make_group_again("g");
     CHECK(azure.put(network, subnets).status() == 201);
-    for (const char* name : {"a", "b", "c"}) CHECK(card(name).status() == 201);
+    const Reply first = card("a");
+    const auto& configuration = array_at(*first.body, "properties.ipConfigurations")->at(0).as_object();
+    CHECK(text_at(configuration, "properties.privateIPAddress") == "10.9.0.4");
+    for (const char* name : {"b", "c"}) CHECK(card(name).status() == 201);
     CHECK(card("d").code() == "SubnetIsFull");
     CHECK(azure.get(k_cards + "/d").status() == 404);
     CHECK(azure.del(network).code() == "InUseSubnetCannotBeDeleted");
