@@ -38,6 +38,13 @@ std::optional<std::string> Addresses::take(std::string_view subnet) {
   }
 }
 
+bool Addresses::in_use(std::string_view subnet) const {
+  const auto found = pools_.find(lower_case(subnet));
+  return found != pools_.end() && !found->second.used.empty();
+}
+
+void Addresses::drop(std::string_view subnet) { pools_.erase(lower_case(subnet)); }
+
 void Addresses::give_back(std::string_view subnet, std::string_view address) {
   const auto found = pools_.find(lower_case(subnet));
   const auto network = parse_network(std::string(address) + "/32");

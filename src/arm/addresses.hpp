@@ -25,6 +25,9 @@ class Addresses {
   /// Machines without a subnet are never out of addresses.
   bool has(std::string_view subnet, std::uint64_t count) const;
   std::optional<std::string> take(std::string_view subnet);
+  bool in_use(std::string_view subnet) const;
+  /// The subnet is no more: what was taken from it is given back to nobody.
+  void drop(std::string_view subnet);
   void give_back(std::string_view subnet, std::string_view address);
 
  private:

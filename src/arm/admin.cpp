@@ -14,10 +14,9 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::int64_t k_most = 100'000'000;
+constexpr std::int64_t k_seconds_most = 366 * 86'400;
 
 Answer wrong(const std::string& what) { return refusal(400, "InvalidAdminRequest", what); }
-
-bool in_range(std::int64_t number) { return number >= 0 && number <= k_most; }
 
 double dollars(Money money) { return static_cast<double>(money.micro_usd) / 1e6; }
 double seconds(Duration duration) { return static_cast<double>(duration.ns) / 1e9; }
@@ -118,77 +117,140 @@ Answer state_answer(World& world, Time now) {
   return json_answer(200, body);
 }
 
-Answer evict(World& world, const json::object& body, Time now) {
-  const std::int64_t notice = number_at(body, "notice_s", 30);
-  const std::int64_t count = number_at(body, "count", 1);
-  if (!in_range(notice) || !in_range(count)) return wrong("notice_s and count are numbers from 0");
-  const std::string vm = text_at(body, "vm");
-  if (vm.empty()) {
-    const auto evicted =
-        evict_machines(world, text_at(body, "set"), static_cast<std::uint32_t>(count), Duration::seconds(notice), now);
-    return json_answer(200, {{"evicted", evicted}});
+/// Reads the members of a body once each; what is wrong with it, or left over, is told by refusal().
+class Wanted {
+ public:
+  explicit Wanted(const json::object& body) : body_(body) {}
+
+  std::string text(const char* key, std::string otherwise = "") {
+    const json::value* value = member(key);
+    if (value == nullptr) return otherwise;
+    if (!value->is_string()) return wrong(fmt::format("{} is no text", key)), otherwise;
+    return std::string(value->get_string());
   }
-  const Machine* machine = world.machines.find(vm);
-  if (machine == nullptr) return refusal(404, "NotFound", "there is no VM '" + vm + "'");
-  world.machines.evict(machine->number, Duration::seconds(notice), now);
+  std::int64_t number(const char* key, std::int64_t otherwise, std::int64_t least, std::int64_t most) {
+    const json::value* value = member(key);
+    if (value == nullptr) return otherwise;
+    const bool fits = value->is_int64() && value->get_int64() >= least && value->get_int64() <= most;
+    if (!fits) return wrong(fmt::format("{} is no whole number from {} to {}", key, least, most)), otherwise;
+    return value->get_int64();
+  }
+  std::string region(const Scenario& scenario) {
+    const std::string name = lower_case(text("region"));
+    const auto& all = scenario.regions;
+    if (!name.empty() && std::find(all.begin(), all.end(), name) == all.end()) {
+      wrong(fmt::format("there is no region '{}'; write one of {}", name, fmt::join(all, ", ")));
+    }
+    return name;
+  }
+  bool has(const char* key) const { return body_.contains(key); }
+  /// The first mistake counts.
+  void wrong(const std::string& what) {
+    if (mistake_.empty()) mistake_ = what;
+  }
+  std::optional<Answer> refusal() {
+    for (const auto& [key, value] : body_) {
+      const bool known = std::find(known_.begin(), known_.end(), std::string_view(key)) != known_.end();
+      if (!known) wrong(fmt::format("unknown key '{}'; known are {}", std::string_view(key), fmt::join(known_, ", ")));
+    }
+    if (mistake_.empty()) return std::nullopt;
+    return virga::refusal(400, "InvalidAdminRequest", mistake_);
+  }
+
+ private:
+  const json::value* member(const char* key) {
+    known_.emplace_back(key);
+    return body_.if_contains(key);
+  }
+
+  const json::object& body_;
+  std::vector<std::string> known_;
+  std::string mistake_;
+};
+
+Answer evict(World& world, const json::object& body, Time now) {
+  Wanted wanted(body);
+  const Duration notice = Duration::seconds(wanted.number("notice_s", 30, 0, k_seconds_most));
+  const auto count = static_cast<std::uint32_t>(wanted.number("count", 1, 0, k_most));
+  const std::string vm = wanted.text("vm");
+  const std::string set = wanted.text("set");
+  if (!vm.empty() && (wanted.has("set") || wanted.has("count"))) wanted.wrong("write vm, or set and count, not both");
+  if (auto refused = wanted.refusal()) return *refused;
+  if (vm.empty()) return json_answer(200, {{"evicted", evict_machines(world, set, count, notice, now)}});
+  const auto found = world.machines.named(vm);
+  if (found.empty()) return refusal(404, "NotFound", "there is no VM '" + vm + "'");
+  if (found.size() > 1) return ambiguous_name(vm, found);
+  world.machines.evict(found.front()->number, notice, now);
   return json_answer(200, {{"evicted", 1}});
 }
 
 Answer set_quota(World& world, const json::object& body) {
-  const std::int64_t limit = number_at(body, "vcpus", -1);
-  const std::string family = text_at(body, "family");
-  if (family.empty() || !in_range(limit))
-    return wrong("write {\"region\": \"eastus\", \"family\": \"…\", \"vcpus\": 96}");
-  world.machines.add_quota_rule({lower_case(text_at(body, "region")), family, static_cast<std::uint32_t>(limit)});
+  Wanted wanted(body);
+  QuotaRule rule;
+  rule.region = wanted.region(world.scenario);
+  rule.family = wanted.text("family");
+  rule.vcpus = static_cast<std::uint32_t>(wanted.number("vcpus", 0, 0, k_most));
+  if (!is_quota_family(rule.family)) {
+    wanted.wrong(
+        fmt::format("no size has the family '{}'; write one that the usages list, such as cores", rule.family));
+  }
+  if (!wanted.has("vcpus")) wanted.wrong(R"(vcpus is missing; write {"family": "cores", "vcpus": 96})");
+  if (auto refused = wanted.refusal()) return *refused;
+  world.machines.add_quota_rule(std::move(rule));
   return json_answer(200, body);
 }
 
 Answer set_capacity(World& world, const json::object& body) {
-  const std::int64_t vms = number_at(body, "vms", -1);
-  const std::string size = text_at(body, "size");
-  if (!in_range(vms)) return wrong("write {\"region\": \"eastus\", \"size\": \"Standard_…\", \"vms\": 100}");
-  if (!size.empty() && find_azure_size(size) == nullptr) return wrong("no size '" + size + "' is known");
+  Wanted wanted(body);
   CapacityRule rule;
-  rule.region = lower_case(text_at(body, "region"));
-  rule.size = size;
-  rule.vms = static_cast<std::uint32_t>(vms);
-  world.machines.add_capacity_rule(rule);
+  rule.region = wanted.region(world.scenario);
+  rule.size = wanted.text("size");
+  rule.vms = static_cast<std::uint32_t>(wanted.number("vms", 0, 0, k_most));
+  if (!rule.size.empty() && find_azure_size(rule.size) == nullptr) {
+    wanted.wrong(fmt::format("no size '{}' is known; write one such as Standard_ND96isr_H100_v5", rule.size));
+  }
+  if (!wanted.has("vms")) wanted.wrong(R"(vms is missing; write {"region": "eastus", "vms": 100})");
+  if (auto refused = wanted.refusal()) return *refused;
+  world.machines.add_capacity_rule(std::move(rule));
   return json_answer(200, body);
 }
 
 Answer inject(StandIn& stand_in, const json::object& body) {
+  Wanted wanted(body);
   FailureRule rule;
-  rule.name = "admin";
-  rule.operation = text_at(body, "operation");
-  const auto kind = enum_from_name<FailureKind>(text_at(body, "kind"));
-  if (rule.operation.empty() || !kind) {
-    return wrong(
-        "write {\"operation\": \"PUT virtualMachineScaleSets\", \"kind\": \"status\", …}; kinds are status, "
-        "html, truncated, hang, never_ends, async, recovers");
-  }
-  rule.kind = *kind;
-  const auto number = [&](const char* key, std::uint32_t& value) {
-    const std::int64_t wanted = number_at(body, key, value);
-    if (in_range(wanted)) value = static_cast<std::uint32_t>(wanted);
-    return in_range(wanted);
+  const auto number = [&](const char* key, std::uint32_t otherwise, std::int64_t least, std::int64_t most) {
+    return static_cast<std::uint32_t>(wanted.number(key, otherwise, least, most));
   };
-  std::uint32_t recovers_s = 60;
-  const bool numbers_ok = number("skip", rule.skip) && number("count", rule.count) && number("status", rule.status) &&
-                          number("retry_after_s", rule.retry_after_s) && number("recovers_after_s", recovers_s);
-  if (!numbers_ok || rule.status < 400 || rule.status > 599) return wrong("a number is out of range");
-  rule.recovers_after = Duration::seconds(recovers_s);
-  if (body.contains("code")) rule.code = text_at(body, "code");
-  if (body.contains("message")) rule.message = text_at(body, "message");
+  rule.operation = wanted.text("operation");
+  if (!is_operation_name(rule.operation)) {
+    wanted.wrong(
+        fmt::format("no call is named '{}'; write a method and types as GET /admin/calls names them, such as "
+                    "PUT virtualMachineScaleSets",
+                    rule.operation));
+  }
+  const auto kind = enum_from_name<FailureKind>(wanted.text("kind"));
+  if (!kind) wanted.wrong("kind is one of status, html, truncated, hang, never_ends, async, recovers");
+  rule.kind = kind.value_or(FailureKind::status);
+  rule.skip = number("skip", rule.skip, 0, k_most);
+  rule.count = number("count", rule.count, 1, k_most);
+  rule.status = number("status", rule.status, 400, 599);
+  rule.retry_after_s = number("retry_after_s", 0, 0, 3600);
+  rule.recovers_after = Duration::seconds(wanted.number("recovers_after_s", 60, 0, k_seconds_most));
+  rule.code = wanted.text("code", rule.code);
+  rule.message = wanted.text("message", rule.message);
+  if (auto refused = wanted.refusal()) return *refused;
   stand_in.add_failure(rule);
   return json_answer(200, body);
 }
 
-Answer change_clock(StandIn& stand_in, const json::object& body) {
-  const std::int64_t speed = number_at(body, "speed", stand_in.world().scenario.speed);
-  const std::int64_t skip = number_at(body, "skip_s", 0);
-  if (speed < 1 || speed > 100'000 || !in_range(skip)) return wrong("write {\"speed\": 60} or {\"skip_s\": 3600}");
+Answer change_clock(StandIn& stand_in, const json::object& body, Time now) {
+  Wanted wanted(body);
+  const std::int64_t speed = wanted.number("speed", stand_in.world().scenario.speed, 1, 100'000);
+  const Duration skip = Duration::seconds(wanted.number("skip_s", 0, 0, k_most));
+  if (k_end_of_time < now + skip) wanted.wrong("skip_s goes beyond the year 2199, where the clock ends");
+  if (auto refused = wanted.refusal()) return *refused;
   stand_in.world().scenario.speed = static_cast<std::uint32_t>(speed);
-  stand_in.wish_clock({static_cast<std::uint32_t>(speed), Duration::seconds(skip)});
+  stand_in.wish_clock({static_cast<std::uint32_t>(speed), skip});
   return json_answer(200, {{"speed", speed}});
 }
 
@@ -213,7 +275,7 @@ Answer answer_admin(StandIn& stand_in, const Request& request, const Target& tar
     if (what == "quota") return set_quota(world, **body);
     if (what == "capacity") return set_capacity(world, **body);
     if (what == "failure") return inject(stand_in, **body);
-    if (what == "clock") return change_clock(stand_in, **body);
+    if (what == "clock") return change_clock(stand_in, **body, now);
   }
   return refusal(404, "NotFound",
                  "the admin API has GET calls, bill, state; DELETE calls; POST evict, quota, capacity, failure, clock");

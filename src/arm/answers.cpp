@@ -30,11 +30,18 @@ std::size_t page_start(const Call& call) {
   return start;
 }
 
+/// The same call with another $skiptoken, which clients write as %24skiptoken too.
 std::string next_link(const Call& call, std::size_t start) {
-  const std::string& target = call.request.target;
-  const std::size_t old = lower_case(target).find("&$skiptoken=");
-  const std::string rest = old == std::string::npos ? target : target.substr(0, old);
-  return fmt::format("{}{}&$skiptoken={}", call.base_url, rest, start);
+  const std::string_view target = call.request.target;
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  std::string link = call.base_url + std::string(target.substr(0, mark)) + "?";
+  for (std::string_view rest = target.substr(std::min(mark + 1, target.size())); !rest.empty();) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
+    const std::string name = lower_case(percent_decoded(pair.substr(0, pair.find('=')), true));
+    if (name != "$skiptoken" && !pair.empty()) link.append(pair).append("&");
+  }
+  return fmt::format("{}$skiptoken={}", link, start);
 }
 
 }  // namespace
@@ -94,7 +101,7 @@ Answer answer_operation(World& world, const Call& call) {
     Answer done;
     done.status = operation->subject.empty() ? 200 : 204;
     const Resource* resource = world.resources.find(operation->subject);
-    return resource == nullptr ? done : json_answer(200, view_of(*resource));
+    return resource == nullptr ? done : json_answer(200, view_of_any(world, *resource));
   }
   json::object body;
   body["name"] = operation->id;
@@ -116,12 +123,23 @@ Answer method_not_allowed(const Call& call) {
                  fmt::format("The stand-in does not serve {} of '{}'.", call.request.method, call.target.path));
 }
 
+Answer not_served(const Call& call) {
+  return refusal(404, "NotFound", fmt::format("The stand-in serves nothing at '{}'.", call.target.path));
+}
+
 Answer resource_not_found(const Call& call) {
   const Target& target = call.target;
   return refusal(404, "ResourceNotFound",
                  fmt::format("The Resource '{}/{}' under resource group '{}' was not found. For more details please go "
                              "to https://aka.ms/ARMResourceNotFoundFix",
                              target.full_type(), fmt::join(target.names, "/"), target.group));
+}
+
+std::optional<Answer> fail_later(World& world, const Call& call, const std::string& location) {
+  if (!call.failure || call.failure->kind != FailureKind::async) return std::nullopt;
+  const Operation& operation = begin_operation(world, call, location, "");
+  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
+  return accepted(world, call, operation);
 }
 
 Operation& begin_operation(World& world, const Call& call, const std::string& location, const std::string& subject) {

@@ -62,7 +62,7 @@ json::object view_of_sku(const AzureSize& size, const std::string& region) {
       capability("LowPriorityCapable", "True"),
       capability("PremiumIO", "True"),
       capability("RdmaEnabled", size.infiniband ? "True" : "False"),
-      capability("CapacityReservationSupported", size.infiniband ? "False" : "True"),
+      capability("CapacityReservationSupported", can_be_reserved(size) ? "True" : "False"),
       capability("EncryptionAtHostSupported", "True"),
   };
   const std::string tier_free = size.name.substr(size.name.find('_') + 1);
@@ -157,6 +157,15 @@ Answer answer_providers(const World& world, const Call& call) {
 
 Answer answer_catalogue(World& world, const Call& call) {
   const Target& target = call.target;
+  if (!target.names.empty() && target.types.front() == "locations") {
+    const auto& regions = world.scenario.regions;
+    if (std::find(regions.begin(), regions.end(), lower_case(target.names.front())) == regions.end()) {
+      return refusal(400, "NoRegisteredProviderFound",
+                     fmt::format("No registered resource provider found for location '{}'. The supported locations are "
+                                 "'{}'.",
+                                 target.names.front(), fmt::join(regions, ", ")));
+    }
+  }
   const bool registers = call.is("POST") && target.tail_key == "register";
   if (!call.is("GET") && !registers) return method_not_allowed(call);
   if (target.tail_key == "providers" || (target.types.empty() && target.tail.empty()) || registers) {
@@ -166,6 +175,9 @@ Answer answer_catalogue(World& world, const Call& call) {
   if (target.key.starts_with("locations/publishers/artifacttypes/offers/skus")) return answer_image(call);
   if (target.tail_key == "usages") return answer_usages(world, call);
   if (target.tail_key == "vmsizes") return answer_vm_sizes(world, call);
+  const bool is_empty = target.key.starts_with("locations/publishers") || target.tail_key == "publishers" ||
+                        target.provider == "Microsoft.Insights";
+  if (!is_empty) return not_served(call);
   return list_answer(world, call, 0, [](std::size_t) { return json::object(); });
 }
 

@@ -16,11 +16,13 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view k_type = "Microsoft.Resources/deployments";
+constexpr std::size_t k_resources_max = 800;  // as in Azure
 
 Answer invalid_template(std::string_view message) { return refusal(400, "InvalidTemplate", message); }
 
 /// A resource of the template, ready to be PUT.
 struct Step {
+  Target target;
   std::string id;
   std::string name;
   std::string type;
@@ -37,11 +39,7 @@ Result<Document> reference_of(World& world, const std::vector<Step>& steps, cons
     }
   }
   if (found == nullptr) return fail(Code::not_found, "The resource '" + what + "' is not defined.");
-  json::object view = view_of(*found);
-  for (const char* place : {"properties", "properties.virtualMachineProfile"}) {
-    json::value* profile = find_at(view, place);
-    if (profile != nullptr && profile->is_object()) hide_secrets(profile->get_object());
-  }
+  const json::object view = view_of_any(world, *found);
   const json::object* properties = object_at(view, "properties");
   return Document(properties == nullptr ? json::object() : *properties);
 }
@@ -55,7 +53,7 @@ TemplateScope scope_of(World& world, const Call& call, const json::object& prope
     for (const auto& [name, declaration] : *declared) {
       const json::object* d = declaration.if_object();
       const json::value* value = d == nullptr ? nullptr : d->if_contains("defaultValue");
-      if (value != nullptr) (*scope.parameters)[name] = *value;
+      if (value != nullptr) (*scope.defaults)[name] = *value;
     }
   }
   if (const json::object* given = object_at(properties, "parameters")) {
@@ -71,11 +69,31 @@ TemplateScope scope_of(World& world, const Call& call, const json::object& prope
   return scope;
 }
 
-/// Moves the first part of "a/b/" to the end of the id.
-void id_part(std::string& id, std::string& parts) {
-  const std::size_t slash = parts.find('/');
-  id += "/" + parts.substr(0, slash);
-  parts.erase(0, slash + 1);
+std::vector<std::string> parts_of(std::string_view text) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const std::size_t slash = text.find('/');
+    parts.emplace_back(text.substr(0, slash));
+    if (slash == std::string_view::npos) return parts;
+    text.remove_prefix(slash + 1);
+  }
+}
+
+/// "Microsoft.Network/virtualNetworks/subnets" with the name "v/s".
+Result<Target> target_of(const Step& step, const TemplateScope& scope) {
+  std::vector<std::string> types = parts_of(step.type);
+  const std::string provider = types.front();
+  types.erase(types.begin());
+  std::vector<std::string> names = parts_of(step.name);
+  const auto sound = [](const std::string& part) { return is_segment(part); };
+  const bool all_sound = is_segment(provider) && std::all_of(types.begin(), types.end(), sound) &&
+                         std::all_of(names.begin(), names.end(), sound);
+  if (types.empty() || !all_sound || types.size() != names.size()) {
+    return fail(Code::invalid, fmt::format("the name '{}' does not fit the type '{}': it needs one part for each part "
+                                           "of the type after the provider, without ? # % and backslash",
+                                           step.name, step.type));
+  }
+  return resource_target(scope.subscription, scope.group, provider, types, std::move(names));
 }
 
 Result<Step> read_step(const json::value& raw, const TemplateScope& scope) {
@@ -90,18 +108,13 @@ Result<Step> read_step(const json::value& raw, const TemplateScope& scope) {
   step.name = *name;
   step.version = *version;
   step.type = text_at(*step.raw, "type");
-  const std::size_t slash = step.type.find('/');
-  if (slash == std::string::npos || step.name.empty() || step.version.empty()) {
-    return fail(Code::invalid, "a resource of the template needs type, name and apiVersion");
+  if (step.type.empty() || step.name.empty() || !is_api_version(step.version)) {
+    return fail(Code::invalid, "a resource of the template needs type, name and apiVersion, such as 2022-08-01");
   }
-  step.id = fmt::format("/subscriptions/{}/resourceGroups/{}/providers/{}", scope.subscription, scope.group,
-                        step.type.substr(0, slash));
-  std::string types = step.type.substr(slash + 1) + "/";
-  std::string names = step.name + "/";
-  while (!types.empty() && !names.empty()) {
-    id_part(step.id, types);
-    id_part(step.id, names);
-  }
+  Result<Target> target = target_of(step, scope);
+  if (!target) return unexpected(target.error());
+  step.target = std::move(*target);
+  step.id = step.target.id();
   const json::array* after = array_at(*step.raw, "dependsOn");
   for (std::size_t i = 0; after != nullptr && i < after->size(); ++i) {
     if (!after->at(i).is_string()) continue;
@@ -116,6 +129,18 @@ bool waits_for(const Step& step, const Step& other) {
   return std::any_of(step.after.begin(), step.after.end(), [&](const std::string& what) {
     return same_text(what, other.id) || same_text(what, other.name) || same_text(what, other.type + "/" + other.name);
   });
+}
+
+/// A resource whose "condition" is false is left out.
+Result<bool> is_wanted(const json::value& raw, const TemplateScope& scope) {
+  const json::object* object = raw.if_object();
+  const json::value* condition = object == nullptr ? nullptr : object->if_contains("condition");
+  if (condition == nullptr) return true;
+  const Result<Document> value = evaluate(json::object{{"condition", *condition}}, scope);
+  if (!value) return unexpected(value.error());
+  const json::value& result = (**value).at("condition");
+  if (result.is_bool()) return result.get_bool();
+  return fail(Code::invalid, "the condition of a resource is neither true nor false");
 }
 
 /// Each after those that it depends on; Code::invalid for a circle.
@@ -138,7 +163,8 @@ Answer put_step(World& world, const Call& call, const Step& step, const Template
   const Result<Document> body = evaluate(raw, scope);
   if (!body) return invalid_template(body.error().message);
   const Request request{"PUT", step.id + "?api-version=" + step.version, call.request.headers, json_text(**body)};
-  Call inner{request, parse_target(request.target), call.now, call.base_url, false, call.failure};
+  Call inner{request, step.target, call.now, call.base_url, false, call.failure};
+  inner.target.query["api-version"] = step.version;
   return route(world, inner);
 }
 
@@ -154,16 +180,21 @@ void finish(World& world, const std::string& id, const json::object& properties,
   Resource* deployment = world.resources.find(id);
   if (deployment == nullptr) return;
   deployment->provisioning = ended.error_code.empty() ? "Succeeded" : "Failed";
-  if (!ended.error_code.empty()) {
-    make_at(*deployment->body, "properties.error") = {{"code", ended.error_code}, {"message", ended.error_message}};
-    return;
-  }
+  const auto fails = [&](std::string_view code, std::string_view message) {
+    deployment->provisioning = "Failed";
+    make_at(*deployment->body, "properties.error") = {{"code", code}, {"message", message}};
+  };
+  if (!ended.error_code.empty()) return fails(ended.error_code, ended.error_message);
   const TemplateScope scope = scope_of(world, call, properties, steps);
   const json::object* outputs = object_at(properties, "template.outputs");
   if (outputs == nullptr) return;
-  if (const Result<Document> evaluated = evaluate(*outputs, scope)) {
+  const Result<Document> evaluated = evaluate(*outputs, scope);
+  if (evaluated) {
     make_at(*deployment->body, "properties.outputs") = **evaluated;
+    return;
   }
+  fails("DeploymentOutputEvaluationFailed", evaluated.error().message);
+  world.operations.fail(ended.id, "DeploymentOutputEvaluationFailed", evaluated.error().message);
 }
 
 /// The deployment's own operation waits for those of its resources.
@@ -181,7 +212,13 @@ Result<std::vector<Step>> plan(World& world, const Call& call, const json::objec
   std::vector<Step> steps;
   const TemplateScope scope = scope_of(world, call, properties, steps);
   const json::array* resources = array_at(properties, "template.resources");
+  if (resources != nullptr && resources->size() > k_resources_max) {
+    return fail(Code::invalid, fmt::format("a template has at most {} resources", k_resources_max));
+  }
   for (std::size_t i = 0; resources != nullptr && i < resources->size(); ++i) {
+    const Result<bool> wanted = is_wanted(resources->at(i), scope);
+    if (!wanted) return unexpected(wanted.error());
+    if (!*wanted) continue;
     Result<Step> step = read_step(resources->at(i), scope);
     if (!step) return unexpected(step.error());
     steps.push_back(std::move(*step));
@@ -203,9 +240,16 @@ Answer write_deployment(World& world, const Call& call, Resource* old) {
   std::vector<std::string> operations;
   json::array made;
   const TemplateScope scope = scope_of(world, call, **properties, *steps);
+  const bool fails = call.failure && call.failure->kind == FailureKind::async;
+  Document wrong;  // what stopped it
   for (const Step& step : *steps) {
+    if (fails) break;  // as the scenario asked
     const Answer answer = put_step(world, call, step, scope);
-    if (answer.status >= 300) return answer;
+    if (answer.status >= 300) {
+      if (made.empty()) return answer;
+      wrong = parse_document(answer.body).value_or(Document());
+      break;
+    }
     made.push_back(json::object{{"id", step.id}});
     if (const std::string id = operation_id_of(answer); !id.empty()) operations.push_back(id);
   }
@@ -220,7 +264,7 @@ Answer write_deployment(World& world, const Call& call, Resource* old) {
   shown["dependencies"] = json::array();
   shown["outputResources"] = std::move(made);
   Call plain = call;
-  plain.failure.reset();  // the resources' own operations have it
+  if (!fails) plain.failure.reset();  // the resources' own operations have it
   const std::string location = scope.location.empty() ? world.scenario.regions.front() : scope.location;
   const Operation& operation = begin_operation(world, plain, location, deployment.id);
   // The request is gone by then; what is needed of it is kept.
@@ -230,8 +274,11 @@ Answer write_deployment(World& world, const Call& call, Resource* old) {
       operation.id, [&world, id = deployment.id, properties, steps, kept, later](const Operation& ended, Time) {
         finish(world, id, **properties, *steps, later, ended);
       });
-  follow(world, operation, operations, call.now);
-  if (operations.empty()) {
+  if (!(*wrong).empty()) {
+    world.operations.fail(operation.id, text_at(*wrong, "error.code"), text_at(*wrong, "error.message"));
+  }
+  follow(world, operation, operations, fails ? call.now + world.scenario.write_time : call.now);
+  if (operations.empty() && !fails) {
     world.agenda.run_until(call.now);
     return json_answer(old == nullptr ? 201 : 200, view_of(*world.resources.find(call.target.id())));
   }

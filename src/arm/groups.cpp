@@ -44,14 +44,14 @@ json::object view_of_group(const World& world, const Group& group) {
   for (const char* key : {"tags", "managedBy"}) {
     if (const json::value* value = (*group.body).if_contains(key)) view[key] = *value;
   }
-  view["properties"] = {{"provisioningState", group.deleting ? "Deleting" : "Succeeded"}};
+  view["properties"] = {{"provisioningState", group.is_deleting() ? "Deleting" : "Succeeded"}};
   return view;
 }
 
 Answer write_group(World& world, const Call& call, Group* old) {
   const Result<Document> body = parse_document(call.request.body);
   if (!body) return refusal(400, "InvalidRequestContent", body.error().message);
-  if (old != nullptr && old->deleting) {
+  if (old != nullptr && old->is_deleting()) {
     return refusal(409, "ResourceGroupBeingDeleted",
                    fmt::format("The resource group '{}' is in deprovisioning state and cannot perform this operation.",
                                call.target.group));
@@ -81,8 +81,14 @@ Answer delete_group(World& world, const Call& call, Group* group) {
     return refusal(404, "ResourceGroupNotFound",
                    fmt::format("Resource group '{}' could not be found.", call.target.group));
   }
-  group->deleting = true;
+  if (auto failed = fail_later(world, call, group->location)) return *failed;
+  if (group->is_deleting()) {  // it ends with the deletion that goes on
+    const Operation& operation = begin_operation(world, call, group->location, "");
+    world.operations.end_at(operation.id, group->gone);
+    return accepted(world, call, operation);
+  }
   const Duration takes = world.scenario.delete_time;
+  group->gone = call.now + takes;
   for (Resource* resource : world.resources.list("", group->name, "", Time::never())) {
     delete_resource(world, *resource, takes, call.now);
   }
@@ -115,13 +121,13 @@ Answer answer_subscriptions(World& world, const Call& call) {
   if (target.segments.size() == 1) {
     return list_answer(world, call, 1, [&](std::size_t) { return view_of_subscription(world.scenario); });
   }
-  if (target.tail.empty()) return json_answer(200, view_of_subscription(world.scenario));
+  if (target.tail.empty() && target.types.empty()) return json_answer(200, view_of_subscription(world.scenario));
   if (target.tail_key == "locations") {
     const auto& regions = world.scenario.regions;
     return list_answer(world, call, regions.size(),
                        [&](std::size_t i) { return view_of_region(world.scenario, regions[i]); });
   }
-  return list_group_resources(world, call);
+  return target.tail_key == "resources" ? list_group_resources(world, call) : not_served(call);
 }
 
 Answer answer_groups(World& world, const Call& call) {
@@ -131,7 +137,8 @@ Answer answer_groups(World& world, const Call& call) {
     return list_answer(world, call, groups.size(), [&](std::size_t i) { return view_of_group(world, *groups[i]); });
   }
   Group* group = world.resources.find_group(target.group);
-  if (target.tail_key == "resources") return list_group_resources(world, call);
+  if (!target.types.empty() || (!target.tail.empty() && target.tail_key != "resources")) return not_served(call);
+  if (!target.tail.empty()) return call.is("GET") ? list_group_resources(world, call) : method_not_allowed(call);
   if (call.is("PUT") || call.is("PATCH")) return write_group(world, call, group);
   if (call.is("DELETE")) return delete_group(world, call, group);
   if (call.is("HEAD")) return Answer{.status = group == nullptr ? 404 : 204, .headers = {}, .body = {}};

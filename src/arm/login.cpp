@@ -53,6 +53,10 @@ Answer discovery(const Target& target, const std::string& base_url) {
                     {"token_endpoint_auth_methods_supported", json::array({"client_secret_post"})}});
 }
 
+std::int64_t client_time(const Request& request, Time now) {
+  return (request.received.is_set() ? request.received : now).whole_seconds();
+}
+
 Answer oauth_refusal(int status, std::string_view error, std::string_view description) {
   Answer answer = answer_of({{"error", error}, {"error_description", description}});
   answer.status = status;
@@ -61,15 +65,21 @@ Answer oauth_refusal(int status, std::string_view error, std::string_view descri
 
 }  // namespace
 
-std::string Login::new_token(const std::string& principal, const std::string& audience, Time now) {
+std::int64_t Login::life_seconds() const {
+  return std::max<std::int64_t>(1, scenario_.token_life.whole_seconds() / scenario_.speed);
+}
+
+std::string Login::new_token(const std::string& principal, const std::string& audience, const Request& request,
+                             Time now) {
   constexpr std::size_t k_tokens_most = 10'000;
   if (issued_.size() >= k_tokens_most) std::erase_if(issued_, [&](const auto& t) { return t.second.expires <= now; });
   const Time expires = now + scenario_.token_life;
+  const std::int64_t issued = client_time(request, now);
   const json::object claims = {{"aud", audience},
                                {"iss", "https://sts.windows.net/" + scenario_.tenant + "/"},
-                               {"iat", now.whole_seconds()},
-                               {"nbf", now.whole_seconds()},
-                               {"exp", expires.whole_seconds()},
+                               {"iat", issued},
+                               {"nbf", issued},
+                               {"exp", issued + life_seconds()},
                                {"appid", principal},
                                {"oid", principal},
                                {"tid", scenario_.tenant},
@@ -82,6 +92,7 @@ std::string Login::new_token(const std::string& principal, const std::string& au
 
 Answer Login::token(const Request& request, const std::string& base_url, Time now) {
   const Target form = parse_target("/?" + request.body);
+  if (!form.is_sound) return oauth_refusal(400, "invalid_request", "The request body is no form of UTF-8 text.");
   const std::string client(form.query_value("client_id"));
   if (form.query_value("grant_type") != "client_credentials") {
     return oauth_refusal(400, "unsupported_grant_type", "The stand-in grants client_credentials only.");
@@ -94,12 +105,11 @@ Answer Login::token(const Request& request, const std::string& base_url, Time no
   }
   std::string audience(form.query_value("resource"));
   if (audience.empty()) audience = base_url;
-  // Clients count real seconds, however fast the stand-in's own go.
-  const std::int64_t seconds = std::max<std::int64_t>(1, scenario_.token_life.whole_seconds() / scenario_.speed);
+  const std::int64_t seconds = life_seconds();
   return answer_of({{"token_type", "Bearer"},
                     {"expires_in", seconds},
                     {"ext_expires_in", seconds},
-                    {"access_token", new_token(client, audience, now)}});
+                    {"access_token", new_token(client, audience, request, now)}});
 }
 
 std::optional<Answer> Login::answer(const Request& request, const Target& target, const std::string& base_url,
@@ -113,19 +123,19 @@ std::optional<Answer> Login::answer(const Request& request, const Target& target
   return std::nullopt;
 }
 
-Answer Login::managed_identity(const Target& target, std::string_view identity, Time now) {
+Answer Login::managed_identity(const Request& request, const Target& target, std::string_view identity, Time now) {
   const std::string resource(target.query_value("resource"));
   if (resource.empty()) {
     return oauth_refusal(400, "invalid_request", "Required query variable 'resource' is missing.");
   }
-  const std::int64_t seconds = std::max<std::int64_t>(1, scenario_.token_life.whole_seconds() / scenario_.speed);
-  const std::int64_t expires = now.whole_seconds() + seconds;
-  return answer_of({{"access_token", new_token(std::string(identity), resource, now)},
+  const std::int64_t seconds = life_seconds();
+  const std::int64_t issued = client_time(request, now);
+  return answer_of({{"access_token", new_token(std::string(identity), resource, request, now)},
                     {"client_id", identity},
                     {"expires_in", std::to_string(seconds)},
-                    {"expires_on", std::to_string(expires)},
+                    {"expires_on", std::to_string(issued + seconds)},
                     {"ext_expires_in", std::to_string(seconds)},
-                    {"not_before", std::to_string(now.whole_seconds())},
+                    {"not_before", std::to_string(issued)},
                     {"resource", resource},
                     {"token_type", "Bearer"}});
 }

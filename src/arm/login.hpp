@@ -4,6 +4,8 @@
 //   Answer answer = *login.answer(request, target, base_url, now);        // POST /TENANT/oauth2/v2.0/token …
 //   Result<std::string> principal = login.check("Bearer eyJ…", now);      // "app"
 //
+// Times in tokens and in answers are the client's; when a token expires is decided in the stand-in's own time.
+//
 // Tokens of our own expire; any other bearer token is taken as it is, since clients under test bring their own. Nothing
 // is signed: this protects nothing.
 #pragma once
@@ -26,7 +28,7 @@ class Login {
   /// Nothing for a request that is not about login.
   std::optional<Answer> answer(const Request& request, const Target& target, const std::string& base_url, Time now);
   /// GET /metadata/identity/oauth2/token of the metadata service.
-  Answer managed_identity(const Target& target, std::string_view identity, Time now);
+  Answer managed_identity(const Request& request, const Target& target, std::string_view identity, Time now);
   /// The principal behind an Authorization header; Code::denied with the reason.
   Result<std::string> check(std::string_view authorization, Time now) const;
 
@@ -35,7 +37,9 @@ class Login {
     std::string principal;
     Time expires;
   };
-  std::string new_token(const std::string& principal, const std::string& audience, Time now);
+  /// For how long a token is good, on the client's clock, which counts real seconds.
+  std::int64_t life_seconds() const;
+  std::string new_token(const std::string& principal, const std::string& audience, const Request& request, Time now);
   Answer token(const Request& request, const std::string& base_url, Time now);
 
   const Scenario& scenario_;

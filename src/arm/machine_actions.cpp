@@ -11,9 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view k_allocation_failed =
-    "Allocation failed. We do not have sufficient capacity for the requested VM size in this region.";
-
 /// A set's capacity is what it holds: it falls as soon as the deletion of an instance is accepted.
 void shrink_set(World& world, const std::string& set_id) {
   Resource* set = world.resources.find(set_id);
@@ -31,19 +28,33 @@ void remove_machines(World& world, const Call& call, const std::vector<MachineNu
   }
 }
 
-void start_machines(World& world, const Call& call, const std::vector<MachineNumber>& machines,
+/// `reboots`: those that run are booted again.
+void start_machines(World& world, const Call& call, const std::vector<MachineNumber>& machines, bool reboots,
                     const Operation& operation) {
   std::size_t started = 0;
   for (const MachineNumber number : machines) {
     const Machine* machine = world.machines.find(number);
     if (machine == nullptr || machine->is_deleting()) continue;
+    const bool is_up = machine->power == Power::running || machine->power == Power::starting;
+    if (is_up && !reboots) continue;
     if (world.machines.start(number, operation.id, call.now)) {
       ++started;
     } else {
       world.operations.fail(operation.id, "AllocationFailed", std::string(k_allocation_failed));
     }
   }
+  // None to wait for: done, or failed.
   if (started == 0) world.operations.end_at(operation.id, call.now + world.scenario.write_time);
+}
+
+std::optional<Answer> refuse_restart(World& world, const std::vector<MachineNumber>& machines) {
+  for (const MachineNumber number : machines) {
+    const Machine* machine = world.machines.find(number);
+    if (machine == nullptr || machine->power != Power::deallocated) continue;
+    return refusal(409, "OperationNotAllowed",
+                   "Cannot restart VM '" + machine->spec.name + "': it is deallocated. Start it instead.");
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -58,14 +69,14 @@ std::optional<Answer> act_on_machines(World& world, const Call& call, std::strin
   const bool known = action == "delete" || action == "poweroff" || action == "deallocate" || among(k_reboots) ||
                      among(k_nothing_happens);
   if (!known) return std::nullopt;
+  if (action == "restart") {
+    if (auto refused = refuse_restart(world, machines)) return refused;
+  }
+  if (auto failed = fail_later(world, call, location)) return failed;
   const Operation& operation = begin_operation(world, call, location, "");
   Duration takes = world.scenario.write_time;
-  if (!operation.error_code.empty()) {  // accepted, but the scenario lets it fail
-    world.operations.end_at(operation.id, call.now + takes);
-    return accepted(world, call, operation);
-  }
   if (among(k_reboots)) {
-    start_machines(world, call, machines, operation);
+    start_machines(world, call, machines, action != "start", operation);
     return accepted(world, call, operation);
   }
   if (action == "delete") {
@@ -95,10 +106,10 @@ void delete_resource(World& world, Resource& resource, Duration takes, Time now)
     const Resource* again = world.resources.find(id);
     if (again == nullptr || again->created != created) return;
     for (const Resource* child : world.resources.list("", "", id + "/", Time::never())) {
-      release_reservation(world, *child);
+      release_resource(world, *child);
       world.resources.erase(std::string(child->id));
     }
-    release_reservation(world, *again);
+    release_resource(world, *again);
     release_machine(world, id);
     world.resources.erase(id);
     world.next_instance.erase(lower_case(id));

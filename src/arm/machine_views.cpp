@@ -39,7 +39,7 @@ std::string mac_of(const Machine& machine) {
 
 json::object instance_view_of(const Machine& machine) {
   json::object view;
-  const bool is_uniform = parse_target(machine.spec.id).types.size() > 1;
+  const bool is_uniform = machine.spec.instance_id != machine.spec.name;
   if (is_uniform) {
     view["placementGroupId"] = "00000000-0000-0000-0000-000000000000";
     view["platformUpdateDomain"] = 0;
@@ -100,10 +100,32 @@ MachineSpec spec_from_profile(const json::object& profile) {
   return spec;
 }
 
-void hide_secrets(json::object& profile) {
-  erase_at(profile, "osProfile.customData");
-  erase_at(profile, "osProfile.adminPassword");
-  erase_at(profile, "userData");
+void hide_secrets(json::object& properties) {
+  for (const char* key : {"adminPassword", "customData", "userData", "protectedSettings"}) properties.erase(key);
+  for (auto& [key, value] : properties) {
+    if (json::object* inner = value.if_object()) hide_secrets(*inner);
+    json::array* array = value.if_array();
+    for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+      if (json::object* element = array->at(i).if_object()) hide_secrets(*element);
+    }
+  }
+}
+
+json::object view_of_any(World& world, const Resource& resource) {
+  if (resource.type == "Microsoft.Compute/virtualMachineScaleSets") return view_of_set(resource);
+  if (resource.type == "Microsoft.Compute/virtualMachines") return view_of_machine(world, resource, false);
+  if (resource.type == "Microsoft.Compute/capacityReservationGroups/capacityReservations") {
+    return view_of_reservation(world, resource, false);
+  }
+  json::object view = view_of(resource);
+  json::value* properties = view.if_contains("properties");
+  if (properties != nullptr && properties->is_object()) hide_secrets(properties->get_object());
+  return view;
+}
+
+void fail_allocation(World& world, const Operation& operation, const MachineSpec& spec, bool zonal) {
+  const char* code = zonal ? "ZonalAllocationFailed" : spec.spot ? "SkuNotAvailable" : "AllocationFailed";
+  world.operations.fail(operation.id, code, std::string(k_allocation_failed));
 }
 
 }  // namespace virga

@@ -218,7 +218,8 @@ Status Machines::start(MachineNumber number, const std::string& operation, Time 
   Machine* machine = find(number);
   if (machine == nullptr || machine->is_deleting()) return {};
   if (machine->power == Power::deallocated) {
-    if (capacity_left(machine->spec.location, *machine->spec.size, now) == 0) {
+    const bool reserved = !machine->spec.reservation.empty();
+    if (!reserved && capacity_left(machine->spec.location, *machine->spec.size, now) == 0) {
       return virga::fail(Code::refused, "no capacity for " + machine->spec.size->name);
     }
     take_host(*machine, now);
@@ -262,13 +263,19 @@ Machine* Machines::find(MachineNumber number) {
   return found == machines_.end() ? nullptr : &found->second;
 }
 
-Machine* Machines::find(std::string_view id_or_name) {
+Machine* Machines::find(std::string_view id) {
+  const auto found = by_id_.find(lower_case(id));
+  return found == by_id_.end() ? nullptr : find(found->second);
+}
+
+std::vector<const Machine*> Machines::named(std::string_view id_or_name) const {
   const auto found = by_id_.find(lower_case(id_or_name));
-  if (found != by_id_.end()) return find(found->second);
-  for (auto& [number, machine] : machines_) {
-    if (same_text(machine.spec.name, id_or_name)) return &machine;
+  if (found != by_id_.end()) return {&machines_.at(found->second)};
+  std::vector<const Machine*> all;
+  for (const auto& [number, machine] : machines_) {
+    if (same_text(machine.spec.name, id_or_name)) all.push_back(&machine);
   }
-  return nullptr;
+  return all;
 }
 
 std::vector<const Machine*> Machines::of_set(std::string_view set) const {

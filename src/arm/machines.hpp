@@ -41,7 +41,6 @@ struct ScheduledEvent {
   std::string id;
   std::string type;  ///< Preempt, Terminate, Reboot, Redeploy, Freeze
   Time not_before;
-  bool started = false;
 };
 
 struct MachineSpec {
@@ -123,15 +122,17 @@ class Machines {
   void remove(MachineNumber number, Duration takes, Time now);
   void power_off(MachineNumber number, Time now);
   void deallocate(MachineNumber number, Time now);
-  /// Also a restart and a reimage. Code::refused if a deallocated one finds no capacity.
+  /// Boots it, again if it runs. Code::refused if a deallocated one finds no capacity.
   Status start(MachineNumber number, const std::string& operation, Time now);
   void evict(MachineNumber number, Duration notice, Time now);
   /// StartRequests: what was announced happens now.
   void approve_event(MachineNumber number, const std::string& event_id, Time now);
 
   Machine* find(MachineNumber number);
-  /// By ARM id, VM id or name.
-  Machine* find(std::string_view id_or_name);
+  /// By ARM id or VM id.
+  Machine* find(std::string_view id);
+  /// By ARM id, VM id or name; several sets may have VMs of the same name.
+  std::vector<const Machine*> named(std::string_view id_or_name) const;
   const std::map<MachineNumber, Machine>& all() const { return machines_; }
   /// In the order of their making.
   std::vector<const Machine*> of_set(std::string_view set) const;

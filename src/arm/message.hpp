@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.hpp"
+
 namespace virga {
 
 struct Header {
@@ -23,6 +25,7 @@ struct Request {
   std::string target;  ///< path and query as on the wire, percent-encoded
   std::vector<Header> headers;
   std::string body;
+  Time received = {};  ///< by the client's clock, which the stand-in's may run ahead of; unset: they are the same
 
   /// Names are compared without case; "" if absent.
   std::string_view header(std::string_view name) const;

@@ -116,12 +116,22 @@ Answer approve_events(World& world, const Machine& machine, const Request& reque
 
 }  // namespace
 
+Answer ambiguous_name(std::string_view name, const std::vector<const Machine*>& machines) {
+  std::string ids;
+  for (const Machine* machine : machines)
+    ids += fmt::format("{}{} ({})", ids.empty() ? "" : ", ", machine->vm_id, machine->spec.id);
+  return refusal(409, "AmbiguousName",
+                 fmt::format("several VMs are named '{}'; write one of these ids: {}", name, ids));
+}
+
 Answer answer_metadata(World& world, Login& login, const Request& request, Time now) {
   Target target = parse_target(request.target);
   const Machine* machine = nullptr;
   if (target.segments.size() > 2 && same_text(target.segments[0], "vm")) {
-    machine = world.machines.find(target.segments[1]);
-    if (machine == nullptr) return refusal(404, "NotFound", "there is no VM '" + target.segments[1] + "'");
+    const auto found = world.machines.named(target.segments[1]);
+    if (found.empty()) return refusal(404, "NotFound", "there is no VM '" + target.segments[1] + "'");
+    if (found.size() > 1) return ambiguous_name(target.segments[1], found);
+    machine = found.front();
     target.segments.erase(target.segments.begin(), target.segments.begin() + 2);
   }
   const auto word = [&](std::size_t i) { return i < target.segments.size() ? lower_case(target.segments[i]) : ""; };
@@ -133,7 +143,7 @@ Answer answer_metadata(World& world, Login& login, const Request& request, Time 
     return bad_request("Bad request. api-version was not specified in the request");
   }
   if (word(1) == "identity") {
-    return login.managed_identity(target, machine == nullptr ? "managed-identity" : machine->vm_id, now);
+    return login.managed_identity(request, target, machine == nullptr ? "managed-identity" : machine->vm_id, now);
   }
   if (machine == nullptr) return refusal(404, "NotFound", "this is of a VM: ask at /vm/NAME/metadata/");
   if (word(1) == "instance") return instance_answer(world, *machine, target);

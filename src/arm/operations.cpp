@@ -20,6 +20,7 @@ Operation& Operations::begin(Operation draft, Time now) {
   draft.started = now;
   Operation& operation = operations_[draft.id];
   operation = std::move(draft);
+  if (!operation.subject.empty()) ++running_[lower_case(operation.subject)];
   if (operation.failure && operation.failure->kind == FailureKind::async) {
     fail(operation.id, operation.failure->code, operation.failure->message);
   }
@@ -30,6 +31,8 @@ const Operation* Operations::find(const std::string& id) const {
   const auto found = operations_.find(lower_case(id));
   return found == operations_.end() ? nullptr : &found->second;
 }
+
+bool Operations::is_running(std::string_view subject) const { return running_.contains(lower_case(subject)); }
 
 void Operations::when_ended(const std::string& id, Ended ended) { waiting_[id].push_back(std::move(ended)); }
 
@@ -62,6 +65,8 @@ void Operations::end(const std::string& id, Time now) {
     fail(id, operation.failure->code, operation.failure->message);
   }
   operation.ended = now;
+  const auto running = running_.find(lower_case(operation.subject));
+  if (running != running_.end() && --running->second == 0) running_.erase(running);
   const auto waiting = waiting_.extract(id);
   if (waiting) {
     for (const Ended& ended : waiting.mapped()) ended(operation, now);

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "arm/agenda.hpp"
@@ -44,6 +45,8 @@ class Operations {
 
   Operation& begin(Operation draft, Time now);
   const Operation* find(const std::string& id) const;
+  /// Whether one with this subject has not ended.
+  bool is_running(std::string_view subject) const;
   void when_ended(const std::string& id, Ended ended);
   void end_at(const std::string& id, Time when);
   void expect_machines(const std::string& id, std::uint32_t count);
@@ -58,6 +61,7 @@ class Operations {
   Prng random_;
   std::map<std::string, Operation> operations_;
   std::map<std::string, std::vector<Ended>> waiting_;
+  std::map<std::string, std::uint32_t> running_;  ///< by the lower-case id of their subject
 };
 
 }  // namespace virga

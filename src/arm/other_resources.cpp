@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <map>
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
@@ -36,6 +37,24 @@ std::optional<Answer> refuse_delete(const World&, const Resource& resource) {
                              resource.id, vm));
 }
 
+/// A subnet that is full gives no address to another interface.
+std::optional<Answer> check_room(World& world, const Resource* old, const json::object& body) {
+  Document merged = old == nullptr ? Document() : old->body;
+  merge(*merged, body);
+  const json::array* configurations = array_at(*merged, "properties.ipConfigurations");
+  std::map<std::string, std::uint64_t> wanted;
+  for (std::size_t i = 0; configurations != nullptr && i < configurations->size(); ++i) {
+    const json::object* configuration = configurations->at(i).if_object();
+    if (configuration == nullptr || !text_at(*configuration, "properties.privateIPAddress").empty()) continue;
+    const std::string subnet = text_at(*configuration, "properties.subnet.id");
+    if (!world.addresses.has(subnet, ++wanted[lower_case(subnet)])) {
+      return refusal(400, "SubnetIsFull",
+                     fmt::format("Subnet {} does not have enough capacity for 1 IP addresses.", subnet));
+    }
+  }
+  return std::nullopt;
+}
+
 Answer write(World& world, const Call& call, Resource* old) {
   if (old == nullptr && call.is("PATCH")) return resource_not_found(call);
   const Result<Document> body = parse_document(call.request.body);
@@ -45,11 +64,14 @@ Answer write(World& world, const Call& call, Resource* old) {
   if (target.types.size() == 1 && old == nullptr) {
     if (auto refused = check_location(world, **body, location)) return *refused;
   }
+  if (target.provider == "Microsoft.Network" && target.key == "networkinterfaces") {
+    if (auto refused = check_room(world, old, **body)) return *refused;
+  }
   Resource& resource = world.resources.put(target, location, call.now, world.scenario.list_lag);
   merge(*resource.body, **body);
   for (const char* key : {"id", "name", "type", "etag"}) (*resource.body).erase(key);
   if (target.key == "networkinterfaces") complete_interface(world, resource);
-  return json_answer(old == nullptr ? 201 : 200, view_of(resource));
+  return json_answer(old == nullptr ? 201 : 200, view_of_any(world, resource));
 }
 
 Answer remove(World& world, const Call& call, Resource* resource) {
@@ -57,9 +79,13 @@ Answer remove(World& world, const Call& call, Resource* resource) {
   if (auto refused = refuse_delete(world, *resource)) return *refused;
   // Microsoft.Compute answers at once for what is no machine; Microsoft.Network takes an operation.
   const std::string location = resource->location;
-  if (call.target.key == "networkinterfaces") free_interface(world, *resource);
+  if (call.target.provider == "Microsoft.Network") {
+    if (auto failed = fail_later(world, call, location)) return *failed;
+  }
+  release_resource(world, *resource);
   const std::string id = resource->id;
   for (const Resource* child : world.resources.list("", "", id + "/", Time::never())) {
+    release_resource(world, *child);
     world.resources.erase(std::string(child->id));
   }
   world.resources.erase(id);
@@ -71,7 +97,10 @@ Answer remove(World& world, const Call& call, Resource* resource) {
 
 }  // namespace
 
-void free_interface(World& world, const Resource& resource) {
+void release_resource(World& world, const Resource& resource) {
+  release_reservation(world, resource);
+  if (resource.type == "Microsoft.Network/virtualNetworks/subnets") world.addresses.drop(resource.id);
+  if (resource.type != "Microsoft.Network/networkInterfaces") return;
   const json::array* configurations = array_at(*resource.body, "properties.ipConfigurations");
   if (configurations == nullptr) return;
   for (const json::value& value : *configurations) {
@@ -87,7 +116,7 @@ Answer answer_other_resources(World& world, const Call& call) {
     const std::string type = target.full_type() + "/" + canonical_type(target.tail);
     const std::string parent = target.names.empty() ? "" : target.id() + "/";
     const auto all = world.resources.list(type, target.group, parent, call.now);
-    return list_answer(world, call, all.size(), [&](std::size_t i) { return view_of(*all[i]); });
+    return list_answer(world, call, all.size(), [&](std::size_t i) { return view_of_any(world, *all[i]); });
   }
   if (!target.tail.empty()) return method_not_allowed(call);
   Resource* resource = world.resources.find(target.id());
@@ -95,7 +124,7 @@ Answer answer_other_resources(World& world, const Call& call) {
   if (call.is("DELETE")) return remove(world, call, resource);
   if (call.is("HEAD")) return Answer{.status = resource == nullptr ? 404 : 204, .headers = {}, .body = {}};
   if (!call.is("GET")) return method_not_allowed(call);
-  return resource == nullptr ? resource_not_found(call) : json_answer(200, view_of(*resource));
+  return resource == nullptr ? resource_not_found(call) : json_answer(200, view_of_any(world, *resource));
 }
 
 }  // namespace virga

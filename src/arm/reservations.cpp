@@ -24,26 +24,6 @@ std::vector<const Machine*> users_of(const World& world, std::string_view reserv
   return users;
 }
 
-json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view) {
-  json::object view = view_of(resource);
-  json::array& users = make_at(view, "properties.virtualMachinesAssociated").emplace_array();
-  for (const Machine* machine : users_of(world, resource.id)) users.push_back(json::object{{"id", machine->spec.id}});
-  if (with_instance_view) {
-    json::array allocated = users;
-    make_at(view, "properties.instanceView.utilizationInfo.virtualMachinesAllocated") = std::move(allocated);
-    make_at(view, "properties.instanceView.statuses") =
-        json::array({json::object{{"code", "ProvisioningState/" + lower_case(resource.provisioning)},
-                                  {"level", "Info"},
-                                  {"displayStatus", "Provisioning " + lower_case(resource.provisioning)}}});
-  }
-  return view;
-}
-
-/// Documented exclusions: ND, NCads_H100_v5, HB and HC.
-bool can_be_reserved(const AzureSize& size) {
-  return !size.infiniband && family_key(size.family) != "standardncadsh100v5family";
-}
-
 Answer write_reservation(World& world, const Call& call, Resource* old) {
   if (old == nullptr && call.is("PATCH")) return resource_not_found(call);
   if (world.resources.find(call.target.id_of_parent()) == nullptr) {
@@ -60,8 +40,10 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
   if (auto refused = check_location(world, *body, location)) return *refused;
   const AzureSize* size = find_azure_size(text_at(*body, "sku.name"));
   const std::int64_t capacity = number_at(*body, "sku.capacity", -1);
-  if (size == nullptr || capacity < 0)
-    return refusal(400, "InvalidParameter", "sku.name and sku.capacity are required.");
+  if (size == nullptr || capacity < 0 || capacity > k_capacity_max) {
+    return refusal(400, "InvalidParameter",
+                   fmt::format("sku.name and sku.capacity, from 0 to {}, are required.", k_capacity_max));
+  }
   if (!can_be_reserved(*size)) {
     return refusal(400, "InvalidParameter",
                    fmt::format("The VM size '{}' is not supported for capacity reservations.", size->name));
@@ -77,10 +59,10 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
     }
     // All or nothing, and at once: who is refused holds nothing.
     if (more > world.machines.capacity_left(location, *size, call.now)) {
-      return refusal(409, "AllocationFailed",
-                     "Allocation failed. We do not have sufficient capacity for the requested VM size in this region.");
+      return refusal(409, "AllocationFailed", k_allocation_failed);
     }
   }
+  if (auto failed = fail_later(world, call, location)) return *failed;
   world.machines.hold(location, *size, more);
   Resource& resource = world.resources.put(call.target, location, call.now, world.scenario.list_lag);
   resource.body = std::move(body);
@@ -96,6 +78,7 @@ Answer delete_reservation(World& world, const Call& call, Resource* resource) {
   if (!users_of(world, resource->id).empty()) {
     return refusal(409, "OperationNotAllowed", "The capacity reservation cannot be deleted while VMs use it.");
   }
+  if (auto failed = fail_later(world, call, resource->location)) return *failed;
   const Operation& operation = begin_operation(world, call, resource->location, "");
   world.operations.end_at(operation.id, call.now + world.scenario.write_time);
   release_reservation(world, *resource);
@@ -104,6 +87,25 @@ Answer delete_reservation(World& world, const Call& call, Resource* resource) {
 }
 
 }  // namespace
+
+json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view) {
+  json::object view = view_of(resource);
+  json::array& users = make_at(view, "properties.virtualMachinesAssociated").emplace_array();
+  for (const Machine* machine : users_of(world, resource.id)) users.push_back(json::object{{"id", machine->spec.id}});
+  if (with_instance_view) {
+    json::array allocated = users;
+    make_at(view, "properties.instanceView.utilizationInfo.virtualMachinesAllocated") = std::move(allocated);
+    make_at(view, "properties.instanceView.statuses") =
+        json::array({json::object{{"code", "ProvisioningState/" + lower_case(resource.provisioning)},
+                                  {"level", "Info"},
+                                  {"displayStatus", "Provisioning " + lower_case(resource.provisioning)}}});
+  }
+  return view;
+}
+
+bool can_be_reserved(const AzureSize& size) {
+  return !size.infiniband && family_key(size.family) != "standardncadsh100v5family";
+}
 
 void release_reservation(World& world, const Resource& resource) {
   const AzureSize* size = find_azure_size(text_at(*resource.body, "sku.name"));
@@ -120,6 +122,37 @@ std::string reservation_for(World& world, const json::object& body, const std::s
     if (used < number_at(*resource->body, "sku.capacity", 0)) return resource->id;
   }
   return {};
+}
+
+std::int64_t reserved_room(World& world, const json::object& body, const std::string& prefix, const AzureSize& size) {
+  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
+  std::int64_t room = 0;
+  if (group.empty()) return room;
+  for (const Resource* resource : world.resources.list(k_type, "", group + "/", Time::never())) {
+    if (!same_text(text_at(*resource->body, "sku.name"), size.name)) continue;
+    const auto used = static_cast<std::int64_t>(users_of(world, resource->id).size());
+    room += std::max<std::int64_t>(0, number_at(*resource->body, "sku.capacity", 0) - used);
+  }
+  return room;
+}
+
+std::optional<Answer> check_reservation_use(World& world, const json::object& body, const std::string& prefix,
+                                            const AzureSize& size, bool spot, bool one_placement_group) {
+  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
+  if (group.empty()) return std::nullopt;
+  const auto wrong = [](const std::string& what) { return refusal(400, "InvalidParameter", what); };
+  const Resource* found = world.resources.find(group);
+  if (found == nullptr || found->type != "Microsoft.Compute/capacityReservationGroups") {
+    return refusal(400, "InvalidResourceReference", "The capacity reservation group " + group + " was not found.");
+  }
+  if (spot) return wrong("A capacity reservation group cannot be used by Spot VMs.");
+  if (one_placement_group) {
+    return wrong("A capacity reservation group can be used by a scale set with singlePlacementGroup=false only.");
+  }
+  if (!can_be_reserved(size)) {
+    return wrong(fmt::format("The VM size '{}' is not supported for capacity reservations.", size.name));
+  }
+  return std::nullopt;
 }
 
 Answer answer_reservations(World& world, const Call& call) {

@@ -34,7 +34,9 @@ struct Group {
   std::string name;
   std::string location;
   Document body;
-  bool deleting = false;
+  Time gone;  ///< when a deletion that was accepted is done; unset without one
+
+  bool is_deleting() const { return gone.is_set(); }
 };
 
 class Resources {

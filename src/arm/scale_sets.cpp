@@ -16,9 +16,6 @@ namespace json = boost::json;
 constexpr std::string_view k_type = "Microsoft.Compute/virtualMachineScaleSets";
 constexpr std::string_view k_profile = "properties.virtualMachineProfile";
 constexpr std::int64_t k_many_groups_max = 1000;
-constexpr std::string_view k_allocation_failed =
-    "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. Read more about "
-    "improving likelihood of allocation success at http://aka.ms/allocation-guidance";
 
 /// What a PUT or PATCH asks for, once it is known to be sound.
 struct Wish {
@@ -45,7 +42,7 @@ std::string subnet_of(const json::object& body) {
   return text_at(configurations->front().get_object(), "properties.subnet.id");
 }
 
-std::optional<Answer> check_shape(const World& world, const Resource* old, const Wish& wish) {
+std::optional<Answer> check_shape(World& world, const Resource* old, const Wish& wish) {
   const json::object& body = *wish.body;
   const bool one_group = flag_at(body, "properties.singlePlacementGroup", !wish.flexible);
   if (old != nullptr && one_group && !flag_at(*old->body, "properties.singlePlacementGroup", !wish.flexible)) {
@@ -60,6 +57,11 @@ std::optional<Answer> check_shape(const World& world, const Resource* old, const
         fmt::format("The value {} of parameter 'sku.capacity' is out of range: a scale set with "
                     "singlePlacementGroup={} holds 0 to {} VMs.",
                     wish.capacity, one_group, most));
+  }
+  if (wish.size != nullptr) {
+    const std::string prefix = std::string(k_profile) + ".";
+    if (auto refused = check_reservation_use(world, body, prefix, *wish.size, wish.spec.spot, one_group))
+      return refused;
   }
   if (wish.capacity > 0 && wish.size == nullptr) return invalid_parameter("Required parameter 'sku.name' is missing.");
   if (!wish.flexible && object_at(body, k_profile) == nullptr) {
@@ -137,15 +139,12 @@ void add_machine(World& world, const Resource& set, const Wish& wish, const std:
   world.machines.create(std::move(spec), now);
 }
 
-/// The operation fails with what Azure says of a shortage.
-void fail_allocation(World& world, const Operation& operation, const MachineSpec& spec, bool zonal) {
-  const bool spot = spec.spot;
-  const std::string code = zonal ? "ZonalAllocationFailed" : spot ? "SkuNotAvailable" : "AllocationFailed";
-  world.operations.fail(operation.id, code, std::string(k_allocation_failed));
-}
-
 /// The machines that are missing or too many; the operation ends when they have settled.
 void resize(World& world, Resource& set, const Wish& wish, const Operation& operation, Time now) {
+  if (!operation.error_code.empty()) {  // as the scenario asked: only a new set is there, without VMs
+    set_number_at(*set.body, "sku.capacity", static_cast<std::int64_t>(living(world, set.id).size()));
+    return world.operations.end_at(operation.id, now + world.scenario.write_time);
+  }
   const auto machines = living(world, set.id);
   const auto have = static_cast<std::int64_t>(machines.size());
   std::int64_t more = wish.capacity - have;
@@ -154,8 +153,8 @@ void resize(World& world, Resource& set, const Wish& wish, const Operation& oper
     world.machines.remove(number, world.scenario.delete_time, now);
   }
   if (more > 0) {
-    if (!operation.error_code.empty()) more = 0;  // a failure that was asked for
-    const std::int64_t room = world.machines.capacity_left(set.location, *wish.size, now);
+    const std::int64_t room = world.machines.capacity_left(set.location, *wish.size, now) +
+                              reserved_room(world, *set.body, std::string(k_profile) + ".", *wish.size);
     if (more > room) {
       fail_allocation(world, operation, wish.spec, array_at(*set.body, "zones") != nullptr);
       more = world.scenario.partial_scale_out ? room : 0;
@@ -171,32 +170,13 @@ void resize(World& world, Resource& set, const Wish& wish, const Operation& oper
 void settle_set(World& world, const std::string& id, const Operation& operation, Time now) {
   Resource* set = world.resources.find(id);
   if (set == nullptr || set->provisioning == "Deleting") return;
+  if (world.operations.is_running(id)) return;  // the last one says how it is
   set->provisioning = operation.error_code.empty() ? "Succeeded" : "Failed";
   if (!operation.failure || operation.failure->kind != FailureKind::recovers) return;
   world.agenda.at(now + operation.failure->recovers_after, [&world, id](Time) {
     Resource* again = world.resources.find(id);
     if (again != nullptr && again->provisioning == "Failed") again->provisioning = "Succeeded";
   });
-}
-
-json::object view_of_set(const Resource& set) {
-  json::object view = view_of(set);
-  const bool flexible = is_flexible(view);
-  if (json::value* sku = view.if_contains("sku"); sku != nullptr && sku->is_object()) {
-    if (!sku->get_object().contains("tier")) sku->get_object()["tier"] = "Standard";
-  }
-  if (!flexible) {
-    if (find_at(view, "properties.orchestrationMode") == nullptr) {
-      make_at(view, "properties.orchestrationMode") = "Uniform";
-    }
-    if (find_at(view, "properties.singlePlacementGroup") == nullptr) {
-      make_at(view, "properties.singlePlacementGroup") = true;
-    }
-  }
-  make_at(view, "properties.timeCreated") = iso8601(set.created);
-  json::value* profile = find_at(view, k_profile);
-  if (profile != nullptr && profile->is_object()) hide_secrets(profile->get_object());
-  return view;
 }
 
 Answer marked_for_deletion(const Call& call, const Resource& set) {
@@ -214,7 +194,9 @@ Answer write_set(World& world, const Call& call, Resource* old) {
   const auto have = old == nullptr ? 0 : static_cast<std::int64_t>(living(world, old->id).size());
   if (wish.capacity > have) {
     const auto more = static_cast<std::uint32_t>(wish.capacity - have);
-    if (auto refused = world.machines.quota_refusal(wish.location, *wish.size, more, wish.spec.spot)) {
+    const std::int64_t held = reserved_room(world, *wish.body, std::string(k_profile) + ".", *wish.size);
+    const auto counted = static_cast<std::uint32_t>(std::max<std::int64_t>(0, more - held));
+    if (auto refused = world.machines.quota_refusal(wish.location, *wish.size, counted, wish.spec.spot)) {
       return refusal(409, "OperationNotAllowed", *refused);
     }
     if (!world.addresses.has(wish.spec.subnet, more)) {
@@ -224,7 +206,8 @@ Answer write_set(World& world, const Call& call, Resource* old) {
     }
   }
   Resource& set = world.resources.put(call.target, wish.location, call.now, world.scenario.list_lag);
-  set.body = std::move(wish.body);
+  const bool fails = call.failure && call.failure->kind == FailureKind::async;
+  if (old == nullptr || !fails) set.body = std::move(wish.body);
   if (old == nullptr) make_at(*set.body, "properties.uniqueId") = new_guid(world.random);
   set.provisioning = old == nullptr ? "Creating" : "Updating";
   const Operation& operation = begin_operation(world, call, set.location, set.id);
@@ -238,6 +221,7 @@ Answer write_set(World& world, const Call& call, Resource* old) {
 
 Answer delete_set(World& world, const Call& call, Resource* set) {
   if (set == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
+  if (auto failed = fail_later(world, call, set->location)) return *failed;
   const bool force = same_text(call.target.query_value("forcedeletion"), "true");
   const Duration takes = force ? Duration{world.scenario.delete_time.ns / 4} : world.scenario.delete_time;
   const Operation& operation = begin_operation(world, call, set->location, "");
@@ -311,6 +295,26 @@ Answer skus_of_set(const World& world, const Call& call, const Resource& set) {
 }
 
 }  // namespace
+
+json::object view_of_set(const Resource& set) {
+  json::object view = view_of(set);
+  const bool flexible = is_flexible(view);
+  if (json::value* sku = view.if_contains("sku"); sku != nullptr && sku->is_object()) {
+    if (!sku->get_object().contains("tier")) sku->get_object()["tier"] = "Standard";
+  }
+  if (!flexible) {
+    if (find_at(view, "properties.orchestrationMode") == nullptr) {
+      make_at(view, "properties.orchestrationMode") = "Uniform";
+    }
+    if (find_at(view, "properties.singlePlacementGroup") == nullptr) {
+      make_at(view, "properties.singlePlacementGroup") = true;
+    }
+  }
+  make_at(view, "properties.timeCreated") = iso8601(set.created);
+  json::value* profile = find_at(view, k_profile);
+  if (profile != nullptr && profile->is_object()) hide_secrets(profile->get_object());
+  return view;
+}
 
 Answer answer_scale_sets(World& world, const Call& call) {
   const Target& target = call.target;

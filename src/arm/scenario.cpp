@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "arm/sizes.hpp"
+#include "arm/target.hpp"
 #include "arm/text.hpp"
 #include "wire/toml_section.hpp"
 
@@ -125,6 +126,10 @@ void Reader::read_quota(const NamedTable& named) {
   read_region(section, rule.region);
   if (!section.text("family", rule.family)) {
     section.wrong("family", "missing; write a quota family, such as \"standardNDSH100v5Family\" or \"cores\"");
+  } else if (!is_quota_family(rule.family)) {
+    section.wrong("family", fmt::format("no size has the family \"{}\"; write one such as \"standardNDSH100v5Family\", "
+                                        "\"cores\" or \"lowPriorityCores\"",
+                                        rule.family));
   }
   if (!section.number("vcpus", rule.vcpus, {0, 100'000'000})) section.wrong("vcpus", "missing; write the limit");
   section.finish();
@@ -146,9 +151,13 @@ void Reader::read_capacity(const NamedTable& named) {
 void Reader::read_failure(const NamedTable& named) {
   TomlSection section(*named.table, "failure." + named.name, mistakes_);
   FailureRule rule;
-  rule.name = named.name;
   if (!section.text("operation", rule.operation)) {
     section.wrong("operation", "missing; write which calls fail, such as \"PUT virtualMachineScaleSets\"");
+  } else if (!is_operation_name(rule.operation)) {
+    section.wrong("operation",
+                  fmt::format("no call is named \"{}\"; write a method and types as GET /admin/calls names "
+                              "them, such as \"PUT virtualMachineScaleSets\"",
+                              rule.operation));
   }
   if (!section.word("kind", rule.kind)) {
     section.wrong("kind", "write how it fails: status, html, truncated, hang, never_ends, async or recovers");

@@ -58,7 +58,6 @@ struct EnumNames<FailureKind> {
 };
 
 struct FailureRule {
-  std::string name;       ///< of the rule, for the log of calls
   std::string operation;  ///< "PUT virtualMachineScaleSets", "POST virtualMachineScaleSets/delete", "LIST usages"
   FailureKind kind = FailureKind::status;
   std::uint32_t skip = 0;   ///< calls that go well first
@@ -95,7 +94,7 @@ struct Scenario {
   std::vector<BootTime> boot;
   Duration write_time = Duration::seconds(3);    ///< an asynchronous write without VMs that boot
   Duration delete_time = Duration::seconds(20);  ///< of VMs; a quarter of it with forceDeletion
-  Duration list_lag;                             ///< for how long a list does not know what was made or deleted
+  Duration list_lag;                             ///< for how long a list does not know what was made
   std::uint32_t page_size = 100;
   bool throttle = true;
 

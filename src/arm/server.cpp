@@ -29,7 +29,11 @@ using beast::error_code;
 
 constexpr std::size_t k_body_bytes_max = 8u << 20;
 constexpr std::uint32_t k_header_bytes_max = 64u << 10;
-constexpr auto k_idle_max = std::chrono::minutes(10);
+constexpr auto k_idle_max = std::chrono::minutes(10);  // between two requests
+constexpr auto k_head_max = std::chrono::seconds(20);  // for the handshake, and for the head of a request
+constexpr auto k_body_max = std::chrono::minutes(2);
+constexpr auto k_linger_max = std::chrono::seconds(5);
+constexpr std::size_t k_read_bytes = 16u << 10;
 constexpr auto k_accept_pause = std::chrono::milliseconds(100);
 
 using Handler = std::function<Answer(const Request&)>;
@@ -44,6 +48,8 @@ Request request_of(const http::request<http::string_body>& message) {
     request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
   }
   request.body = message.body();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  request.received = {std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
   return request;
 }
 
@@ -70,32 +76,89 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
       : stream_(std::move(socket), more...), handler_(handler) {}
 
   void start() {
-    lowest().expires_after(k_idle_max);
+    lowest().expires_after(k_head_max);
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](error_code error) {
-        if (!error) self->read();
+        if (!error) self->read_head();
       });
     } else {
-      read();
+      read_head();
     }
   }
 
  private:
   beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
 
-  void read() {
+  /// A connection may rest between requests, but not within one.
+  void wait_for_request() {
+    if (buffer_.size() > 0) return read_head();
+    lowest().expires_after(k_idle_max);
+    stream_.async_read_some(buffer_.prepare(k_read_bytes),
+                            [self = this->shared_from_this()](error_code error, std::size_t size) {
+                              if (error) return;
+                              self->buffer_.commit(size);
+                              self->read_head();
+                            });
+  }
+
+  void read_head() {
     parser_.emplace();
     parser_->body_limit(k_body_bytes_max);
     parser_->header_limit(k_header_bytes_max);
-    lowest().expires_after(k_idle_max);
-    http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
-      if (!error) self->answer();
+    lowest().expires_after(k_head_max);
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](error_code error, std::size_t) {
+                              if (error) return self->refuse(error);
+                              self->lowest().expires_after(k_body_max);
+                              if (beast::iequals(self->parser_->get()[http::field::expect], "100-continue"))
+                                return self->ask_for_body();
+                              self->read_body();
+                            });
+  }
+
+  void ask_for_body() {
+    out_ = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(out_), [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (!error) self->read_body();
     });
+  }
+
+  void read_body() {
+    http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
+      error ? self->refuse(error) : self->answer();
+    });
+  }
+
+  /// What is no request is told so; a connection that ended has nobody to tell.
+  void refuse(error_code error) {
+    if (error == http::error::end_of_stream || error.category() != http::make_error_code({}).category()) return;
+    if (error == http::error::partial_message) return;
+    Answer answer = refusal(400, "InvalidRequest", "This is no HTTP/1.1 request: " + error.message());
+    if (error == http::error::body_limit) answer = refusal(413, "RequestEntityTooLarge", "The body is too long.");
+    if (error == http::error::header_limit) answer = refusal(431, "RequestHeaderTooLarge", "The headers are too long.");
+    out_ = head_of(answer, false) + answer.body;
+    asio::async_write(stream_, asio::buffer(out_), [self = this->shared_from_this()](error_code failed, std::size_t) {
+      if (failed) return;
+      error_code ignored;  // the connection ends either way
+      self->lowest().socket().shutdown(tcp::socket::shutdown_send, ignored);
+      self->lowest().expires_after(k_linger_max);
+      self->buffer_.clear();
+      self->drain();
+    });
+  }
+
+  /// What the client still sends is read and dropped: closed at once, it would lose the answer to a reset.
+  void drain() {
+    lowest().async_read_some(buffer_.prepare(k_read_bytes),
+                             [self = this->shared_from_this()](error_code error, std::size_t) {
+                               if (!error) self->drain();
+                             });
   }
 
   void answer() {
     const bool keep_alive = parser_->get().keep_alive();
     const Answer answer = handler_(request_of(parser_->get()));
+    lowest().expires_after(k_body_max);
     if (answer.delivery == Delivery::never) return wait_for_end();
     out_ = head_of(answer, keep_alive) + answer.body;
     const bool truncated = answer.delivery == Delivery::truncated;
@@ -103,7 +166,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     asio::async_write(
         stream_, asio::buffer(out_),
         [self = this->shared_from_this(), goes_on = keep_alive && !truncated](error_code error, std::size_t) {
-          if (!error && goes_on) return self->read();
+          if (!error && goes_on) return self->wait_for_request();
           error_code ignored;  // the connection ends either way
           self->lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
         });
@@ -146,9 +209,14 @@ Result<tcp::endpoint> endpoint_of(const std::string& address) {
   return tcp::endpoint(ip, port);
 }
 
-Status listen_on(Listener& listener, const std::string& address) {
+Status listen_on(Listener& listener, const std::string& address, bool anyone) {
   const Result<tcp::endpoint> endpoint = endpoint_of(address);
   if (!endpoint) return unexpected(endpoint.error());
+  if (!anyone && !endpoint->address().is_loopback()) {
+    return fail(Code::invalid, "'" + address +
+                                   "' is no loopback address, and whoever reaches it may do everything; write "
+                                   "127.0.0.1:0, or add --anyone if that is meant");
+  }
   error_code error;
   listener.acceptor.open(endpoint->protocol(), error);
   if (!error) listener.acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -202,14 +270,19 @@ class Server : public ArmServer {
 
 Status Server::open(const ArmServerOptions& options) {
   error_code error;
+  // Before anybody is told that it is ready: a signal from here on is an orderly end.
+  for (const int signal : {SIGTERM, SIGINT}) {
+    if (!error) signals_.add(signal, error);
+  }
+  if (error) return fail(Code::internal, "cannot catch SIGTERM and SIGINT: " + error.message());
   tls_.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
   if (!error) tls_.use_certificate_chain_file(options.certificate.certificate, error);
   if (!error) tls_.use_private_key_file(options.certificate.key, asio::ssl::context::pem, error);
   if (error)
     return fail(Code::invalid,
                 "cannot use the certificate " + options.certificate.certificate + ": " + error.message());
-  if (Status listening = listen_on(manager_, options.listen); !listening) return listening;
-  return listen_on(metadata_, options.imds);
+  if (Status listening = listen_on(manager_, options.listen, options.anyone); !listening) return listening;
+  return listen_on(metadata_, options.imds, options.anyone);
 }
 
 Answer Server::serve(const Request& request, bool metadata) {
@@ -255,8 +328,6 @@ void Server::wait_for_due() {
 }
 
 void Server::run() {
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
   signals_.async_wait([this](error_code error, int) {
     if (!error) context_.stop();
   });
@@ -272,13 +343,20 @@ void Server::run() {
 
 }  // namespace
 
+Result<std::string> host_of(const std::string& address) {
+  const Result<tcp::endpoint> endpoint = endpoint_of(address);
+  if (!endpoint) return unexpected(endpoint.error());
+  return endpoint->address().to_string();
+}
+
 Time ArmClock::now() const {
-  const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Real::now() - real_origin_);
-  return origin_ + Duration{passed.count()} * speed_;
+  const std::int64_t passed = std::chrono::duration_cast<std::chrono::nanoseconds>(Real::now() - real_origin_).count();
+  if (passed > (k_end_of_time - origin_).ns / speed_) return k_end_of_time;
+  return origin_ + Duration{passed} * speed_;
 }
 
 void ArmClock::change(std::uint32_t speed, Duration skip) {
-  origin_ = now() + skip;
+  origin_ = std::min(now() + skip, k_end_of_time);
   real_origin_ = Real::now();
   speed_ = speed;
 }

@@ -19,7 +19,10 @@
 
 namespace virga {
 
-/// The stand-in's time, which may run faster than the machine's.
+/// The address of HOST:PORT; Code::invalid for what is none.
+Result<std::string> host_of(const std::string& address);
+
+/// The stand-in's time, which may run faster than the machine's; it stops at k_end_of_time.
 class ArmClock {
  public:
   using Real = std::chrono::steady_clock;
@@ -40,6 +43,7 @@ class ArmClock {
 struct ArmServerOptions {
   std::string listen;
   std::string imds;
+  bool anyone = false;  ///< addresses other than loopback are allowed
   CertificateFiles certificate;
 };
 

@@ -85,6 +85,13 @@ const AzureSize* find_azure_size(std::string_view name) {
   return found == sizes.end() ? nullptr : &*found;
 }
 
+bool is_quota_family(std::string_view family) {
+  const std::string key = family_key(family);
+  if (key == k_regional_family || key == family_key(k_spot_family)) return true;
+  const auto& sizes = azure_sizes();
+  return std::any_of(sizes.begin(), sizes.end(), [&](const AzureSize& s) { return family_key(s.family) == key; });
+}
+
 std::string family_key(std::string_view family) {
   std::string key = lower_case(family);
   key.erase(std::remove(key.begin(), key.end(), ' '), key.end());

@@ -32,6 +32,8 @@ struct AzureSize {
 const std::vector<AzureSize>& azure_sizes();
 const AzureSize* find_azure_size(std::string_view name);
 std::string family_key(std::string_view family);
+/// The family of a size that is offered, or one of the two below.
+bool is_quota_family(std::string_view family);
 
 /// Reads the text of the second file; public for its test.
 Result<std::vector<AzureSize>> parse_azure_families(std::string_view csv);

@@ -14,10 +14,9 @@ bool is_view(const Target& target) {
   return target.tail_key == "instanceview" || (target.tail_key == "skus" && !target.types.empty());
 }
 
-/// Also what may stand in the URLs of answers.
-bool is_version(std::string_view text) {
-  constexpr std::string_view k_allowed = "0123456789-abcdefghijklmnopqrstuvwxyz";
-  return text.size() >= 10 && text.size() <= 30 && text.find_first_not_of(k_allowed) == std::string_view::npos;
+Answer unsound_path() {
+  return refusal(400, "InvalidRequestUri",
+                 "The path or query is no UTF-8 text, or has control characters, or a name has one of / ? # % \\.");
 }
 
 std::string operation_name(const Call& call) {
@@ -96,6 +95,10 @@ Answer StandIn::handle(const Request& request, Time now) {
   const std::string_view host = request.header("Host");
   call.base_url = "https://" + std::string(host.empty() ? "localhost" : host);
   const Target& target = call.target;
+  if (!target.is_sound) {
+    calls_.note(request.method + " (refused path)", "", 400, now);
+    return unsound_path();
+  }
   const bool reads = request.method == "GET";
   call.is_list =
       reads && target.is_resource && !is_view(target) && (!target.tail.empty() || target.segments.size() == 1);
@@ -114,6 +117,7 @@ Answer StandIn::handle(const Request& request, Time now) {
 
 Answer StandIn::handle_metadata(const Request& request, Time now) {
   advance(now);
+  if (!parse_target(request.target).is_sound) return unsound_path();
   return answer_metadata(world_, login_, request, now);
 }
 
@@ -122,6 +126,10 @@ Answer StandIn::serve(Call& call, const std::string& operation) {
   if (call.failure && (call.failure->kind == FailureKind::status || call.failure->kind == FailureKind::html)) {
     return failure_answer(*call.failure);
   }
+  const bool needs_operation =
+      call.failure && (call.failure->kind == FailureKind::async || call.failure->kind == FailureKind::never_ends ||
+                       call.failure->kind == FailureKind::recovers);
+  if (needs_operation && !begins_operation(call)) return failure_answer(*call.failure);
   Answer answer;
   if (call.target.is_resource) {
     answer = serve_resource(call);
@@ -150,7 +158,7 @@ Answer StandIn::serve_resource(Call& call) {
     return refusal(400, "MissingApiVersionParameter",
                    "The api-version query parameter (?api-version=) is required for all requests.");
   }
-  if (!is_version(target.query_value("api-version"))) {
+  if (!is_api_version(target.query_value("api-version"))) {
     return refusal(400, "InvalidApiVersionParameter",
                    "The api-version is invalid. It must be a date, such as 2022-08-01 or 2022-08-01-preview.");
   }
@@ -187,7 +195,7 @@ std::optional<Answer> StandIn::check_group(const Call& call) {
   if (group == nullptr) {
     return refusal(404, "ResourceGroupNotFound", fmt::format("Resource group '{}' could not be found.", target.group));
   }
-  if (!group->deleting || !call.is("PUT")) return std::nullopt;
+  if (!group->is_deleting() || !call.is("PUT")) return std::nullopt;
   return refusal(409, "ResourceGroupBeingDeleted",
                  fmt::format("The resource group '{}' is in deprovisioning state and cannot perform this operation.",
                              target.group));

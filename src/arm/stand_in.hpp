@@ -70,10 +70,15 @@ class StandIn {
   Prng random_;
 };
 
+/// The stand-in's time ends with the year 2199; the sum of it and any duration of a scenario still fits into Time.
+inline constexpr Time k_end_of_time = Time::from_seconds(7'258'118'400);
+
 /// /admin/: what tests and demonstrations do to the cloud (docs/virga-arm.md).
 Answer answer_admin(StandIn& stand_in, const Request& request, const Target& target, Time now);
 /// The metadata service of one VM; the path starts at /metadata.
 Answer answer_metadata(World& world, Login& login, const Request& request, Time now);
+/// 409 with the ids of all VMs that have this name.
+Answer ambiguous_name(std::string_view name, const std::vector<const Machine*>& machines);
 /// Evicts up to `count` Spot VMs of a set (of all, if ""), those that run longest first; how many.
 std::uint32_t evict_machines(World& world, const std::string& set, std::uint32_t count, Duration notice, Time now);
 

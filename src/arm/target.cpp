@@ -46,6 +46,28 @@ constexpr std::array k_words = {"Microsoft.Compute",
                                 "virtualNetworks",
                                 "vmSizes"};
 
+/// The words of calls that are no types: actions, views, catalogues, and the ends of paths outside of /subscriptions.
+constexpr std::array k_more_words = {
+    "artifacttypes",    "deallocate", "delete",    "endpoints",          "keys",
+    "manualupgrade",    "offers",     "providers", "performMaintenance", "poweroff",
+    "redeploy",         "register",   "reimage",   "reimageall",         "restart",
+    "simulateEviction", "start",      "token",     "validate",           "openid-configuration",
+    "versions"};
+constexpr std::array k_methods = {"GET", "LIST", "HEAD", "PUT", "PATCH", "POST", "DELETE"};
+
+template <std::size_t N>
+bool is_one_of(const std::array<const char*, N>& words, std::string_view word) {
+  return std::any_of(words.begin(), words.end(), [&](const char* w) { return same_text(w, word); });
+}
+
+bool is_plain(std::string_view text) {
+  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+  return !controls && is_utf8(text);
+}
+
 std::vector<std::string> split_path(std::string_view path) {
   std::vector<std::string> segments;
   while (!path.empty()) {
@@ -162,7 +184,51 @@ Target parse_target(std::string_view text) {
   if (!target.segments.empty() && same_text(target.segments[0], "subscriptions")) read_resource(target);
   for (const std::string& type : target.types) join(target.key, lower_case(type));
   target.tail_key = lower_case(target.tail);
+  target.is_sound =
+      std::all_of(target.segments.begin(), target.segments.end(), [](const std::string& s) { return is_segment(s); }) &&
+      std::all_of(target.query.begin(), target.query.end(),
+                  [](const auto& pair) { return is_plain(pair.first) && is_plain(pair.second); });
   return target;
+}
+
+Target resource_target(std::string subscription, std::string group, std::string_view provider,
+                       const std::vector<std::string>& types, std::vector<std::string> names) {
+  Target target;
+  target.is_resource = true;
+  target.subscription = std::move(subscription);
+  target.group = std::move(group);
+  target.provider = canonical_type(provider);
+  for (const std::string& type : types) target.types.push_back(canonical_type(type));
+  target.names = std::move(names);
+  for (const std::string& type : target.types) join(target.key, lower_case(type));
+  target.path = target.id();
+  return target;
+}
+
+bool is_segment(std::string_view text) {
+  return !text.empty() && is_plain(text) && text.find_first_of("/?#%\\") == std::string_view::npos;
+}
+
+bool is_resource_name(std::string_view name) {
+  constexpr std::string_view k_allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !name.empty() && name.size() <= 80 && name.find_first_not_of(k_allowed) == std::string_view::npos;
+}
+
+bool is_api_version(std::string_view text) {
+  constexpr std::string_view k_allowed = "0123456789-abcdefghijklmnopqrstuvwxyz";
+  return text.size() >= 10 && text.size() <= 30 && text.find_first_not_of(k_allowed) == std::string_view::npos;
+}
+
+bool is_operation_name(std::string_view name) {
+  const std::size_t blank = name.find(' ');
+  if (blank == std::string_view::npos || !is_one_of(k_methods, name.substr(0, blank))) return false;
+  for (name.remove_prefix(blank + 1);;) {
+    const std::size_t slash = name.find('/');
+    const std::string_view word = name.substr(0, slash);
+    if (!is_one_of(k_words, word) && !is_one_of(k_more_words, word)) return false;
+    if (slash == std::string_view::npos) return true;
+    name.remove_prefix(slash + 1);
+  }
 }
 
 }  // namespace virga

@@ -19,13 +19,30 @@ struct TemplateError {
   std::string message;
 };
 
+json::value evaluate_value(const json::value& raw, const TemplateScope& scope, int depth);
+
+/// About what a copy of it takes.
+std::size_t weight_of(const json::value& value) {
+  constexpr std::size_t k_node = 16;
+  std::size_t weight = k_node;
+  if (const json::string* text = value.if_string()) weight += text->size();
+  if (const json::array* array = value.if_array()) {
+    for (const json::value& element : *array) weight += weight_of(element);
+  }
+  if (const json::object* object = value.if_object()) {
+    for (const auto& [key, inner] : *object) weight += key.size() + weight_of(inner);
+  }
+  return weight;
+}
+
 /// Recursive descent over one expression; a TemplateError stays within this file.
 class Expression {
  public:
-  Expression(std::string_view text, const TemplateScope& scope) : text_(text), scope_(scope) {}
+  Expression(std::string_view text, const TemplateScope& scope, int depth)
+      : text_(text), scope_(scope), depth_(depth) {}
 
   json::value whole() {
-    json::value value = expression(0);
+    json::value value = expression(depth_);
     skip_blanks();
     if (at_ != text_.size()) wrong("there is more after its end");
     return value;
@@ -34,6 +51,12 @@ class Expression {
  private:
   [[noreturn]] void wrong(const std::string& what) const {
     throw TemplateError{fmt::format("Unable to process template language expression '[{}]': {}", text_, what)};
+  }
+  json::value spent(json::value value) const {
+    const std::size_t weight = weight_of(value);
+    if (weight > scope_.bytes_left) wrong("the template grows beyond 4 MB");
+    scope_.bytes_left -= weight;
+    return value;
   }
   void skip_blanks() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
@@ -104,16 +127,20 @@ class Expression {
       } while (take(','));
       if (!take(')')) wrong("')' is missing");
     }
-    return call(name, arguments);
+    return spent(call(name, arguments, depth));
+  }
+
+  static const json::value* find_member(const json::object& object, const std::string& name) {
+    for (const auto& [key, inner] : object) {
+      if (same_text(std::string_view(key.data(), key.size()), name)) return &inner;
+    }
+    return nullptr;
   }
 
   json::value member(const json::value& value, const std::string& name) const {
     const json::object* object = value.if_object();
-    if (object != nullptr) {
-      for (const auto& [key, inner] : *object) {
-        if (same_text(std::string_view(key.data(), key.size()), name)) return json::value(inner);
-      }
-    }
+    const json::value* found = object == nullptr ? nullptr : find_member(*object, name);
+    if (found != nullptr) return *found;
     wrong("there is no '" + name + "'");
   }
 
@@ -154,24 +181,27 @@ class Expression {
     return id;
   }
 
-  json::value call(const std::string& name, const std::vector<json::value>& arguments) const {
+  json::value call(const std::string& name, const std::vector<json::value>& arguments, int depth) const {
     if (name == "resourceid") return json::string(resource_id(arguments));
     if (name == "reference") {
       const Result<Document> found = scope_.reference(text_at_argument(arguments, 0));
       if (!found) wrong(found.error().message);
       return **found;
     }
-    if (name == "parameters") return member(*scope_.parameters, text_at_argument(arguments, 0));
+    if (name == "parameters") {
+      const std::string parameter = text_at_argument(arguments, 0);
+      if (const json::value* given = find_member(*scope_.parameters, parameter)) return *given;
+      return evaluate_value(member(*scope_.defaults, parameter), scope_, depth + 1);
+    }
     if (name == "variables") {
-      const json::value raw = member(*scope_.variables, text_at_argument(arguments, 0));
-      if (!raw.is_string()) return raw;
-      const Result<std::string> text = evaluate_text(raw.get_string().c_str(), scope_);
-      if (!text) wrong(text.error().message);
-      return json::string(*text);
+      return evaluate_value(member(*scope_.variables, text_at_argument(arguments, 0)), scope_, depth + 1);
     }
     if (name == "concat") {
       std::string all;
-      for (const json::value& argument : arguments) all += text_of(argument);
+      for (const json::value& argument : arguments) {
+        all += text_of(argument);
+        if (all.size() > scope_.bytes_left) wrong("the template grows beyond 4 MB");
+      }
       return json::string(all);
     }
     if (name == "tolower") return json::string(lower_case(text_at_argument(arguments, 0)));
@@ -204,6 +234,7 @@ class Expression {
   std::string_view text_;
   const TemplateScope& scope_;
   std::size_t at_ = 0;
+  int depth_;
 };
 
 json::value evaluate_value(const json::value& raw, const TemplateScope& scope, int depth) {
@@ -212,7 +243,7 @@ json::value evaluate_value(const json::value& raw, const TemplateScope& scope, i
     const std::string_view view(text->data(), text->size());
     if (view.size() < 2 || view.front() != '[' || view.back() != ']') return raw;
     if (view[1] == '[') return json::string(view.substr(1));
-    return Expression(view.substr(1, view.size() - 2), scope).whole();
+    return Expression(view.substr(1, view.size() - 2), scope, depth).whole();
   }
   if (const json::array* array = raw.if_array()) {
     json::array result;

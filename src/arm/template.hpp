@@ -4,9 +4,12 @@
 //   Result<Document> resource = evaluate(raw, scope);     // every "[…]" in it, however deep
 //
 // Functions: resourceId, reference, providers, parameters, variables, concat, toLower,
-// uniqueString, resourceGroup, subscription; .member and [index] after any of them. Code::invalid for all else.
+// uniqueString, resourceGroup, subscription; .member and [index] after any of them. Code::invalid for all else, for
+// what is nested more than 40 deep (variables that name each other included), and for a template that grows beyond 4
+// MB.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,7 +24,9 @@ struct TemplateScope {
   std::string group;
   std::string location;  ///< of the group
   Document parameters;   ///< name → value
+  Document defaults;     ///< of parameters that are not given; they may be expressions
   Document variables;
+  mutable std::size_t bytes_left = std::size_t{4} << 20;  ///< that all its expressions together may still make
   /// properties of the resource with this id or name; Code::not_found if there is none yet.
   std::function<Result<Document>(const std::string& id_or_name)> reference;
 };

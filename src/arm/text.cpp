@@ -106,6 +106,24 @@ std::string to_base64_url(std::string_view bytes) {
   return text;
 }
 
+bool is_utf8(std::string_view text) {
+  constexpr std::array<std::uint32_t, 5> k_least = {0, 0, 0x80, 0x800, 0x10000};  // of a sequence of so many bytes
+  for (std::size_t i = 0; i < text.size();) {
+    const std::uint32_t first = static_cast<unsigned char>(text[i]);
+    const std::size_t size = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    if (size == 0 || i + size > text.size()) return false;
+    std::uint32_t point = size == 1 ? first : first & (0x7fu >> size);
+    for (std::size_t k = 1; k < size; ++k) {
+      const std::uint32_t next = static_cast<unsigned char>(text[i + k]);
+      if (next >> 6 != 2) return false;
+      point = point << 6 | (next & 0x3fu);
+    }
+    if (point < k_least[size] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
+    i += size;
+  }
+  return true;
+}
+
 std::string new_guid(Prng& random) {
   const std::uint64_t high = (random.next() & ~std::uint64_t{0xf000}) | 0x4000;
   const std::uint64_t low = (random.next() >> 2) | std::uint64_t{1} << 63;

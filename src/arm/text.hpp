@@ -24,6 +24,9 @@ std::optional<std::string> from_base64(std::string_view text);
 /// Without padding, as in JSON web tokens.
 std::string to_base64_url(std::string_view bytes);
 
+/// Well-formed: no cut, overlong or surrogate sequence.
+bool is_utf8(std::string_view text);
+
 /// A version 4 GUID.
 std::string new_guid(Prng& random);
 

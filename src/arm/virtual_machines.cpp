@@ -17,19 +17,6 @@ constexpr std::string_view k_type = "Microsoft.Compute/virtualMachines";
 
 Answer invalid_parameter(std::string_view message) { return refusal(400, "InvalidParameter", message); }
 
-json::object view_of_machine(World& world, const Resource& resource, bool with_instance_view) {
-  json::object view = view_of(resource);
-  json::object& properties = view["properties"].get_object();
-  hide_secrets(properties);
-  const Machine* machine = world.machines.find(resource.id);
-  if (machine == nullptr) return view;
-  properties["vmId"] = machine->vm_id;
-  properties["timeCreated"] = iso8601(machine->created);
-  if (resource.provisioning != "Deleting") properties["provisioningState"] = name_of(machine->provisioning);
-  if (with_instance_view) properties["instanceView"] = instance_view_of(*machine);
-  return view;
-}
-
 /// The interfaces that a VM brings along are there, and are nobody else's.
 std::optional<Answer> check_interfaces(World& world, const std::string& vm_id, const json::array& cards) {
   for (const json::value& value : cards) {
@@ -76,25 +63,42 @@ std::optional<Answer> check_set(World& world, const std::string& id) {
   return invalid_parameter("A VM can be added to a scale set with orchestrationMode Flexible only.");
 }
 
+/// The provisioning states of a VM and its machine; those that are being deleted stay so.
+void set_provisioning(World& world, const std::string& id, bool ok, const std::string& code,
+                      const std::string& message) {
+  Resource* resource = world.resources.find(id);
+  if (resource == nullptr || resource->provisioning == "Deleting") return;
+  resource->provisioning = ok ? "Succeeded" : "Failed";
+  Machine* machine = world.machines.find(id);
+  if (machine == nullptr || machine->is_deleting()) return;
+  machine->provisioning = ok ? Provisioning::succeeded : Provisioning::failed;
+  machine->error_code = code;
+  machine->error_message = message;
+}
+
+void settle_machine(World& world, const std::string& id, const Operation& ended, Time now) {
+  const bool recovers = ended.failure && ended.failure->kind == FailureKind::recovers;
+  if (!recovers) {  // the machine knows by itself how its boot went
+    Resource* resource = world.resources.find(id);
+    if (resource == nullptr || resource->provisioning == "Deleting") return;
+    resource->provisioning = ended.error_code.empty() ? "Succeeded" : "Failed";
+    return;
+  }
+  set_provisioning(world, id, false, ended.error_code, ended.error_message);
+  world.agenda.at(now + ended.failure->recovers_after, [&world, id, code = ended.error_code](Time) {
+    const Machine* machine = world.machines.find(id);
+    if (machine != nullptr && machine->error_code == code) set_provisioning(world, id, true, "", "");
+  });
+}
+
 /// The machine behind a new VM, or what its operation says if there is no host for it.
 void make_machine(World& world, Resource& resource, MachineSpec spec, const Operation& operation, Time now) {
   const bool reserved = !spec.reservation.empty();
   const bool fails = !operation.error_code.empty();  // as the scenario asked
   if (!reserved && !fails && world.machines.capacity_left(spec.location, *spec.size, now) == 0) {
-    const char* code = !spec.zone.empty() ? "ZonalAllocationFailed"
-                       : spec.spot        ? "SkuNotAvailable"
-                                          : "AllocationFailed";
-    world.operations.fail(operation.id, code,
-                          "Allocation failed. We do not have sufficient capacity for the requested VM size in this "
-                          "region. Read more about improving likelihood of allocation success at "
-                          "http://aka.ms/allocation-guidance");
+    fail_allocation(world, operation, spec, !spec.zone.empty());
   }
   resource.provisioning = "Creating";
-  world.operations.when_ended(operation.id, [&world, id = resource.id](const Operation& ended, Time) {
-    Resource* again = world.resources.find(id);
-    if (again == nullptr || again->provisioning == "Deleting") return;
-    again->provisioning = ended.error_code.empty() ? "Succeeded" : "Failed";
-  });
   if (!operation.error_code.empty()) return world.operations.end_at(operation.id, now + world.scenario.write_time);
   spec.operation = operation.id;
   world.operations.expect_machines(operation.id, 1);
@@ -112,6 +116,7 @@ std::optional<Answer> check_new(World& world, const json::object& body, MachineS
   const json::array* zones = array_at(body, "zones");
   if (zones != nullptr && !zones->empty() && zones->front().is_string())
     spec.zone = zones->front().get_string().c_str();
+  if (auto refused = check_reservation_use(world, body, "properties.", *spec.size, spec.spot, false)) return refused;
   spec.reservation = reservation_for(world, body, "properties.", *spec.size);
   if (!spec.reservation.empty()) return std::nullopt;
   if (auto refused = world.machines.quota_refusal(spec.location, *spec.size, 1, spec.spot)) {
@@ -148,10 +153,16 @@ Answer write_machine(World& world, const Call& call, Resource* old) {
   if (!has_machine) {
     if (auto refused = check_new(world, *body, spec)) return *refused;
   }
+  if (has_machine) {
+    if (auto failed = fail_later(world, call, location)) return *failed;
+  }
   if (auto refused = attach_interfaces(world, spec.id, *body, spec)) return *refused;
   Resource& resource = world.resources.put(call.target, location, call.now, world.scenario.list_lag);
   resource.body = std::move(body);
   const Operation& operation = begin_operation(world, call, location, resource.id);
+  world.operations.when_ended(operation.id, [&world, id = resource.id](const Operation& ended, Time when) {
+    settle_machine(world, id, ended, when);
+  });
   if (has_machine) {
     world.operations.end_at(operation.id, call.now + world.scenario.write_time);
   } else {
@@ -164,6 +175,7 @@ Answer write_machine(World& world, const Call& call, Resource* old) {
 
 Answer delete_machine(World& world, const Call& call, Resource* resource) {
   if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
+  if (auto failed = fail_later(world, call, resource->location)) return *failed;
   const bool force = same_text(call.target.query_value("forcedeletion"), "true");
   const Duration takes = force ? Duration{world.scenario.delete_time.ns / 4} : world.scenario.delete_time;
   const Operation& operation = begin_operation(world, call, resource->location, "");
@@ -189,8 +201,23 @@ Answer list_machines(World& world, const Call& call) {
 
 }  // namespace
 
+json::object view_of_machine(World& world, const Resource& resource, bool with_instance_view) {
+  json::object view = view_of(resource);
+  json::object& properties = view["properties"].get_object();
+  hide_secrets(properties);
+  const Machine* machine = world.machines.find(resource.id);
+  if (machine == nullptr) return view;
+  properties["vmId"] = machine->vm_id;
+  properties["timeCreated"] = iso8601(machine->created);
+  if (resource.provisioning != "Deleting") properties["provisioningState"] = name_of(machine->provisioning);
+  if (with_instance_view) properties["instanceView"] = instance_view_of(*machine);
+  return view;
+}
+
 Resource& make_member(World& world, const MachineSpec& spec, const Resource& set, Time now) {
-  Resource& resource = world.resources.put(parse_target(spec.id), spec.location, now, world.scenario.list_lag);
+  const Target target =
+      resource_target(world.scenario.subscription, set.group, "Microsoft.Compute", {"virtualMachines"}, {spec.name});
+  Resource& resource = world.resources.put(target, spec.location, now, world.scenario.list_lag);
   json::object body;
   if (const json::value* tags = (*set.body).if_contains("tags")) body["tags"] = *tags;
   if (!spec.zone.empty()) body["zones"] = json::array({json::string(spec.zone)});
@@ -216,7 +243,7 @@ void release_machine(World& world, const std::string& id) {
     Resource* card = reference == nullptr ? nullptr : world.resources.find(text_at(*reference, "id"));
     if (card == nullptr) continue;
     if (same_text(text_at(*reference, "properties.deleteOption"), "Delete")) {
-      free_interface(world, *card);
+      release_resource(world, *card);
       world.resources.erase(std::string(card->id));
     } else {
       erase_at(*card->body, "properties.virtualMachine");

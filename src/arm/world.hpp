@@ -60,11 +60,17 @@ Answer accepted(const World& world, const Call& call, const Operation& operation
 std::int64_t client_seconds(const World& world, Duration duration);
 Answer method_not_allowed(const Call& call);
 Answer resource_not_found(const Call& call);
+/// 404 for a path of which the stand-in knows nothing.
+Answer not_served(const Call& call);
+/// The call's operation ends Failed, as an injected `async` failure asks, and nothing is changed; else nothing.
+std::optional<Answer> fail_later(World& world, const Call& call, const std::string& location);
 /// Begins one; the failure that was injected into the call goes with it.
 Operation& begin_operation(World& world, const Call& call, const std::string& location, const std::string& subject);
 /// The body's "location", which must be a region of the scenario; else the refusal.
 std::optional<Answer> check_location(const World& world, const boost::json::object& body, std::string& location);
 
+/// Whether the call begins an operation once it is accepted: what `async`, `never_ends` and `recovers` need.
+bool begins_operation(const Call& call);
 /// To the handler of the resource; authentication, groups and throttling are done.
 Answer route(World& world, const Call& call);
 
@@ -85,6 +91,16 @@ Answer answer_deployments(World& world, const Call& call);
 
 // What handlers share -------------------------------------------------------------------------------------------------
 
+/// As a GET without $expand shows it, whatever its type is; without secrets.
+boost::json::object view_of_any(World& world, const Resource& resource);
+boost::json::object view_of_set(const Resource& set);
+boost::json::object view_of_machine(World& world, const Resource& resource, bool with_instance_view);
+boost::json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view);
+/// What Azure says when there is no host for a VM.
+void fail_allocation(World& world, const Operation& operation, const MachineSpec& spec, bool zonal);
+inline constexpr std::string_view k_allocation_failed =
+    "Allocation failed. We do not have sufficient capacity for the requested VM size in this region. Read more about "
+    "improving likelihood of allocation success at http://aka.ms/allocation-guidance";
 /// instanceView of a machine, as both kinds of VMs show it.
 boost::json::object instance_view_of(const Machine& machine);
 boost::json::object interface_of(const Machine& machine);
@@ -92,17 +108,24 @@ boost::json::object interface_of(const Machine& machine);
 Resource& make_member(World& world, const MachineSpec& spec, const Resource& set, Time now);
 /// A VM is gone: so is its resource, and its interfaces are free (or gone too, if they were to be).
 void release_machine(World& world, const std::string& id);
-/// Gives back the addresses of a network interface.
-void free_interface(World& world, const Resource& interface);
+/// Gives back the addresses of a network interface, a subnet's range, and what a reservation holds; nothing for others.
+void release_resource(World& world, const Resource& resource);
 /// The reservation that a VM may use, by the group that its body names; "" if there is none, or no room in it.
 std::string reservation_for(World& world, const boost::json::object& body, const std::string& prefix,
                             const AzureSize& size);
-/// Gives back what a reservation holds; nothing for other resources.
+/// How many VMs that the body's group of reservations still has room for.
+std::int64_t reserved_room(World& world, const boost::json::object& body, const std::string& prefix,
+                           const AzureSize& size);
+/// Refuses what cannot use a reservation, for a body that names a group: Spot, some sizes, one placement group.
+std::optional<Answer> check_reservation_use(World& world, const boost::json::object& body, const std::string& prefix,
+                                            const AzureSize& size, bool spot, bool one_placement_group);
+/// Documented exclusions: ND, NCads_H100_v5, HB and HC.
+bool can_be_reserved(const AzureSize& size);
 void release_reservation(World& world, const Resource& resource);
 /// Spot, eviction policy, custom data and size from a VM's or a set's profile.
 MachineSpec spec_from_profile(const boost::json::object& profile);
-/// Takes out what is write-only: passwords, custom data.
-void hide_secrets(boost::json::object& profile);
+/// Takes out what is write-only, at any depth: passwords, custom data, protected settings.
+void hide_secrets(boost::json::object& properties);
 void define_subnets(World& world, Resource& network);
 /// deallocate, poweroff, start, restart, redeploy, reimage …; nothing for a word that is no such action.
 std::optional<Answer> act_on_machines(World& world, const Call& call, std::string_view action,

@@ -2,18 +2,23 @@
 // an account. docs/virga-arm.md tells what it serves.
 //
 //   virga-arm [--scenario FILE] [--listen 127.0.0.1:0] [--imds 127.0.0.1:0] [--dir DIR] [--speed N]
+//             [--anyone]
 //
 // Prints one line once it takes connections: where it listens, and the certificate authority to trust. SIGTERM and
-// SIGINT end it. Exit code: 0 after that, 1 if something failed, 2 for bad arguments or a bad scenario.
+// SIGINT end it. Exit code: 0 after that, 2 for bad arguments, a bad scenario or a folder that cannot be used, 5 if it
+// cannot listen, 1 for all else.
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "arm/server.hpp"
 #include "wire/error_codes.hpp"
@@ -26,7 +31,8 @@ using virga::Scenario;
 using virga::Status;
 
 constexpr const char* k_usage =
-    "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N]\n";
+    "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N] "
+    "[--anyone]\n";
 
 struct Arguments {
   std::string scenario;
@@ -34,12 +40,17 @@ struct Arguments {
   std::string imds = "127.0.0.1:0";
   std::string folder;
   std::uint32_t speed = 0;  ///< 0: as the scenario says
+  bool anyone = false;      ///< others than this machine may connect
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
   Arguments arguments;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
+    if (option == "--anyone") {
+      arguments.anyone = true;
+      continue;
+    }
     if (i + 1 >= argc) return virga::fail(Code::invalid, "unknown or incomplete option '" + option + "'; " + k_usage);
     const std::string value = argv[++i];
     if (option == "--scenario") {
@@ -66,6 +77,10 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
 
 Result<Scenario> read_scenario(const std::string& path) {
   if (path.empty()) return Scenario{};
+  std::error_code ignored;  // what is not there is told by the reading
+  if (std::filesystem::is_directory(path, ignored)) {
+    return virga::fail(Code::invalid, "cannot read " + path + ": it is a folder; write the name of a scenario file");
+  }
   std::ifstream file(path);
   if (!file) return virga::fail(Code::invalid, "cannot read " + path + ": " + std::strerror(errno));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -80,6 +95,14 @@ Result<std::string> folder_of(const Arguments& arguments) {
   return path;
 }
 
+/// The addresses that the certificate must name besides those of the loopback.
+Result<std::vector<std::string>> addresses_of(const Arguments& arguments) {
+  if (!arguments.anyone) return std::vector<std::string>();
+  const Result<std::string> host = virga::host_of(arguments.listen);
+  if (!host) return virga::unexpected(host.error());
+  return std::vector<std::string>{*host};
+}
+
 virga::Time wall_clock() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return {std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
@@ -91,13 +114,15 @@ Status serve(const Arguments& arguments) {
   if (arguments.speed > 0) scenario->speed = arguments.speed;
   const Result<std::string> folder = folder_of(arguments);
   if (!folder) return virga::unexpected(folder.error());
-  const Result<virga::CertificateFiles> files = virga::make_certificate(*folder);
+  const Result<std::vector<std::string>> addresses = addresses_of(arguments);
+  if (!addresses) return virga::unexpected(addresses.error());
+  const Result<virga::CertificateFiles> files = virga::make_certificate(*folder, *addresses);
   if (!files) return virga::unexpected(files.error());
 
   const virga::Time start = wall_clock();
   virga::SimulatedVms vms(*scenario);
   virga::StandIn stand_in(*scenario, vms, start);
-  auto server = virga::ArmServer::open({arguments.listen, arguments.imds, *files}, stand_in,
+  auto server = virga::ArmServer::open({arguments.listen, arguments.imds, arguments.anyone, *files}, stand_in,
                                        virga::ArmClock(start, scenario->speed));
   if (!server) return virga::unexpected(server.error());
   std::printf("ready %s imds %s ca %s subscription %s tenant %s\n", (*server)->url().c_str(),
@@ -110,7 +135,7 @@ Status serve(const Arguments& arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   std::signal(SIGPIPE, SIG_IGN);
   if (argc == 2 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0)) {
     std::fputs(k_usage, stdout);
@@ -121,4 +146,7 @@ int main(int argc, char** argv) {
   if (served) return 0;
   std::fprintf(stderr, "virga-arm: %s\n", served.error().message.c_str());
   return virga::exit_code(served.error().code);
+} catch (const std::exception& error) {  // no memory, or a mistake of ours
+  std::fprintf(stderr, "virga-arm: %s\n", error.what());
+  return 1;
 }

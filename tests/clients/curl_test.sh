@@ -60,4 +60,7 @@ printf 'spead = 1\n' > "$work/bad.toml"
 said=$(virga-arm --scenario "$work/bad.toml" --dir "$work" 2>&1 || true)
 [[ $said == *'bad.toml:1:1: unknown key "spead"'*'did you mean "speed"'* ]] || die "$said"
 [ "$(exit_of virga-arm --speed fast)" = 2 ] && [ "$(exit_of virga-arm --listen nowhere --dir "$work")" = 2 ]
+said=$(virga-arm --scenario "$work" 2>&1 || echo "exit $?")
+[[ $said == "virga-arm: cannot read $work: it is a folder"*"exit 2" ]] || die "a folder as scenario: $said"
+[ "$(exit_of virga-arm --listen 0.0.0.0:0 --dir "$work")" = 2 ] || die "others than this machine without --anyone"
 echo "curl: all steps did what they should"

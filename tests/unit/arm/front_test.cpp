@@ -60,6 +60,27 @@ TEST_CASE("a service principal's token is worth something until it expires") {
   CHECK(late.body.find("ExpiredAuthenticationToken") != std::string::npos);
 }
 
+TEST_CASE("the times of a token are those of the client's clock") {
+  Client azure("speed = 60\ntoken_life = \"1h\"");
+  const Time received = Time::from_seconds(1'790'000'000);  // the stand-in has run ahead
+  Request request{
+      "GET", "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x", {{"Metadata", "true"}}, "", received};
+  const auto identity = boost::json::parse(azure.azure.handle_metadata(request, azure.now).body).as_object();
+  CHECK(text_at(identity, "expires_in") == "60");
+  CHECK(text_at(identity, "expires_on") == "1790000060");
+  CHECK(text_at(identity, "not_before") == "1790000000");
+  request = {"POST", "/t/oauth2/v2.0/token", {}, "grant_type=client_credentials&client_id=a", received};
+  const auto token = boost::json::parse(azure.azure.handle(request, azure.now).body).as_object();
+  const std::string text = text_at(token, "access_token");
+  const std::size_t dot = text.find('.');
+  const auto claims = from_base64(text.substr(dot + 1, text.find('.', dot + 1) - dot - 1));
+  REQUIRE(claims);
+  const auto read = boost::json::parse(*claims).as_object();
+  CHECK(number_at(read, "iat", 0) == 1'790'000'000);
+  CHECK(number_at(read, "nbf", 0) == 1'790'000'000);
+  CHECK(number_at(read, "exp", 0) == 1'790'000'060);
+}
+
 TEST_CASE("the twelfth update of a set is the last for a while") {
   Client azure;
   azure.make_group("g");

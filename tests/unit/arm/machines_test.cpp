@@ -139,6 +139,83 @@ TEST_CASE("a reservation holds room for its group, all of it or none") {
   CHECK(azure.del(k_held + "/h/capacityReservations/r").status() == 409);
 }
 
+TEST_CASE("a scale set uses a reservation before quota and capacity, if its shape may") {
+  Client azure(
+      "[capacity.a]\nsize = \"Standard_NC24ads_A100_v4\"\nvms = 2\n"
+      "[quota.a]\nfamily = \"StandardNCADSA100v4Family\"\nvcpus = 48\n");
+  azure.make_group("g");
+  azure.put(k_held + "/h", R"({"location": "eastus"})");
+  const std::string size = "Standard_NC24ads_A100_v4";
+  const auto held = [&](const std::string& capacity) {
+    return azure.put(k_held + "/h/capacityReservations/r",
+                     R"({"location": "eastus", "sku": {"name": ")" + size + R"(", "capacity": )" + capacity + "}}");
+  };
+  CHECK(held("9000000000").code() == "InvalidParameter");
+  CHECK(held("2").status() == 201);
+  const auto body = [&](int capacity, bool one_group, const std::string& of_size, const std::string& more = "") {
+    return R"({"location": "eastus", "sku": {"name": ")" + of_size + R"(", "capacity": )" + std::to_string(capacity) +
+           R"(}, "properties": {"singlePlacementGroup": )" + (one_group ? "true" : "false") +
+           R"(, "virtualMachineProfile": {"capacityReservation": {"capacityReservationGroup": {"id": ")" +
+           azure.prefix + k_held + "/h\"}}" + more + "}}}";
+  };
+  CHECK(azure.put(k_sets + "/s", body(2, true, size)).code() == "InvalidParameter");
+  CHECK(azure.put(k_sets + "/s", body(2, false, size, k_spot)).code() == "InvalidParameter");
+  CHECK(azure.put(k_sets + "/s", body(1, false, std::string(k_h100))).code() == "InvalidParameter");
+  CHECK(azure.put(k_sets + "/s", body(3, false, size)).code() == "OperationNotAllowed");
+  const Reply made = azure.put(k_sets + "/s", body(2, false, size));
+  azure.pass(Duration::minutes(11));
+  CHECK(azure.operation_of(made).text("status") == "Succeeded");
+  CHECK(azure.get(k_sets + "/s").number("sku.capacity") == 2);
+  CHECK(azure.azure.world().machines.quota_used("eastus", "StandardNCADSA100v4Family") == 48);
+  bool seen = false;
+  const Reply skus = azure.get("/providers/Microsoft.Compute/skus?$filter=location eq 'eastus'");
+  for (const auto& sku : skus.items()) {
+    if (text_at(sku.as_object(), "name") != "Standard_NC40ads_H100_v5") continue;
+    for (const auto& capability : *array_at(sku.as_object(), "capabilities")) {
+      if (text_at(capability.as_object(), "name") != "CapacityReservationSupported") continue;
+      seen = true;
+      CHECK(text_at(capability.as_object(), "value") == "False");
+    }
+  }
+  CHECK(seen);
+}
+
+TEST_CASE("addresses: none leaks with what held it, and a full subnet is told") {
+  Client azure;
+  const std::string network = "/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n";
+  const std::string subnet = azure.prefix + network + "/subnets/a";
+  const std::string subnets = R"({"location": "eastus", "properties": {"subnets": [
+      {"name": "a", "properties": {"addressPrefix": "10.9.0.0/29"}}]}})";
+  const auto card = [&](const std::string& name) {
+    return azure.put(k_cards + "/" + name,
+                     R"({"location": "eastus", "properties": {"ipConfigurations": [{"name": "i", "properties": {
+                         "subnet": {"id": ")" +
+                         subnet + R"("}}}]}})");
+  };
+  for (int round = 0; round < 2; ++round) {
+    azure.make_group_again("g");
+    CHECK(azure.put(network, subnets).status() == 201);
+    const Reply first = card("a");
+    const auto& configuration = array_at(*first.body, "properties.ipConfigurations")->at(0).as_object();
+    CHECK(text_at(configuration, "properties.privateIPAddress") == "10.9.0.4");
+    for (const char* name : {"b", "c"}) CHECK(card(name).status() == 201);
+    CHECK(card("d").code() == "SubnetIsFull");
+    CHECK(azure.get(k_cards + "/d").status() == 404);
+    CHECK(azure.del(network).code() == "InUseSubnetCannotBeDeleted");
+    CHECK(azure.del(network + "/subnets/a").code() == "InUseSubnetCannotBeDeleted");
+    CHECK(azure.put(network, R"({"location": "eastus", "properties": {"subnets": []}})").code() ==
+          "InUseSubnetCannotBeDeleted");
+    CHECK(azure.del(k_cards + "/a").status() == 202);
+    CHECK(card("d").status() == 201);
+    CHECK(azure.del("/resourceGroups/g").status() == 202);
+    azure.pass(Duration::minutes(1));
+  }
+  azure.make_group_again("g");
+  CHECK(azure.put(network, subnets).status() == 201);
+  CHECK(azure.del(network + "/subnets/a").status() == 202);
+  CHECK(azure.del(network).status() == 202);
+}
+
 TEST_CASE("failures: refused, never ending, failing later, recovering") {
   Client azure(R"(
 [failure.busy]

@@ -95,8 +95,12 @@ TEST_CASE("a scenario file's mistakes are told with their place") {
   CHECK(mistake("\nsped = 1").find("s.toml:2:1: unknown key \"sped\"") == 0);
   CHECK(mistake("[capacity.x]\nsize = \"Standard_X\"\nvms = 1").find("s.toml:2:8: capacity.x.size: no size") == 0);
   CHECK(mistake("[capacity.x]\nregion = \"mars\"\nvms = 1").find("s.toml:2:10: capacity.x.region") == 0);
-  CHECK(mistake("[failure.x]\nkind = \"often\"\noperation = \"GET x\"").find("status, \"html\"") == std::string::npos);
-  CHECK(mistake("[failure.x]\nkind = \"often\"\noperation = \"GET x\"").find("s.toml:2:8: failure.x.kind") == 0);
+  CHECK(mistake("[failure.x]\nkind = \"often\"\noperation = \"GET skus\"").find("status, \"html\"") ==
+        std::string::npos);
+  CHECK(mistake("[failure.x]\nkind = \"often\"\noperation = \"GET skus\"").find("s.toml:2:8: failure.x.kind") == 0);
+  CHECK(mistake("[failure.x]\nkind = \"html\"\noperation = \"GET moons\"").find("s.toml:3:13: failure.x.operation") ==
+        0);
+  CHECK(mistake("[quota.x]\nfamily = \"none\"\nvcpus = 1").find("s.toml:2:10: quota.x.family") == 0);
   CHECK(mistake("[boot.x]\nleast = \"2m\"\nmost = \"1m\"").find("is shorter than least") != std::string::npos);
   CHECK(mistake("[[").find("s.toml:1") == 0);
 }
