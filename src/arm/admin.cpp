@@ -136,7 +136,7 @@ class Wanted {
     return value->get_int64();
   }
   std::string region(const Scenario& scenario) {
-    const std::string name = lower_case(text("region"));
+    std::string name = lower_case(text("region"));
     const auto& all = scenario.regions;
     if (!name.empty() && std::find(all.begin(), all.end(), name) == all.end()) {
       wrong(fmt::format("there is no region '{}'; write one of {}", name, fmt::join(all, ", ")));

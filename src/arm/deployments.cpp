@@ -244,7 +244,7 @@ Answer write_deployment(World& world, const Call& call, Resource* old) {
   Document wrong;  // what stopped it
   for (const Step& step : *steps) {
     if (fails) break;  // as the scenario asked
-    const Answer answer = put_step(world, call, step, scope);
+    Answer answer = put_step(world, call, step, scope);
     if (answer.status >= 300) {
       if (made.empty()) return answer;
       wrong = parse_document(answer.body).value_or(Document());

@@ -84,8 +84,8 @@ std::string Login::new_token(const std::string& principal, const std::string& au
                                {"oid", principal},
                                {"tid", scenario_.tenant},
                                {"uti", new_guid(random_)}};
-  const std::string token = to_base64_url(R"({"typ":"JWT","alg":"none"})") + "." + to_base64_url(json_text(claims)) +
-                            "." + to_base64_url("unsigned");
+  std::string token = to_base64_url(R"({"typ":"JWT","alg":"none"})") + "." + to_base64_url(json_text(claims)) + "." +
+                      to_base64_url("unsigned");
   issued_[token] = {principal, expires};
   return token;
 }

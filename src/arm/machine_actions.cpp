@@ -9,8 +9,6 @@
 namespace virga {
 namespace {
 
-namespace json = boost::json;
-
 /// A set's capacity is what it holds: it falls as soon as the deletion of an instance is accepted.
 void shrink_set(World& world, const std::string& set_id) {
   Resource* set = world.resources.find(set_id);
