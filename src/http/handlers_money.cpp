@@ -112,7 +112,7 @@ void Api::cost(const Request& request, const Responder& responder) {
       [responder, span = std::move(span), by = *by, actor = request.actor](Journal& journal, const Brain& brain) {
         Result<CostInput> input = input_of(journal, brain, span, actor);
         if (!input) return responder.error(input.error());
-        responder.json_later(200, cost_report(*std::move(input), by));
+        responder.json_later(200, cost_report(*input, by));
       });
 }
 

@@ -160,7 +160,7 @@ class Report {
 
 }  // namespace
 
-CostBody cost_report(CostInput input, CostBy by) { return Report(input, by).made(); }
+CostBody cost_report(const CostInput& input, CostBy by) { return Report(input, by).made(); }
 
 std::vector<std::int64_t> whole_cents(const std::vector<Money>& amounts) {
   // Each is the step between two rounded sums, so the last sum is the rounded total.

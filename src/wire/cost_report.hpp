@@ -1,7 +1,7 @@
 // What was spent on jobs and VMs in a span of time, and what of it no job used: a pure function of the accounts.
 //
 //   CostInput input{.now = now, .since = …, .until = now, .jobs = records, .vms = vms, .may_see_all = true};
-//   CostBody body = cost_report(std::move(input), CostBy::pool);
+//   CostBody body = cost_report(input, CostBy::pool);
 //
 // A job or VM that lies partly outside of [since, until) counts by the share of its time that lies inside; shares are
 // cut so that the reports of adjoining spans add up exactly. All sums are exact to a millionth of a dollar:
@@ -88,7 +88,7 @@ struct CostBody {
   }
 };
 
-CostBody cost_report(CostInput input, CostBy by);
+CostBody cost_report(const CostInput& input, CostBy by);
 
 /// The amounts in cents, rounded so that they add up to their rounded sum.
 std::vector<std::int64_t> whole_cents(const std::vector<Money>& amounts);
