@@ -37,6 +37,9 @@ def main() -> None:
     parser.add_argument("--virga", default=str(ROOT / "build/release/bin/virga"))
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
+    missing = [trace for _, trace, _, _ in REPLAYS if not Path(args.data, "traces", trace).is_file()]
+    if missing:
+        parser.error(f"{args.data} holds no traces/{missing[0]}; --data is the folder above the traces")
     for name, trace, options, goal in REPLAYS:
         command = [args.virga, "simulate", "--trace", f"{args.data}/traces/{trace}", "--json", "-", *options]
         runs = [user_seconds(command) for _ in range(args.rounds)]

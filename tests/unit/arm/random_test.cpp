@@ -164,7 +164,8 @@ std::string random_body(Prng& random) {
 /// Quotas count what is there.
 void check_books(Client& azure) {
   std::map<std::string, std::uint64_t> vcpus;
-  for (const auto& [number, machine] : azure.azure.world().machines.all()) {
+  for (const auto& numbered : azure.azure.world().machines.all()) {
+    const Machine& machine = numbered.second;  // clang 14 cannot capture a structured binding
     const AzureSize& size = *machine.spec.size;
     vcpus[machine.spec.spot ? std::string(k_spot_family) : size.family] += size.vcpus;
     const std::string& owner = machine.spec.set.empty() ? machine.spec.id : machine.spec.set;
