@@ -1,13 +1,11 @@
 #include "arm/sizes.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <charconv>
 
 #include "arm/text.hpp"
 #include "base/assert.hpp"
 #include "wire/config_units.hpp"
+#include "wire/csv_table.hpp"
 #include "wire/sku_table.hpp"
 
 namespace virga {
@@ -15,19 +13,6 @@ namespace virga {
 extern const std::string_view k_azure_families_csv;
 
 namespace {
-
-std::string_view take_until(std::string_view& text, char end) {
-  const auto size = std::min(text.find(end), text.size());
-  const auto taken = text.substr(0, size);
-  text.remove_prefix(std::min(size + 1, text.size()));
-  return taken;
-}
-
-template <class T>
-bool read_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 bool read_size(std::string_view line, AzureSize& size) {
   size.name = take_until(line, ',');
@@ -51,23 +36,8 @@ bool read_size(std::string_view line, AzureSize& size) {
 }  // namespace
 
 Result<std::vector<AzureSize>> parse_azure_families(std::string_view csv) {
-  std::vector<AzureSize> sizes;
-  bool header_seen = false;
-  while (!csv.empty()) {
-    const auto line = take_until(csv, '\n');
-    if (line.empty() || line.front() == '#') continue;
-    if (!header_seen) {
-      header_seen = true;
-      if (line != "name,family,infiniband,vcpus,memory_mib,price_usd_per_hour") {
-        return fail(Code::corrupt, fmt::format("table of families: unknown header \"{}\"", line));
-      }
-      continue;
-    }
-    AzureSize size;
-    if (!read_size(line, size)) return fail(Code::corrupt, fmt::format("table of families: cannot read \"{}\"", line));
-    sizes.push_back(std::move(size));
-  }
-  return sizes;
+  return read_csv_table<AzureSize>(csv, "table of families",
+                                   "name,family,infiniband,vcpus,memory_mib,price_usd_per_hour", read_size);
 }
 
 const std::vector<AzureSize>& azure_sizes() {

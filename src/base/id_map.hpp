@@ -8,8 +8,8 @@
 //
 // Ids with the same upper bits share a page of k_page elements, or pointers to large ones; the pages are in a std::map.
 // So find() costs O(log pages) and two steps, and with the ids of what lives being close together there are few pages.
-// Any ids will do, but ids far apart cost a page each (2 KiB). Elements never move; an iterator is valid until its
-// element is erased.
+// Any ids will do, but ids far apart cost a page each (2 KiB of pointers, up to 20 KiB of elements). Elements never
+// move; an iterator is valid until its element is erased.
 #pragma once
 
 #include <array>

@@ -46,7 +46,7 @@ struct PoolOffer {
   Money price_per_node_hour;
   std::uint32_t gpus_per_node = 0;
   std::uint32_t nodes_free = 0;     ///< with room for the job's part of a node, now or when they have booted
-  std::uint32_t nodes_askable = 0;  ///< that the cloud can be asked for now
+  std::uint32_t nodes_askable = 0;  ///< more, that the cloud can be asked for
   OfferKind kind = OfferKind::wait;
   Reason reason = Reason::none;   ///< why not now
   std::string detail;             ///< the same in words

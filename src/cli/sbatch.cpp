@@ -118,18 +118,19 @@ int submit_request(Request& request) {
   payload.umask = current_umask();
 
   const bool test_only = request.options.test_only;
-  Result<JobId> id = submit(*client, *spec, std::move(payload), test_only);
-  if (!id) return report_refusal(id.error(), test_only);
+  Result<SubmittedBody> submitted = submit(*client, *spec, std::move(payload), test_only);
+  if (!submitted) return report_refusal(submitted.error(), test_only);
   if (test_only) {
     std::fprintf(stderr, "sbatch: the job can run: %u nodes of %u processors, %u GPUs each\n", spec->nodes,
                  spec->per_node.cpus, spec->per_node.gpus);
     return k_exit_ok;
   }
+  const JobId id = submitted->job_id;
   const std::string line =
-      request.options.parsable ? fmt::format("{}\n", id->value) : fmt::format("Submitted batch job {}\n", id->value);
+      request.options.parsable ? fmt::format("{}\n", id.value) : fmt::format("Submitted batch job {}\n", id.value);
   if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
-  warn_of_budgets(*client, "sbatch", *id);
-  return request.options.wait ? wait_for_end(*client, *id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
+  print_warnings("sbatch", *submitted);
+  return request.options.wait ? wait_for_end(*client, id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
 }
 
 }  // namespace

@@ -146,15 +146,16 @@ int run_with_allocation(Srun& srun) {
   if (!spec) return refused(spec.error());
   spec->std_in = spec->std_out = spec->std_err = "";  // these are the step's
   auto cancel = std::make_unique<CancelOnSignal>();
-  Result<JobId> id = submit(srun.client, *spec, {}, srun.options.test_only);
-  if (!id) return refused(id.error());
+  Result<SubmittedBody> submitted = submit(srun.client, *spec, {}, srun.options.test_only);
+  if (!submitted) return refused(submitted.error());
   if (srun.options.test_only) return k_exit_ok;
-  cancel->set_job(*id);
-  warn_of_budgets(srun.client, "srun", *id);
-  Result<Job> job = wait_for_allocation(srun, *id);
+  const JobId id = submitted->job_id;
+  cancel->set_job(id);
+  print_warnings("srun", *submitted);
+  Result<Job> job = wait_for_allocation(srun, id);
   if (!job) return refused(job.error());
   if (is_final(job->state) || job->state == JobState::completing) {
-    print_error("srun", fmt::format("Job allocation {} has been revoked{}", id->value,
+    print_error("srun", fmt::format("Job allocation {} has been revoked{}", id.value,
                                     job->detail.empty() ? "" : ": " + job->detail));
     return k_exit_failure;
   }
@@ -166,7 +167,7 @@ int run_with_allocation(Srun& srun) {
   srun.options.tasks = job->spec->tasks;
   Result<StepOutcome> outcome = run_in(srun, *job, ping->cluster);
   hold->done(outcome ? outcome->exit : ExitStatus{1, 0});
-  return outcome ? outcome->exit_code : step_failure(*id, outcome.error());
+  return outcome ? outcome->exit_code : step_failure(id, outcome.error());
 }
 
 }  // namespace

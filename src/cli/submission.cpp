@@ -65,24 +65,16 @@ Result<JobSpec> spec_for(Client& client, const JobOptions& options, const JobCon
   return job_spec_from(options, context, &*config);
 }
 
-Result<JobId> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run) {
+Result<SubmittedBody> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run) {
   SubmitBody body;
   body.spec = spec;
   body.payload = std::move(payload);
   body.idempotency_key = random_key();
-  Result<SubmittedBody> answer =
-      client.post_as<SubmittedBody>(dry_run ? "/v1/jobs?dry_run=true" : "/v1/jobs", body, Client::Retry::safe);
-  if (!answer) return unexpected(answer.error());
-  return answer->job_id;
+  return client.post_as<SubmittedBody>(dry_run ? "/v1/jobs?dry_run=true" : "/v1/jobs", body, Client::Retry::safe);
 }
 
-void warn_of_budgets(Client& client, std::string_view command, JobId job) {
-  Result<BudgetsBody> answer = client.get_as<BudgetsBody>(fmt::format("/v1/budgets?job={}", job.value));
-  if (!answer)
-    return print_error(command, "warning: cannot tell how its budget stands: " + answer.error().message, false);
-  for (const BudgetStatus& budget : answer->budgets) {
-    if (!budget.warning.empty()) print_error(command, "warning: " + budget.warning, false);
-  }
+void print_warnings(std::string_view command, const SubmittedBody& submitted) {
+  for (const std::string& warning : submitted.warnings) print_error(command, "warning: " + warning, false);
 }
 
 Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended) {

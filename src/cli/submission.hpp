@@ -21,10 +21,10 @@ std::vector<std::string> arguments_of(int argc, char** argv);
 
 /// Asks for the configuration first where the job's shape depends on it.
 Result<JobSpec> spec_for(Client& client, const JobOptions& options, const JobContext& context);
-/// Posts it with an idempotency key, so that a lost answer never makes two jobs. A dry run answers 0.
-Result<JobId> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run = false);
-/// Says on stderr which of the budgets that pay for the job are nearly used up.
-void warn_of_budgets(Client& client, std::string_view command, JobId job);
+/// Posts it with an idempotency key, so that a lost answer never makes two jobs.
+Result<SubmittedBody> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run = false);
+/// Says on stderr what the controller wants said of the job: which budgets that pay for it are nearly used up.
+void print_warnings(std::string_view command, const SubmittedBody& submitted);
 /// Waits until the job has started (or ended) or has ended. Outlives restarts of the controller.
 Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended);
 

@@ -34,6 +34,7 @@ struct Controller::Inside {
   std::function<void(const std::string&)> say = say_on_stderr;
   std::uint64_t events_per_snapshot = k_events_per_snapshot;
 
+  std::vector<Command> commands;        ///< of the batch; kept for its memory
   std::vector<FactItem> waiting_facts;  ///< could not be made durable yet
   std::vector<Job> jobs_to_archive;     ///< go into the next commit
   std::vector<VmRecord> vms_to_archive;
@@ -98,7 +99,7 @@ Status Controller::Inside::reconcile(const Config& config) {
   for (const auto& [id, vm] : brain.state().vms) {
     if (!vm.address.empty()) known.push_back({id, vm.name, vm.pool, vm.address});
   }
-  Result<std::vector<ListedVm>> listed = ports.cloud->list_known(known);
+  Result<std::vector<ListedVm>> listed = ports.cloud->list(known);
   if (!listed) return unexpected(listed.error());
   std::set<VmId> there;
   for (const ListedVm& vm : *listed) there.insert(vm.vm);
@@ -183,7 +184,8 @@ void Controller::Inside::apply(Seq seq, Pending& item, RequestId id) {
 
 /// Carries out what the batch led to. Replies are matched to the batch by their request's place in it.
 void Controller::Inside::dispatch(std::vector<Pending>& batch) {
-  for (Command& command : brain.take_commands()) execute(command, &batch);
+  commands = brain.take_commands(std::move(commands));
+  for (Command& command : commands) execute(command, &batch);
 }
 
 void Controller::Inside::execute(Command& command, const std::vector<Pending>* batch) {
@@ -215,7 +217,7 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
     void operator()(WarnOfBudget& c) const { in.say("budget: " + c.text); }
     void operator()(Reply& c) const {
       if (batch != nullptr && c.request >= 1 && c.request <= batch->size())
-        (*batch)[c.request - 1].answer(std::move(c.result));
+        (*batch)[c.request - 1].answer(std::move(c.result), in.brain);
     }
   };
   pass(CrashPoint::command);
@@ -235,7 +237,7 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
       batch.push_back({{{now, std::move(fact->body)}, std::nullopt}, {}});
     } else if (auto* request = std::get_if<RequestItem>(&item)) {
       if (std::optional<Error> refused = brain.check(request->body)) {
-        request->answer(unexpected(*std::move(refused)));
+        request->answer(unexpected(*std::move(refused)), brain);
       } else {
         batch.push_back({{{now, std::move(request->body)}, std::move(request->payload)}, std::move(request->answer)});
       }
@@ -261,7 +263,8 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
     } else {
       for (Pending& item : batch) {
         if (item.answer) {
-          item.answer(fail(Code::exhausted, "the journal cannot be written (disk full?): nothing was accepted", true));
+          item.answer(fail(Code::exhausted, "the journal cannot be written (disk full?): nothing was accepted", true),
+                      brain);
         } else if (!std::holds_alternative<TimerFired>(item.entry.event.body)) {
           waiting_facts.push_back({std::move(item.entry.event.body)});
         }
@@ -279,7 +282,7 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
 void Controller::Inside::serve_what_waits() {
   for (InboxItem& item : inbox.close()) {
     if (auto* request = std::get_if<RequestItem>(&item)) {
-      request->answer(fail(Code::unavailable, "the controller is going away: nothing was accepted", true));
+      request->answer(fail(Code::unavailable, "the controller is going away: nothing was accepted", true), brain);
     } else if (auto* reader = std::get_if<ReaderItem>(&item)) {
       reader->read(*ports.journal, brain);
     }
@@ -344,7 +347,8 @@ void Controller::request(EventBody body, std::optional<LaunchPayload> payload, A
   if (!inside_->inbox.put(RequestItem{std::move(body), std::move(payload), std::move(answer)})) {
     turned_away(inside_->inbox.stopped()
                     ? fail(Code::unavailable, "the controller is going away: nothing was accepted", true)
-                    : fail(Code::exhausted, "too many requests wait already", true));
+                    : fail(Code::exhausted, "too many requests wait already", true),
+                inside_->brain);
   }
 }
 

@@ -4,8 +4,8 @@
 //   controller.recover();                          // replay, ask the ports what is there, reconcile
 //   controller.run();                              // until stop(), on the calling thread
 //
-//   controller.request(JobSubmitted{...}, payload, [](Result<std::uint64_t> id) { … });   // from any thread
-//   controller.view([](const Brain& brain) { … });                                        // from any thread
+//   controller.request(JobSubmitted{...}, payload, [](Result<std::uint64_t> id, const Brain&) { … });   // from any
+//   thread controller.view([](const Brain& brain) { … });                                        // from any thread
 //
 // Who has a clock of his own (a simulator, a test) drives the same loop step by step instead of calling run():
 //
@@ -40,7 +40,8 @@ class Controller : public EventSink {
     Engine* engine = nullptr;
     Clock* clock = nullptr;
   };
-  using Answer = std::function<void(Result<std::uint64_t>)>;
+  /// The brain is as it is after the request.
+  using Answer = std::function<void(Result<std::uint64_t>, const Brain&)>;
   /// Called on the control thread for every durable event, in order; must not block.
   using Listener = std::function<void(Seq, const Event&)>;
 

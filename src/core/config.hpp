@@ -153,6 +153,15 @@ struct Config {
   /// Null where there is none of that name.
   const Qos* find_qos(std::string_view name) const { return find(qos, name); }
   const Tenant* find_tenant(std::string_view name) const { return find(tenants, name); }
+  /// The tenant and those above it, in that order; empty if it does not exist.
+  std::vector<const Tenant*> way_up(std::string_view tenant) const {
+    std::vector<const Tenant*> way;
+    for (const Tenant* at = find_tenant(tenant); at != nullptr && way.size() <= tenants.size();
+         at = find_tenant(at->parent)) {
+      way.push_back(at);
+    }
+    return way;
+  }
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {

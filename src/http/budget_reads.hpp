@@ -13,8 +13,6 @@ namespace virga {
 /// Those of tenants that he may charge and of the tenants above, or all if he is an operator; in the configuration's
 /// order.
 std::vector<const Tenant*> budgets_for(const Config& config, const Actor& actor);
-/// Those that a job of this tenant is charged to, itself first.
-std::vector<const Tenant*> budgets_above(const Config& config, const std::string& tenant);
 BudgetStatus budget_status(const State& state, const Tenant& tenant, Time now);
 
 }  // namespace virga

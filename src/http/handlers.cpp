@@ -153,18 +153,18 @@ void Api::handle(Request request, Responder responder) {
 
 void Api::change(const Request& request, const Responder& responder, EventBody body,
                  std::optional<LaunchPayload> payload, MakeReply made) {
-  if (made == nullptr) made = [](std::uint64_t) { return empty_reply(); };
+  if (made == nullptr) made = [](std::uint64_t, const Brain&) { return empty_reply(); };
   if (const std::string* dry = request.find_query("dry_run"); dry != nullptr && *dry != "false") {
     if (*dry != "true") return responder.error({Code::invalid, "dry_run must be true or false, not '" + *dry + "'"});
     controller_.view([responder, body = std::move(body), made = std::move(made)](const Brain& brain) {
       std::optional<Error> refused = brain.check(body);
-      responder.send(refused ? error_reply(*refused) : made(0));
+      responder.send(refused ? error_reply(*refused) : made(0, brain));
     });
     return;
   }
   controller_.request(std::move(body), std::move(payload),
-                      [responder, made = std::move(made)](Result<std::uint64_t> result) {
-                        responder.send(result ? made(*result) : error_reply(result.error()));
+                      [responder, made = std::move(made)](Result<std::uint64_t> result, const Brain& brain) {
+                        responder.send(result ? made(*result, brain) : error_reply(result.error()));
                       });
 }
 
@@ -174,8 +174,12 @@ void Api::submit(const Request& request, const Responder& responder) {
   if (Status sound = check_texts(body->spec, body->payload); !sound) return responder.error(sound.error());
   bool dry = request.find_query("dry_run") != nullptr;
   JobSubmitted event{request.actor, std::move(body->spec), std::move(body->idempotency_key)};
-  change(request, responder, std::move(event), std::move(body->payload), [dry](std::uint64_t id) {
-    SubmittedBody answer{{static_cast<std::uint32_t>(id)}};
+  change(request, responder, std::move(event), std::move(body->payload), [dry](std::uint64_t id, const Brain& brain) {
+    SubmittedBody answer{{static_cast<std::uint32_t>(id)}, {}};
+    const State& state = brain.state();
+    if (const auto job = state.jobs.find(answer.job_id); job != state.jobs.end()) {
+      answer.warnings = state.policy.budgets.warnings(state.config, job->second.spec->account, state.now);
+    }
     return HttpReply{dry ? 200 : 201, "application/json", to_json_text(answer), {}};
   });
 }
@@ -203,7 +207,7 @@ void Api::start_step(const Request& request, const Responder& responder) {
   Result<StartStepBody> body = body_of<StartStepBody>(request);
   if (!body) return responder.error(body.error());
   StepStarted event{request.actor, *id, std::move(body->name), body->nodes, body->tasks};
-  change(request, responder, std::move(event), std::nullopt, [](std::uint64_t step) {
+  change(request, responder, std::move(event), std::nullopt, [](std::uint64_t step, const Brain&) {
     StepStartedBody answer{static_cast<std::uint32_t>(step)};
     return HttpReply{201, "application/json", to_json_text(answer), {}};
   });

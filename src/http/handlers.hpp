@@ -32,7 +32,7 @@ class Api {
   void handle(Request request, Responder responder);
 
  private:
-  using MakeReply = std::function<HttpReply(std::uint64_t)>;
+  using MakeReply = std::function<HttpReply(std::uint64_t, const Brain&)>;
 
   // handlers.cpp: changes
   void submit(const Request& request, const Responder& responder);

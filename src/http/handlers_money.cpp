@@ -117,23 +117,13 @@ void Api::cost(const Request& request, const Responder& responder) {
 }
 
 void Api::budgets(const Request& request, const Responder& responder) {
-  std::uint32_t job = 0;
-  if (Status read = read_number(request, "job", job); !read) return responder.error(read.error());
-  controller_.view([responder, job = JobId{job}, actor = request.actor](const Brain& brain) {
+  controller_.view([responder, actor = request.actor](const Brain& brain) {
     const State& state = brain.state();
     BudgetsBody body;
     body.now = api_now(brain);
-    std::vector<const Tenant*> tenants;
-    if (job) {
-      const auto found = state.jobs.find(job);
-      if (found == state.jobs.end() || !may_see(actor, found->second, state.config)) {
-        return responder.error(no_such_job(job));
-      }
-      tenants = budgets_above(state.config, found->second.spec->account);
-    } else {
-      tenants = budgets_for(state.config, actor);
+    for (const Tenant* tenant : budgets_for(state.config, actor)) {
+      body.budgets.push_back(budget_status(state, *tenant, body.now));
     }
-    for (const Tenant* tenant : tenants) body.budgets.push_back(budget_status(state, *tenant, body.now));
     responder.json(200, body);
   });
 }

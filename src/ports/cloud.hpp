@@ -45,13 +45,9 @@ class Cloud {
   virtual void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) = 0;
   virtual void release(VmId vm) = 0;
   /// Blocks; called at start and when control reconciles, before any command of that run.
-  virtual Result<std::vector<ListedVm>> list() = 0;
-  /// The same for a cloud whose machines bear no mark of ours: it knows them again by the addresses of `known`, and may
-  /// keep what nobody knows for a gang that is given again. Others have marks, and no need of it.
-  virtual Result<std::vector<ListedVm>> list_known(const std::vector<KnownVm>& known) {
-    static_cast<void>(known);
-    return list();
-  }
+  /// A cloud whose machines bear no mark of ours knows them again by the addresses of `known`, and may keep what nobody
+  /// knows for a gang that is given again; others have marks, and no need of it.
+  virtual Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) = 0;
   /// Watch a VM of an earlier run again, so that its death is told. Called for each listed VM that is kept.
   virtual void adopt(VmId vm) = 0;
 };

@@ -117,9 +117,10 @@ Status change_config(virga::Controller& controller, const Home& home, const virg
   Result<Config> config = read_config(home, tier);
   if (!config) return virga::unexpected(config.error());
   std::promise<Status> changed;
-  controller.request(virga::ConfigChanged{*config}, std::nullopt, [&](Result<std::uint64_t> answer) {
-    changed.set_value(answer ? Status{} : Status{virga::unexpected(answer.error())});
-  });
+  controller.request(virga::ConfigChanged{*config}, std::nullopt,
+                     [&](Result<std::uint64_t> answer, const virga::Brain&) {
+                       changed.set_value(answer ? Status{} : Status{virga::unexpected(answer.error())});
+                     });
   return changed.get_future().get();
 }
 

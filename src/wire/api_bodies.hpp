@@ -187,11 +187,13 @@ struct SubmitBody {
 };
 
 struct SubmittedBody {
-  JobId job_id;  ///< 0 after a dry run
+  JobId job_id;                       ///< 0 after a dry run
+  std::vector<std::string> warnings;  ///< of the budgets that it is charged to
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("job_id", s.job_id);
+    v("warnings", s.warnings);
   }
 };
 

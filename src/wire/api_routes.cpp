@@ -162,7 +162,7 @@ std::vector<Route> money_routes() {
        "budgets",
        "Budgets, and what is left of them",
        "Operators see all, others those of tenants that they may charge and of those above.",
-       {{"job", "integer", "only those that this job is charged to"}},
+       {},
        nullptr,
        body<BudgetsBody>},
       {O::offers,

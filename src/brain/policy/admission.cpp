@@ -48,13 +48,9 @@ std::optional<Error> refuse_tenant(const Config& config, const JobSpec& spec, co
   }
   for (const Partition& partition : config.partitions) {
     if (partition.name != spec.partition || partition.allow_tenants.empty()) continue;
-    bool allowed = false;
-    std::size_t steps = 0;
-    for (const Tenant* at = tenant; at != nullptr && steps++ <= config.tenants.size();
-         at = config.find_tenant(at->parent)) {
-      allowed = allowed || contains(partition.allow_tenants, at->name);
-    }
-    if (!allowed) {
+    const auto way = config.way_up(tenant->name);
+    const auto is_allowed = [&](const Tenant* at) { return contains(partition.allow_tenants, at->name); };
+    if (std::none_of(way.begin(), way.end(), is_allowed)) {
       return Error{Code::denied,
                    fmt::format("{}: partition {} is not for tenant {}", k_slurm, partition.name, spec.account)};
     }

@@ -14,16 +14,6 @@ __extension__ using Int = __int128;
 
 constexpr std::int64_t k_ns_per_day = 86'400LL * 1'000'000'000;
 
-/// The tenant and those above it, in that order.
-std::vector<const Tenant*> way_up(const Config& config, const std::string& name) {
-  std::vector<const Tenant*> way;
-  for (const Tenant* at = config.find_tenant(name); at != nullptr && way.size() <= config.tenants.size();
-       at = config.find_tenant(at->parent)) {
-    way.push_back(at);
-  }
-  return way;
-}
-
 std::string dollars(Money money) {
   const std::int64_t cents = money.micro_usd / 10'000;
   return fmt::format("{}.{:02}", cents / 100, cents % 100);
@@ -76,7 +66,7 @@ Budgets::Account Budgets::current(const Tenant& tenant, Time now) const {
 }
 
 std::optional<Error> Budgets::never_fits(const Config& config, const std::string& tenant, std::optional<Money> worst) {
-  for (const Tenant* at : way_up(config, tenant)) {
+  for (const Tenant* at : config.way_up(tenant)) {
     if (at->budget_period == BudgetPeriod::none) continue;
     if (!worst) {
       return Error{Code::refused,
@@ -94,7 +84,7 @@ std::optional<Error> Budgets::never_fits(const Config& config, const std::string
 
 std::optional<std::string> Budgets::check(const Config& config, const std::string& tenant, Money worst,
                                           Time now) const {
-  for (const Tenant* at : way_up(config, tenant)) {
+  for (const Tenant* at : config.way_up(tenant)) {
     if (at->budget_period == BudgetPeriod::none) continue;
     const Account account = current(*at, now);
     if (account.spent + account.committed + worst > at->budget) {
@@ -110,7 +100,7 @@ std::vector<std::string> Budgets::commit(const Config& config, JobId job, const 
                                          Time now) {
   Commitment commitment{{}, worst};
   std::vector<std::string> crossed;
-  for (const Tenant* at : way_up(config, tenant)) {
+  for (const Tenant* at : config.way_up(tenant)) {
     Account account = current(*at, now);
     account.committed += worst;
     const Money line = warning_line(*at);
@@ -148,7 +138,7 @@ std::vector<JobId> Budgets::committed_jobs() const {
 
 std::optional<Money> Budgets::left(const Config& config, const std::string& tenant, Time now) const {
   std::optional<Money> least;
-  for (const Tenant* at : way_up(config, tenant)) {
+  for (const Tenant* at : config.way_up(tenant)) {
     if (at->budget_period == BudgetPeriod::none) continue;
     const Account account = current(*at, now);
     const Money left{at->budget.micro_usd - account.spent.micro_usd - account.committed.micro_usd};
@@ -170,7 +160,7 @@ std::optional<std::string> Budgets::warning_of(const Tenant& tenant, Time now) c
 
 std::vector<std::string> Budgets::warnings(const Config& config, const std::string& tenant, Time now) const {
   std::vector<std::string> texts;
-  for (const Tenant* at : way_up(config, tenant)) {
+  for (const Tenant* at : config.way_up(tenant)) {
     if (auto text = warning_of(*at, now)) texts.push_back(*std::move(text));
   }
   return texts;

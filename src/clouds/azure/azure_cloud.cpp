@@ -20,8 +20,7 @@ class AzureCloud : public Cloud {
 
   void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) override;
   void release(VmId vm) override;
-  Result<std::vector<ListedVm>> list() override { return list_known({}); }
-  Result<std::vector<ListedVm>> list_known(const std::vector<KnownVm>& known) override;
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
 
  private:
@@ -183,7 +182,7 @@ void AzureCloud::recognise(const ListedSet& set, const Addresses& addresses, con
   }
 }
 
-Result<std::vector<ListedVm>> AzureCloud::list_known(const std::vector<KnownVm>& known) {
+Result<std::vector<ListedVm>> AzureCloud::list(const std::vector<KnownVm>& known) {
   const auto unavailable = [](const ArmError& error) {
     return fail(Code::unavailable, "Azure cannot be asked what is there: " + error.text(), true);
   };

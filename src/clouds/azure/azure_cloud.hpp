@@ -2,7 +2,7 @@
 //
 //   Result<AzureSettings> settings = parse_azure_settings(text, "virga.toml");
 //   auto cloud = make_azure_cloud({*settings, join_script, publish}, sink);
-//   cloud->list_known(known);     // first, after a restart: the VMs of the journal with their addresses
+//   cloud->list(known);           // first, after a restart: the VMs of the journal with their addresses
 //
 // A node's number says which set it belongs to (set_plan.hpp), so InfiniBand reaches the nodes that the brain takes for
 // neighbours. All sets of a gang grow at once, each by one call; if one cannot, what the others got goes back, and only

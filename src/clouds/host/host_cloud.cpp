@@ -60,7 +60,7 @@ class HostCloud : public Cloud {
 
   void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) override;
   void release(VmId vm) override;
-  Result<std::vector<ListedVm>> list() override;
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
 
  private:
@@ -373,7 +373,7 @@ void HostCloud::forget_vm(VmId vm) {
   rmdir(options_.home.vms().c_str());
 }
 
-Result<std::vector<ListedVm>> HostCloud::list() {
+Result<std::vector<ListedVm>> HostCloud::list(const std::vector<KnownVm>&) {
   auto files = load_vm_files(options_.home);
   if (!files) return unexpected(files.error());
   std::vector<ListedVm> listed;

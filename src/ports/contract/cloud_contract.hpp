@@ -56,7 +56,7 @@ inline ReserveGang gang(const CloudUnderTest& t, std::uint64_t id, std::uint32_t
 
 inline std::set<VmId> listed(Cloud& cloud) {
   std::set<VmId> vms;
-  auto list = cloud.list();
+  auto list = cloud.list({});
   REQUIRE(list);
   for (const ListedVm& vm : *list) vms.insert(vm.vm);
   return vms;
@@ -67,7 +67,7 @@ inline void check_granted(const CloudUnderTest& t, Cloud& cloud, const ReserveGa
   CHECK(granted.gang == command.gang);
   REQUIRE(granted.addresses.size() == command.vms.size());
   CHECK(std::set<std::string>(granted.addresses.begin(), granted.addresses.end()).size() == command.vms.size());
-  auto list = cloud.list();
+  auto list = cloud.list({});
   REQUIRE(list);
   for (std::size_t i = 0; i < command.vms.size(); ++i) {
     CHECK(eventually(t.advance, [&] { return t.runs(command.vms[i].vm) == 1; }));

@@ -32,7 +32,7 @@ class RecordingCloud : public Cloud {
     inner_.reserve(command, user_data);
   }
   void release(VmId vm) override { inner_.release(vm); }
-  Result<std::vector<ListedVm>> list() override { return inner_.list(); }
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override { return inner_.list(known); }
   void adopt(VmId vm) override { inner_.adopt(vm); }
 
  private:
@@ -151,7 +151,7 @@ void ScenarioWorld::submit_next() {
   JobSpec spec = spec_of(input_.config, job);
   ++waiting_answers_;
   controller_.request(JobSubmitted{actor_of(job), spec, ""}, RunPlan{.duration = job.duration}.payload(),
-                      [this, &job, spec](Result<std::uint64_t> answer) {
+                      [this, &job, spec](Result<std::uint64_t> answer, const Brain&) {
                         --waiting_answers_;
                         if (!answer) return recorder_.refused(job, answer.error().message);
                         ++open_jobs_;

@@ -141,7 +141,7 @@ void SeedWorld::submit(std::size_t planned) {
   JobSpec wish = job.spec;
   if (hooks_.wish) hooks_.wish(wish);
   life_->controller.request(JobSubmitted{user_of(planned), std::move(wish), "job" + std::to_string(planned)},
-                            job.run.payload(), [this, planned](Result<std::uint64_t> answer) {
+                            job.run.payload(), [this, planned](Result<std::uint64_t> answer, const Brain&) {
                               if (answer) {
                                 checks_.accepted(planned, {static_cast<std::uint32_t>(*answer)});
                               } else if (answer.error().retryable) {
@@ -154,7 +154,7 @@ void SeedWorld::submit(std::size_t planned) {
 }
 
 void SeedWorld::request(EventBody body) {
-  if (life_ != nullptr) life_->controller.request(std::move(body), std::nullopt, [](const auto&) {});
+  if (life_ != nullptr) life_->controller.request(std::move(body), std::nullopt, [](const auto&, const Brain&) {});
 }
 
 void SeedWorld::act(const PlannedTrouble& trouble) {

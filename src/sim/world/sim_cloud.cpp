@@ -114,7 +114,7 @@ void SimCloud::release(VmId vm) {
   machines_.remove(vm, guarded([this, vm] { courier_.send(gang_of_[vm].value, VmReleased{vm}, machines_.latency()); }));
 }
 
-Result<std::vector<ListedVm>> SimCloud::list() {
+Result<std::vector<ListedVm>> SimCloud::list(const std::vector<KnownVm>&) {
   std::vector<ListedVm> listed;
   for (const auto& [id, machine] : machines_.all()) listed.push_back({id, machine.pool, machine.address});
   return listed;

@@ -24,7 +24,7 @@ class SimCloud : public Cloud {
 
   void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) override;
   void release(VmId vm) override;
-  Result<std::vector<ListedVm>> list() override;
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
 
  private:

@@ -8,15 +8,10 @@
 namespace virga {
 
 using test::small_config;
+using test::timed;
 using test::World;
 
 namespace {
-
-JobSpec timed(std::uint32_t nodes, std::int64_t minutes) {
-  JobSpec s = World::spec(nodes);
-  s.time_limit = Duration::minutes(minutes);
-  return s;
-}
 
 /// One tenant; a node costs it 36 USD an hour.
 Config budget_config(std::int64_t usd, BudgetPeriod period = BudgetPeriod::month) {

@@ -7,15 +7,10 @@
 namespace virga {
 
 using test::small_config;
+using test::timed;
 using test::World;
 
 namespace {
-
-JobSpec timed(std::uint32_t nodes, std::int64_t minutes) {
-  JobSpec s = World::spec(nodes);
-  s.time_limit = Duration::minutes(minutes);
-  return s;
-}
 
 JobSpec of_qos(JobSpec s, const std::string& qos) {
   s.qos = qos;

@@ -124,4 +124,11 @@ class World {
   std::vector<Command> commands;
 };
 
+/// With a time limit, which decides when and whether it may start.
+inline JobSpec timed(std::uint32_t nodes, std::int64_t minutes) {
+  JobSpec s = World::spec(nodes);
+  s.time_limit = Duration::minutes(minutes);
+  return s;
+}
+
 }  // namespace virga::test

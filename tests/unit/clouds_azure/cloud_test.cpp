@@ -145,7 +145,7 @@ TEST_CASE("VMs survive their controller, which knows them again by their address
   const auto granted = world.granted(command);
   const auto known = world.known(command, granted);
   world.reopen();
-  const auto listed = world.cloud->list_known(known);
+  const auto listed = world.cloud->list(known);
   REQUIRE(listed.has_value());
   REQUIRE(listed->size() == 12);
   for (std::size_t i = 0; i < 12; ++i) {
@@ -177,8 +177,8 @@ TEST_CASE("a gang whose grant was lost in a crash is found again: no orphan, no 
   CAPTURE(while_growing);
   CHECK(arm.vms() == 20);
   world.reopen();
-  REQUIRE(world.cloud->list_known(kept).has_value());
-  CHECK(world.cloud->list_known(kept)->size() == 4);
+  REQUIRE(world.cloud->list(kept).has_value());
+  CHECK(world.cloud->list(kept)->size() == 4);
   const auto again = world.granted(lost);
   std::set<std::string> all(again.addresses.begin(), again.addresses.end());
   for (const KnownVm& vm : kept) all.insert(vm.address);
@@ -197,7 +197,7 @@ TEST_CASE("what nobody wants after a restart is deleted after its grace") {
   world.granted(world.gang(2, 5, 12, 10));
   world.settings.stranger_grace = Duration::seconds(2);
   world.reopen();
-  REQUIRE(world.cloud->list_known(world.known(durable, granted)).has_value());
+  REQUIRE(world.cloud->list(world.known(durable, granted)).has_value());
   CHECK(contract::eventually({}, [&] { return arm.vms() == 4 && arm.sets() == 1; }));
   CHECK(arm.vm_addresses() == std::set<std::string>(granted.addresses.begin(), granted.addresses.end()));
   CHECK(world.sink.all<VmFailed>().empty());
@@ -248,7 +248,7 @@ TEST_CASE("a VM that went while no controller was there is told when it is adopt
   arm.call("POST", set + "/delete?api-version=2022-08-01", R"({"instanceIds": ["0"]})");
   contract::eventually({}, [&] { return arm.vms() == 2; });
   world.reopen();
-  REQUIRE(world.cloud->list_known(known).has_value());
+  REQUIRE(world.cloud->list(known).has_value());
   for (const KnownVm& vm : known) world.cloud->adopt(vm.vm);
   CHECK(world.sink.first<VmFailed>(1)[0].vm == VmId{1});
   world.release(1, 3);

@@ -171,8 +171,8 @@ TEST_CASE("credentials") {
     CHECK(refused.refusal == Refusal::fault);
     CHECK_MESSAGE(has(refused.message, "AADSTS7000215"), refused.message);
     CHECK_FALSE(has(refused.message, "s3cret"));
-    CHECK_FALSE(world.cloud->list().has_value());
-    CHECK_FALSE(has(world.cloud->list().error().message, "s3cret"));
+    CHECK_FALSE(world.cloud->list({}).has_value());
+    CHECK_FALSE(has(world.cloud->list({}).error().message, "s3cret"));
   }
   SUBCASE("a right secret") {
     ArmProcess arm("client_secret = \"s3cret\"\n");
@@ -220,7 +220,7 @@ TEST_CASE("nobody there: lists and gangs say so, and a certificate of somebody e
   SUBCASE("no connection") { world.settings.endpoint = world.settings.login_endpoint = "https://127.0.0.1:1"; }
   SUBCASE("not trusted") { world.settings.ca_file = ""; }
   world.reopen();
-  const auto listed = world.cloud->list();
+  const auto listed = world.cloud->list({});
   REQUIRE_FALSE(listed.has_value());
   CHECK(listed.error().code == Code::unavailable);
   CHECK(world.refused(world.gang(1, 1, 1, 10)).refusal == Refusal::fault);
@@ -234,8 +234,8 @@ TEST_CASE("closing does not wait for Azure, and what was under way is found by t
   world.reserve(command);
   contract::eventually({}, [&] { return arm.vms() == 3; });
   world.reopen();
-  REQUIRE(world.cloud->list_known({}).has_value());
-  CHECK(world.cloud->list_known({})->empty());
+  REQUIRE(world.cloud->list({}).has_value());
+  CHECK(world.cloud->list({})->empty());
   arm.post("clock", R"({"skip_s": 1300})");
   CHECK(world.granted(command).addresses.size() == 3);
   CHECK(arm.vms() == 3);

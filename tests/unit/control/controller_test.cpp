@@ -72,7 +72,7 @@ struct QuickCloud : Cloud {
     std::erase(there, vm);
     sink->post(VmReleased{vm});
   }
-  Result<std::vector<ListedVm>> list() override {
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>&) override {
     std::vector<ListedVm> all;
     for (VmId vm : there) all.push_back({vm, "nd", "10.0.0.1"});
     return all;
@@ -141,7 +141,7 @@ struct Life {
   Result<std::uint64_t> ask(EventBody body, std::optional<LaunchPayload> payload = std::nullopt) {
     std::promise<Result<std::uint64_t>> answer;
     controller.request(std::move(body), std::move(payload),
-                       [&](Result<std::uint64_t> r) { answer.set_value(std::move(r)); });
+                       [&](Result<std::uint64_t> r, const Brain&) { answer.set_value(std::move(r)); });
     return answer.get_future().get();
   }
   Result<std::uint64_t> submit(const std::string& script) {
@@ -297,7 +297,7 @@ TEST_CASE("group commit: what queues up during a commit shares the next one") {
     spec.work_dir = "/";
     spec.held = true;
     life.controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{},
-                            [&](Result<std::uint64_t> r) { answer.set_value(r); });
+                            [&](Result<std::uint64_t> r, const Brain&) { answer.set_value(r); });
   }
   hold.set_value();
   std::uint64_t id = 0;
@@ -318,7 +318,8 @@ TEST_CASE("who still waits when the loop ends is served: requests are refused, r
   bool read = false;
   std::thread late([&] {
     life.controller.stop();  // the loop ends after the batch that it is in
-    life.controller.request(JobSubmitted{k_user, {}, ""}, std::nullopt, [&](auto r) { answer = std::move(r); });
+    life.controller.request(JobSubmitted{k_user, {}, ""}, std::nullopt,
+                            [&](auto r, const Brain&) { answer = std::move(r); });
     life.controller.view([&](const Brain&) { read = true; });
     hold.set_value();
   });
@@ -328,7 +329,8 @@ TEST_CASE("who still waits when the loop ends is served: requests are refused, r
   if (!answer->has_value()) CHECK(answer->error().code != Code::internal);
   CHECK(read);
   answer.reset();
-  life.controller.request(JobSubmitted{k_user, {}, ""}, std::nullopt, [&](auto r) { answer = std::move(r); });
+  life.controller.request(JobSubmitted{k_user, {}, ""}, std::nullopt,
+                          [&](auto r, const Brain&) { answer = std::move(r); });
   REQUIRE(answer.has_value());
   CHECK(answer->error().code == Code::unavailable);
 }
@@ -349,7 +351,8 @@ TEST_CASE("driven step by step, the same loop runs on the caller's thread and cl
   spec.work_dir = "/";
   spec.time_limit = Duration::minutes(1);
   std::uint64_t id = 0;
-  controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{}, [&](auto r) { id = r.value_or(0); });
+  controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{},
+                     [&](auto r, const Brain&) { id = r.value_or(0); });
   CHECK(controller.step_now());
   CHECK(id == 1);
   while (controller.step_now()) continue;
@@ -366,7 +369,8 @@ TEST_CASE("driven step by step, the same loop runs on the caller's thread and cl
   controller.on_crash_point([](CrashPoint point) {
     if (point == CrashPoint::appended) throw Crash{};
   });
-  controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{}, [](auto) { FAIL("it crashed before that"); });
+  controller.request(JobSubmitted{k_user, spec, ""}, LaunchPayload{},
+                     [](auto, const Brain&) { FAIL("it crashed before that"); });
   const std::size_t before = journal.events.size();
   CHECK_THROWS_AS(controller.step_now(), Crash);
   CHECK(journal.events.size() == before + 1);

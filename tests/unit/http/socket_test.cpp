@@ -57,7 +57,7 @@ TEST_CASE("pipelined requests are answered in their order") {
   CHECK(count(answer, "HTTP/1.1 201 Created") == 300);
   std::size_t at = 0;
   for (int id = 1; id <= 300; ++id) {
-    at = answer.find("{\"job_id\":" + std::to_string(id) + "}", at);
+    at = answer.find("{\"job_id\":" + std::to_string(id) + ",", at);
     REQUIRE(at != answer.npos);
   }
   CHECK(answer.find("404 Not Found", at) < answer.find("\"cluster\"", at));
@@ -68,7 +68,7 @@ TEST_CASE("a request in single bytes, and one that ends early") {
   World world;
   RawSocket socket(world.temp.home.api_socket());
   for (char c : post("/v1/jobs?dry_run=true", to_json_text(world.small_job()))) socket.send(std::string(1, c));
-  CHECK(socket.read_until("{\"job_id\":0}").find("200 OK") != std::string::npos);
+  CHECK(socket.read_until("{\"job_id\":0,\"warnings\":[]}").find("200 OK") != std::string::npos);
   socket.send("POST /v1/jobs HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
   socket.end_input();
   CHECK(socket.read_all() == "");
@@ -236,7 +236,7 @@ TEST_CASE("curl can do what the commands can") {
   SubmitBody body = world.small_job();
   body.payload.script += std::string(3'000'000, '#');  // so large that curl asks before it sends
   std::ofstream(file) << to_json_text(body);
-  CHECK(curl("http://virga/v1/jobs --data-binary @" + file) == "{\"job_id\":1}");
+  CHECK(curl("http://virga/v1/jobs --data-binary @" + file) == "{\"job_id\":1,\"warnings\":[]}");
   CHECK(curl("-X POST http://virga/v1/jobs/1/cancel") == "{}");
   CHECK(curl("http://virga/v1/jobs/1/wait").find("\"state\":\"CANCELLED\"") != std::string::npos);
   CHECK(curl("-w '%{http_code} %{content_type}' http://virga/v1/jobs/9").ends_with("404 application/problem+json"));

@@ -83,7 +83,7 @@ struct QuickCloud : Cloud {
     sink->post(GangGranted{c.gang, std::vector<std::string>(c.vms.size(), "10.0.0.1")});
   }
   void release(VmId vm) override { sink->post(VmReleased{vm}); }
-  Result<std::vector<ListedVm>> list() override { return std::vector<ListedVm>(); }
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>&) override { return std::vector<ListedVm>(); }
   void adopt(VmId) override {}
   EventSink* sink = nullptr;
 };

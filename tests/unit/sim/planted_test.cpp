@@ -31,7 +31,7 @@ struct CloudBetween : Cloud {
     inner->reserve(c, user_data);
   }
   void release(VmId vm) override { inner->release(vm); }
-  Result<std::vector<ListedVm>> list() override { return inner->list(); }
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override { return inner->list(known); }
   void adopt(VmId vm) override { inner->adopt(vm); }
   std::unique_ptr<Cloud> inner;
 };
