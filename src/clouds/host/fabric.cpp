@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "base/digest.hpp"
+#include "clouds/host/metadata.hpp"
 #include "clouds/host/namespaces.hpp"
 #include "clouds/host/pidfd.hpp"
 #include "clouds/host/process.hpp"
@@ -102,15 +103,16 @@ Status connect_to_fabric(pid_t fabric, const FabricPort& port) {
   if (!fabric_network) return fail_errno("find the fabric's network");
   if (unshare(CLONE_NEWNET) != 0) return fail_errno("new network namespace");
   // The MAC follows from the address, so that neighbours' tables stay right when a new node gets an old address.
-  unsigned a = 0, b = 0, c = 0;
-  std::sscanf(port.address.c_str(), "10.%u.%u.%u", &a, &b, &c);
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  std::sscanf(port.address.c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
   std::string outside = fmt::format(
-      "link add {0} type veth peer name eth0 address 02:00:0a:{1:02x}:{2:02x}:{3:02x} netns {4}\n"
+      "link add {0} type veth peer name eth0 address 02:00:{1:02x}:{2:02x}:{3:02x}:{4:02x} netns {5}\n"
       "link set {0} master br0 addrgenmode none up\n",
-      port.port, a, b, c, getpid());
+      port.port, a, b, c, d, getpid());
   if (auto ok = run_ip(outside, fabric_network.get()); !ok) return ok;
   std::string inside = fmt::format(
       "link set lo up\nlink set eth0 addrgenmode none\naddr add {}/16 dev eth0\nlink set eth0 up\n", port.address);
+  if (port.metadata) inside += fmt::format("route add {} dev eth0\n", k_metadata_address);
   if (auto ok = run_ip(inside); !ok) return ok;
   // The machine's default may be one that shares slow links unfairly (BBR does); not every kernel lets us choose.
   (void)write_into("/proc/sys/net/ipv4/tcp_congestion_control", "reno");

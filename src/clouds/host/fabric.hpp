@@ -35,6 +35,7 @@ Status join_fabric_users(pid_t fabric);
 struct FabricPort {
   std::string port;  ///< the bridge's end, unique in the fabric
   std::string address;
+  bool metadata = false;  ///< with a way to the metadata service (metadata.hpp)
 };
 /// Moves the caller into a new network namespace that has lo and eth0.
 Status connect_to_fabric(pid_t fabric, const FabricPort& port);

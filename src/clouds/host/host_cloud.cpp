@@ -15,6 +15,7 @@
 #include "clouds/host/addresses.hpp"
 #include "clouds/host/cgroup.hpp"
 #include "clouds/host/fabric.hpp"
+#include "clouds/host/metadata.hpp"
 #include "clouds/host/spawn.hpp"
 #include "clouds/host/vm_file.hpp"
 #include "clouds/host/watcher.hpp"
@@ -81,7 +82,7 @@ class HostCloud : public Cloud {
   void forget_vm(VmId vm);
   // Deaths.
   void watch(VmId vm);
-  void watch_fabric(pid_t fabric);
+  Status watch_fabric(pid_t fabric);
   void reap_strangers();
   void on_init_end(VmId vm);
   void on_fabric_end(ProcessId fabric);
@@ -145,7 +146,9 @@ VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) co
     if (vm != wanted.vm) taken.insert(entry.file.index);
   }
   file.index = choose_index(file.name, taken);
-  file.address = choose_address(options_.home, file);
+  file.metadata = file.on_fabric() && options_.serve_metadata;
+  if (options_.address_of) file.address = options_.address_of(wanted);
+  if (file.address.empty()) file.address = choose_address(options_.home, file);
   return file;
 }
 
@@ -180,8 +183,7 @@ void HostCloud::begin_gang(const Boot& boot) {
     if (begun && needs_fabric) {
       auto fabric = any ? ensure_fabric(options_.home, options_.node_program, report_.tier)
                         : Result<pid_t>(lock_holder(fabric_lock_path(options_.home)));
-      if (fabric) watch_fabric(*fabric);
-      if (!fabric) begun = unexpected(fabric.error());
+      begun = fabric ? watch_fabric(*fabric) : Status(unexpected(fabric.error()));
     }
     Lock lock(mutex_);
     std::vector<VmFile> nodes;
@@ -412,7 +414,7 @@ void HostCloud::adopt(VmId vm) {
       if (!entry.watched && entry.standing == Standing::up) entry.file = load_vm_file(options_.home, vm);
       bool on_fabric = entry.file.on_fabric();
       lock.unlock();
-      if (on_fabric) watch_fabric(lock_holder(fabric_lock_path(options_.home)));
+      if (on_fabric) (void)watch_fabric(lock_holder(fabric_lock_path(options_.home)));  // its nodes go on without
     }
     watch(vm);
   });
@@ -464,11 +466,17 @@ void HostCloud::reap_strangers() {
 }
 
 /// Under fabric_mutex_.
-void HostCloud::watch_fabric(pid_t fabric) {
+Status HostCloud::watch_fabric(pid_t fabric) {
   ProcessId process = identify(fabric);
-  if (process.start && process.pid == fabric_.pid && process.start == fabric_.start) return;
+  if (process.start && process.pid == fabric_.pid && process.start == fabric_.start) return {};
+  if (options_.serve_metadata && report_.tier != Tier::plain) {
+    auto listener = open_metadata_listener(options_.home, options_.node_program, report_.tier);
+    if (!listener) return unexpected(listener.error());
+    options_.serve_metadata(listener->release());
+  }
   fabric_ = process;
   (void)watcher_.watch(process, [this, process] { on_fabric_end(process); });
+  return {};
 }
 
 /// Without the fabric its nodes are cut off from each other: they end, and each end is told.

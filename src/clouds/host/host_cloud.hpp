@@ -7,6 +7,7 @@
 // (node_main.hpp); this class starts it, keeps the books, and watches.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,12 @@ struct HostCloudOptions {
   Home home;
   std::string node_program;  ///< path of virga-node
   std::string cluster_name;
+  /// The address of a node, where somebody else gives them out; "" or without it the cloud chooses. Nodes of one fabric
+  /// need addresses of one /16.
+  std::function<std::string(const WantedVm&)> address_of = {};
+  /// With it, nodes on the fabric reach a metadata service: each fabric's listening socket is handed over once, before
+  /// its first node boots, from any thread. It belongs to the callee; connections come from the nodes' addresses.
+  std::function<void(int listener)> serve_metadata = {};
 };
 
 /// Makes the calling process a child subreaper, so that it hears of the end of nodes whose launcher is gone.

@@ -7,6 +7,7 @@
 
 #include "clouds/host/boot.hpp"
 #include "clouds/host/fabric.hpp"
+#include "clouds/host/metadata.hpp"
 
 namespace virga {
 
@@ -17,10 +18,11 @@ int virga_node_vm_main(int argc, char** argv) {
     VmId vm{std::strtoull(argv[3], nullptr, 10)};
     if (vm) return host::run_boot(Home{argv[2]}, vm, std::strtoull(argv[4], nullptr, 10));
   }
-  if (verb == "fabric" && argc == 4) {
-    if (auto tier = enum_from_name<Tier>(argv[3])) return host::run_fabric(Home{argv[2]}, *tier);
+  if ((verb == "fabric" || verb == "metadata") && argc == 4) {
+    const auto run = verb == "fabric" ? host::run_fabric : host::run_metadata_listener;
+    if (auto tier = enum_from_name<Tier>(argv[3])) return run(Home{argv[2]}, *tier);
   }
-  fmt::print(stderr, "usage: virga-node vm boot HOME VM ATTEMPT | virga-node vm fabric HOME root|user\n");
+  fmt::print(stderr, "usage: virga-node vm boot HOME VM ATTEMPT | virga-node vm fabric|metadata HOME root|user\n");
   return 2;
 }
 

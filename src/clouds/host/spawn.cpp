@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ std::int64_t monotonic_ms() {
 
 Result<Spawned> spawn(const std::vector<std::string>& arguments) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return fail_errno("socketpair");
   UniqueFd out(ends[0]), in(ends[1]);
 
   posix_spawn_file_actions_t actions;

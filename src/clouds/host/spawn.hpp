@@ -10,7 +10,8 @@
 
 namespace virga::host {
 
-/// A program whose standard output is `out`, in a session of its own, so that it outlives us and hears no Ctrl-C.
+/// A program whose standard output is `out`, a Unix socket, in a session of its own, so that it outlives us and hears
+/// no Ctrl-C.
 struct Spawned {
   pid_t pid = 0;
   UniqueFd out;
