@@ -1,7 +1,7 @@
-// Who runs the VMs of the stand-in: nobody (SimulatedVms), or something that starts real nodes.
+// Who runs the VMs of the stand-in: nobody (SimulatedVms), or virtual nodes (node_vms.hpp).
 //
-//   struct Nodes : VmBackend { … };
-//   StandIn stand_in(scenario, nodes, now);
+//   SimulatedVms vms(scenario);
+//   StandIn stand_in(scenario, vms, now);
 //
 // The stand-in calls from its one thread, and the reply must come on that thread too, with the stand-in's time; once
 // for each start, unless stop() was called for that VM before. A reply from within start() is allowed.
@@ -41,6 +41,10 @@ class VmBackend {
   virtual void start(const VmOrder& order, Reply reply, Time now) = 0;
   /// Power off, deallocation, deletion or eviction. Also for a VM that is still booting.
   virtual void stop(const std::string& vm_id) = 0;
+
+  /// Called, on the stand-in's thread, for a VM that ended by itself; its stop() is still to come.
+  using Death = std::function<void(const std::string& vm_id, Time now)>;
+  virtual void on_death(Death) {}
 
   /// For backends that live in the stand-in's time; real ones have no use for these.
   virtual Time next_due() const { return Time::never(); }

@@ -41,7 +41,11 @@ Machines::Machines(const Scenario& scenario, Agenda& agenda, Operations& operati
       operations_(operations),
       addresses_(addresses),
       backend_(backend),
-      random_(random) {}
+      random_(random) {
+  backend_.on_death([this](const std::string& vm_id, Time when) {
+    if (const Machine* machine = find(vm_id)) power_off(machine->number, when);
+  });
+}
 
 std::uint32_t Machines::quota(const std::string& region, const std::string& family) const {
   std::uint32_t limit = quota_default_;
@@ -261,6 +265,14 @@ void Machines::approve_event(MachineNumber number, const std::string& event_id, 
 Machine* Machines::find(MachineNumber number) {
   const auto found = machines_.find(number);
   return found == machines_.end() ? nullptr : &found->second;
+}
+
+const Machine* Machines::at_address(std::string_view address) const {
+  for (const auto& [number, machine] : machines_) {
+    const bool on = machine.power == Power::running || machine.power == Power::starting;
+    if (on && !machine.is_deleting() && machine.address == address) return &machine;
+  }
+  return nullptr;
 }
 
 Machine* Machines::find(std::string_view id) {

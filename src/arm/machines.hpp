@@ -134,6 +134,8 @@ class Machines {
   /// By ARM id, VM id or name; several sets may have VMs of the same name.
   std::vector<const Machine*> named(std::string_view id_or_name) const;
   const std::map<MachineNumber, Machine>& all() const { return machines_; }
+  /// The one that runs, or boots, with this private address.
+  const Machine* at_address(std::string_view address) const;
   /// In the order of their making.
   std::vector<const Machine*> of_set(std::string_view set) const;
   const std::vector<Bill>& bills() const { return bills_; }

@@ -25,7 +25,8 @@ struct Request {
   std::string target;  ///< path and query as on the wire, percent-encoded
   std::vector<Header> headers;
   std::string body;
-  Time received = {};  ///< by the client's clock, which the stand-in's may run ahead of; unset: they are the same
+  std::string node = {};  ///< the private address of the VM that asks the metadata service at its own address; else ""
+  Time received = {};     ///< by the client's clock, which the stand-in's may run ahead of; unset: they are the same
 
   /// Names are compared without case; "" if absent.
   std::string_view header(std::string_view name) const;

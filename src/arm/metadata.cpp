@@ -1,6 +1,6 @@
 // The instance metadata service: /metadata/… of the VM that asks. A real VM has it at 169.254.169.254; here each VM has
-// a path of its own, /vm/NAME-OR-ID/metadata/…; without that prefix it is the machine that the client itself runs on,
-// which has an identity and nothing else.
+// a path of its own, /vm/NAME-OR-ID/metadata/…; without that prefix it is the virtual node that asks, or else the
+// machine that the client itself runs on, which has an identity and nothing else.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -133,6 +133,8 @@ Answer answer_metadata(World& world, Login& login, const Request& request, Time 
     if (found.size() > 1) return ambiguous_name(target.segments[1], found);
     machine = found.front();
     target.segments.erase(target.segments.begin(), target.segments.begin() + 2);
+  } else if (!request.node.empty()) {
+    machine = world.machines.at_address(request.node);
   }
   const auto word = [&](std::size_t i) { return i < target.segments.size() ? lower_case(target.segments[i]) : ""; };
   if (word(0) != "metadata") return refusal(404, "NotFound", "the metadata service is at /vm/NAME/metadata/");

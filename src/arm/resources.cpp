@@ -19,31 +19,31 @@ bool has_provisioning_state(std::string_view type) {
 
 }  // namespace
 
-Group* Resources::find_group(std::string_view name) {
+Group* ResourceTable::find_group(std::string_view name) {
   const auto found = groups_.find(lower_case(name));
   return found == groups_.end() ? nullptr : &found->second;
 }
 
-Group& Resources::put_group(std::string_view name) {
+Group& ResourceTable::put_group(std::string_view name) {
   Group& group = groups_[lower_case(name)];
   if (group.name.empty()) group.name = name;
   return group;
 }
 
-void Resources::erase_group(std::string_view name) { groups_.erase(lower_case(name)); }
+void ResourceTable::erase_group(std::string_view name) { groups_.erase(lower_case(name)); }
 
-std::vector<const Group*> Resources::groups() const {
+std::vector<const Group*> ResourceTable::groups() const {
   std::vector<const Group*> all;
   for (const auto& [name, group] : groups_) all.push_back(&group);
   return all;
 }
 
-Resource* Resources::find(std::string_view id) {
+Resource* ResourceTable::find(std::string_view id) {
   const auto found = by_id_.find(lower_case(id));
   return found == by_id_.end() ? nullptr : &found->second;
 }
 
-Resource& Resources::put(const Target& target, const std::string& location, Time now, Duration list_lag) {
+Resource& ResourceTable::put(const Target& target, const std::string& location, Time now, Duration list_lag) {
   const std::string id = target.id();
   Resource& resource = by_id_[lower_case(id)];
   if (!resource.id.empty()) return resource;
@@ -57,9 +57,9 @@ Resource& Resources::put(const Target& target, const std::string& location, Time
   return resource;
 }
 
-void Resources::erase(std::string_view id) { by_id_.erase(lower_case(id)); }
+void ResourceTable::erase(std::string_view id) { by_id_.erase(lower_case(id)); }
 
-std::vector<Resource*> Resources::list(std::string_view type, std::string_view group, std::string_view parent,
+std::vector<Resource*> ResourceTable::list(std::string_view type, std::string_view group, std::string_view parent,
                                        Time now) {
   std::vector<Resource*> found;
   const std::string prefix = lower_case(parent);

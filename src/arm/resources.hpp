@@ -39,7 +39,7 @@ struct Group {
   bool is_deleting() const { return gone.is_set(); }
 };
 
-class Resources {
+class ResourceTable {
  public:
   Group* find_group(std::string_view name);
   Group& put_group(std::string_view name);

@@ -72,8 +72,8 @@ template <class Stream>
 class Session : public std::enable_shared_from_this<Session<Stream>> {
  public:
   template <class... More>
-  Session(const Handler& handler, tcp::socket socket, More&... more)
-      : stream_(std::move(socket), more...), handler_(handler) {}
+  Session(const Handler& handler, std::string node, tcp::socket socket, More&... more)
+      : stream_(std::move(socket), more...), handler_(handler), node_(std::move(node)) {}
 
   void start() {
     lowest().expires_after(k_head_max);
@@ -157,7 +157,9 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   void answer() {
     const bool keep_alive = parser_->get().keep_alive();
-    const Answer answer = handler_(request_of(parser_->get()));
+    Request request = request_of(parser_->get());
+    request.node = node_;
+    const Answer answer = handler_(request);
     lowest().expires_after(k_body_max);
     if (answer.delivery == Delivery::never) return wait_for_end();
     out_ = head_of(answer, keep_alive) + answer.body;
@@ -180,6 +182,7 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
 
   Stream stream_;
   const Handler& handler_;
+  const std::string node_;  ///< Request::node
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::string out_;
@@ -241,6 +244,7 @@ class Server : public ArmServer {
         tls_(asio::ssl::context::tls_server),
         manager_(context_, [this](const Request& request) { return serve(request, false); }),
         metadata_(context_, [this](const Request& request) { return serve(request, true); }),
+        nodes_(context_, metadata_.handler),
         timer_(context_),
         signals_(context_) {}
 
@@ -249,11 +253,21 @@ class Server : public ArmServer {
   void stop() override {
     asio::post(context_, [this] { context_.stop(); });
   }
+  void post(std::function<void(Time)> work) override {
+    asio::post(context_, [this, work = std::move(work)] {
+      work(clock_.now());
+      wait_for_due();
+    });
+  }
+  void add_metadata_listener(int socket) override {
+    asio::post(context_, [this, socket] { listen_for_nodes(socket); });
+  }
   std::string url() const override { return "https://" + address_of(manager_.acceptor); }
   std::string imds_url() const override { return "http://" + address_of(metadata_.acceptor); }
 
  private:
   Answer serve(const Request& request, bool metadata);
+  void listen_for_nodes(int socket);
   template <class Welcome>
   void accept(Listener& listener, Welcome welcome);
   void wait_for_due();
@@ -264,6 +278,7 @@ class Server : public ArmServer {
   asio::ssl::context tls_;
   Listener manager_;
   Listener metadata_;
+  Listener nodes_;
   asio::steady_timer timer_;
   asio::signal_set signals_;
 };
@@ -299,6 +314,7 @@ Answer Server::serve(const Request& request, bool metadata) {
 template <class Welcome>
 void Server::accept(Listener& listener, Welcome welcome) {
   listener.acceptor.async_accept([this, &listener, welcome](error_code error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted) return;  // it listens elsewhere now
     if (!error) {
       error_code ignored;  // only slower
       socket.set_option(tcp::no_delay(true), ignored);
@@ -332,13 +348,27 @@ void Server::run() {
     if (!error) context_.stop();
   });
   accept(manager_, [this](tcp::socket socket) {
-    std::make_shared<Session<TlsStream>>(manager_.handler, std::move(socket), tls_)->start();
+    std::make_shared<Session<TlsStream>>(manager_.handler, "", std::move(socket), tls_)->start();
   });
   accept(metadata_, [this](tcp::socket socket) {
-    std::make_shared<Session<PlainStream>>(metadata_.handler, std::move(socket))->start();
+    std::make_shared<Session<PlainStream>>(metadata_.handler, "", std::move(socket))->start();
   });
   wait_for_due();
   context_.run();
+}
+
+/// The network between the nodes was made anew, and with it the socket.
+void Server::listen_for_nodes(int socket) {
+  error_code error;
+  nodes_.acceptor.close(error);  // of a network that is gone
+  nodes_.acceptor.assign(tcp::v4(), socket, error);
+  if (error) return;  // no memory: nodes wait for an answer in vain
+  accept(nodes_, [this](tcp::socket connection) {
+    error_code gone;  // a client that left at once asks nothing
+    const tcp::endpoint node = connection.remote_endpoint(gone);
+    if (gone) return;
+    std::make_shared<Session<PlainStream>>(nodes_.handler, node.address().to_string(), std::move(connection))->start();
+  });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -53,8 +54,12 @@ class ArmServer {
   virtual ~ArmServer() = default;
 
   virtual void run() = 0;
-  /// From any thread.
+  // From any thread:
   virtual void stop() = 0;
+  /// Runs on the server's thread, with the stand-in's time.
+  virtual void post(std::function<void(Time)> work) = 0;
+  /// Takes over a listening socket whose clients are virtual nodes: they are told from each other by their addresses.
+  virtual void add_metadata_listener(int socket) = 0;
   virtual std::string url() const = 0;
   virtual std::string imds_url() const = 0;
 };

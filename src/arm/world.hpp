@@ -28,7 +28,7 @@ struct World {
   Prng random;
   Agenda agenda;
   Operations operations;
-  Resources resources;
+  ResourceTable resources;
   Addresses addresses;
   Machines machines;
   std::map<std::string, std::uint32_t> next_instance;  ///< of a set, by its lower-case id

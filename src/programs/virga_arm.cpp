@@ -2,7 +2,7 @@
 // an account. docs/virga-arm.md tells what it serves.
 //
 //   virga-arm [--scenario FILE] [--listen 127.0.0.1:0] [--imds 127.0.0.1:0] [--dir DIR] [--speed N]
-//             [--anyone]
+//             [--nodes DIR] [--anyone]
 //
 // Prints one line once it takes connections: where it listens, and the certificate authority to trust. SIGTERM and
 // SIGINT end it. Exit code: 0 after that, 2 for bad arguments, a bad scenario or a folder that cannot be used, 5 if it
@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "arm/node_vms.hpp"
 #include "arm/server.hpp"
 #include "wire/error_codes.hpp"
 
@@ -32,13 +33,14 @@ using virga::Status;
 
 constexpr const char* k_usage =
     "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N] "
-    "[--anyone]\n";
+    "[--nodes DIR] [--anyone]\n";
 
 struct Arguments {
   std::string scenario;
   std::string listen = "127.0.0.1:0";
   std::string imds = "127.0.0.1:0";
   std::string folder;
+  std::string nodes;        ///< where virtual nodes live that are the VMs; "": the VMs are simulated
   std::uint32_t speed = 0;  ///< 0: as the scenario says
   bool anyone = false;      ///< others than this machine may connect
 };
@@ -61,6 +63,8 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
       arguments.imds = value;
     } else if (option == "--dir") {
       arguments.folder = value;
+    } else if (option == "--nodes") {
+      arguments.nodes = value;
     } else if (option == "--speed") {
       char* end = nullptr;
       const long speed = std::strtol(value.c_str(), &end, 10);
@@ -103,6 +107,19 @@ Result<std::vector<std::string>> addresses_of(const Arguments& arguments) {
   return std::vector<std::string>{*host};
 }
 
+std::string folder_of_this_program() {
+  std::error_code ignored;
+  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+}
+
+Result<std::unique_ptr<virga::NodeVms>> open_nodes(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const std::filesystem::path home = error ? "" : std::filesystem::canonical(folder, error);
+  if (error) return virga::fail(Code::invalid, "cannot make the folder " + folder + ": " + error.message());
+  return virga::NodeVms::open({virga::Home{home}, folder_of_this_program() + "/virga-node"});
+}
+
 virga::Time wall_clock() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return {std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
@@ -119,17 +136,26 @@ Status serve(const Arguments& arguments) {
   const Result<virga::CertificateFiles> files = virga::make_certificate(*folder, *addresses);
   if (!files) return virga::unexpected(files.error());
 
+  std::unique_ptr<virga::NodeVms> nodes;
+  if (!arguments.nodes.empty()) {
+    auto opened = open_nodes(arguments.nodes);
+    if (!opened) return virga::unexpected(opened.error());
+    nodes = *std::move(opened);
+  }
   const virga::Time start = wall_clock();
-  virga::SimulatedVms vms(*scenario);
+  virga::SimulatedVms simulated(*scenario);
+  virga::VmBackend& vms = nodes ? static_cast<virga::VmBackend&>(*nodes) : simulated;
   virga::StandIn stand_in(*scenario, vms, start);
   auto server = virga::ArmServer::open({arguments.listen, arguments.imds, arguments.anyone, *files}, stand_in,
                                        virga::ArmClock(start, scenario->speed));
   if (!server) return virga::unexpected(server.error());
+  if (nodes) nodes->connect(**server);
   std::printf("ready %s imds %s ca %s subscription %s tenant %s\n", (*server)->url().c_str(),
               (*server)->imds_url().c_str(), files->ca.c_str(), scenario->subscription.c_str(),
               scenario->tenant.c_str());
   std::fflush(stdout);
   (*server)->run();
+  if (nodes) nodes->release_all();
   return {};
 }
 

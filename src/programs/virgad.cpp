@@ -12,18 +12,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <future>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
 
+#include "clouds/azure/azure_cloud.hpp"
 #include "clouds/host/host_cloud.hpp"
 #include "clouds/host/tier.hpp"
+#include "control/cloud_router.hpp"
 #include "control/controller.hpp"
 #include "control/system_clock.hpp"
 #include "engines/local/local_engine.hpp"
@@ -32,6 +36,7 @@
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
+#include "wire/node_board.hpp"
 
 namespace {
 
@@ -87,7 +92,22 @@ Status make_folders(const Home& home) {
   return {};
 }
 
-Result<Config> read_config(const Home& home, const virga::TierReport& tier) {
+/// What virga.toml says: to the brain, and to the clouds that have settings of their own.
+struct Settings {
+  Config config;
+  std::optional<virga::AzureSettings> azure;
+};
+
+/// A job's processes are started by agents that the local engine finds on this machine alone.
+Status check_azure(const virga::AzureSettings& azure) {
+  if (virga::is_local(azure)) return {};
+  return virga::fail(Code::invalid,
+                     "cloud.azure.endpoint is " + azure.endpoint +
+                         ", but jobs of this controller run on nodes of this machine only; write the address of a "
+                         "virga-arm that was started with --nodes");
+}
+
+Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) {
   std::string text;
   if (std::ifstream file(home.config()); file) {
     text.assign(std::istreambuf_iterator<char>(file), {});
@@ -100,7 +120,19 @@ Result<Config> read_config(const Home& home, const virga::TierReport& tier) {
     const std::string prefix = virga::plain_node_prefix(home);  // "127.77.0."
     context.plain_network = prefix.substr(0, prefix.size() - 2);
   }
-  return virga::parse_config(text, home.config(), context);
+  Result<Config> config = virga::parse_config(text, home.config(), context);
+  if (!config) return virga::unexpected(config.error());
+  Settings settings{*std::move(config), std::nullopt};
+  const auto& pools = settings.config.pools;
+  const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
+  // Also where no pool is Azure's any more: there may be VMs left to release.
+  if (needs_azure || virga::has_azure_settings(text)) {
+    Result<virga::AzureSettings> azure = virga::parse_azure_settings(text, home.config());
+    if (!azure) return virga::unexpected(azure.error());
+    if (Status usable = check_azure(*azure); !usable) return virga::unexpected(usable.error());
+    settings.azure = *std::move(azure);
+  }
+  return settings;
 }
 
 void write_pid_file(const Home& home) { std::ofstream(home.pid_file()) << getpid() << "\n"; }
@@ -114,10 +146,10 @@ sigset_t signals_we_take() {
 }
 
 Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
-  Result<Config> config = read_config(home, tier);
-  if (!config) return virga::unexpected(config.error());
+  Result<Settings> settings = read_settings(home, tier);
+  if (!settings) return virga::unexpected(settings.error());
   std::promise<Status> changed;
-  controller.request(virga::ConfigChanged{*config}, std::nullopt,
+  controller.request(virga::ConfigChanged{std::move(settings->config)}, std::nullopt,
                      [&](Result<std::uint64_t> answer, const virga::Brain&) {
                        changed.set_value(answer ? Status{} : Status{virga::unexpected(answer.error())});
                      });
@@ -141,10 +173,29 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+/// Its settings are those of the start: another subscription or region is another cloud.
+std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& node_program,
+                                         const virga::AzureSettings& settings, virga::EventSink& sink) {
+  const auto board = std::make_shared<virga::NodeBoard>(home.board());
+  virga::AzureOptions options;
+  options.settings = settings;
+  options.join_script = "#!/bin/sh\nexec " + quoted(node_program) + " join --board " + quoted(home.board()) + "\n";
+  options.publish = [board](const auto& machines) { return board->put(machines); };
+  options.withdraw = [board](virga::VmId vm) { board->remove(vm); };
+  return virga::make_azure_cloud(std::move(options), sink);
+}
+
 Status serve(const Home& home, const Arguments& arguments) {
   const virga::TierReport tier = virga::probe_tier();
-  Result<Config> config = read_config(home, tier);
-  if (!config) return virga::unexpected(config.error());
+  Result<Settings> settings = read_settings(home, tier);
+  if (!settings) return virga::unexpected(settings.error());
+  const Config* const config = &settings->config;
   if (Status made = make_folders(home); !made) return made;
   auto journal = virga::open_sqlite_journal(home.journal(), virga::OpenMode::create_or_open);
   if (!journal) return virga::unexpected(journal.error());
@@ -155,7 +206,9 @@ Status serve(const Home& home, const Arguments& arguments) {
   const std::string node_program = bin_dir + "/virga-node";
   auto clock = virga::make_system_clock(info->last_time);
   virga::Controller controller;
-  auto cloud = virga::make_host_cloud({home, node_program, config->cluster_name}, controller);
+  virga::CloudRouter clouds(controller);
+  clouds.add("host", virga::make_host_cloud({home, node_program, config->cluster_name}, clouds));
+  if (settings->azure) clouds.add("azure", open_azure(home, node_program, *settings->azure, clouds));
   auto engine = virga::make_local_engine({home, node_program, config->cluster_name, bin_dir}, controller);
 
   virga::HttpOptions http;
@@ -168,7 +221,7 @@ Status serve(const Home& home, const Arguments& arguments) {
   http.version = VIRGA_VERSION;
   auto server = virga::HttpServer::start(http, controller);
   if (!server) return virga::unexpected(server.error());
-  Status recovered = controller.recover({journal->get(), cloud.get(), engine.get(), clock.get()}, *config);
+  Status recovered = controller.recover({journal->get(), &clouds, engine.get(), clock.get()}, *config);
   if (!recovered) return recovered;
   write_pid_file(home);
   std::thread(take_signals, std::ref(controller), home, tier).detach();

@@ -16,9 +16,11 @@
 namespace virga {
 namespace {
 
-constexpr std::string_view k_clouds[] = {"host"};
+constexpr std::string_view k_clouds[] = {"host", "azure"};
 constexpr std::string_view k_simulated_clouds[] = {"host", "sim", "azure"};
 constexpr std::uint32_t k_most_nodes = 1024;  ///< of a pool on one machine
+constexpr std::uint32_t k_most_azure_nodes = 20'000;
+constexpr Duration k_azure_boot_timeout = Duration::minutes(15);
 constexpr std::uint32_t k_most_simulated_nodes = 200'000;
 constexpr std::uint32_t k_most_plain_nodes = 254;  ///< one number of an address, without its first and last value
 constexpr std::size_t k_most_pools = 64;
@@ -48,7 +50,7 @@ class Parser {
   void read_partition(const NamedTable& named, const ConfigPolicy& policy);
   void check_default_partition(const std::vector<NamedTable>& tables);
   const Sku* find_any_sku(std::string_view name) const;
-  std::uint32_t most_nodes() const;
+  std::uint32_t most_nodes(const Pool& pool) const;
 
   const toml::table& root_;
   const ConfigContext& context_;
@@ -197,8 +199,9 @@ void Parser::read_pool_sku(TomlSection& section, Pool& pool) {
   section.wrong("sku", fmt::format("no SKU \"{}\"; {}, or describe it in [sku.NAME]", name, choice(name, names)));
 }
 
-std::uint32_t Parser::most_nodes() const {
+std::uint32_t Parser::most_nodes(const Pool& pool) const {
   if (context_.simulated) return k_most_simulated_nodes;
+  if (pool.cloud == "azure") return k_most_azure_nodes;
   return context_.plain_network.empty() ? k_most_nodes : k_most_plain_nodes;
 }
 
@@ -217,14 +220,15 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
     section.wrong("cloud", fmt::format("no cloud \"{}\"; {}", pool.cloud, choice(pool.cloud, clouds)));
   }
   read_pool_sku(section, pool);
-  section.number("max_nodes", pool.max_nodes, {1, most_nodes()});
-  if (section.number("warm_nodes", pool.warm_nodes, {0, std::max(k_most_nodes, most_nodes())}) &&
+  section.number("max_nodes", pool.max_nodes, {1, most_nodes(pool)});
+  if (section.number("warm_nodes", pool.warm_nodes, {0, std::max(k_most_nodes, most_nodes(pool))}) &&
       pool.warm_nodes > pool.max_nodes) {
     section.wrong("warm_nodes", fmt::format("{} nodes are to be kept ready, but the pool has at most {}; raise "
                                             "max_nodes or lower warm_nodes",
                                             pool.warm_nodes, pool.max_nodes));
   }
   section.duration("idle_time", pool.idle_time, {Duration{}, k_year, true});
+  if (pool.cloud == "azure") pool.boot_timeout = k_azure_boot_timeout;
   section.duration("boot_timeout", pool.boot_timeout, {Duration::seconds(1), Duration::minutes(24 * 60)});
   std::string network;
   if (section.text("network", network)) {
@@ -263,7 +267,7 @@ void Parser::read_node_prefix(TomlSection& section, Pool& pool, std::size_t inde
                                              other.name, pool.node_prefix));
     break;
   }
-  if (!context_.plain_network.empty()) {
+  if (!context_.plain_network.empty() && pool.cloud == "host") {
     pool.node_prefix = fmt::format("{}{}.", context_.plain_network, index);
   }
 }

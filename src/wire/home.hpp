@@ -29,6 +29,7 @@ struct Home {
   std::string vms() const { return path + "/vms"; }  ///< the host cloud's own state
   std::string vm(VmId vm) const { return vms() + "/" + std::to_string(vm.value); }
   std::string spool() const { return path + "/spool"; }  ///< scripts of running jobs
+  std::string board() const { return path + "/board"; }  ///< wire/node_board.hpp
   std::string checkpoints() const { return path + "/checkpoints"; }
 };
 

@@ -1,7 +1,7 @@
 // The Azure cloud: gangs of VMs as instances of Uniform scale sets, asked for through the Azure Resource Manager.
 //
 //   Result<AzureSettings> settings = parse_azure_settings(text, "virga.toml");
-//   auto cloud = make_azure_cloud({*settings, join_script, publish}, sink);
+//   auto cloud = make_azure_cloud({*settings, join_script, publish, withdraw}, sink);
 //   cloud->list(known);           // first, after a restart: the VMs of the journal with their addresses
 //
 // A node's number says which set it belongs to (set_plan.hpp), so InfiniBand reaches the nodes that the brain takes for
@@ -18,9 +18,9 @@
 // deleted after settings.stranger_grace. Sets without instances are deleted too.
 //
 // Bootstrap. A set has one customData for all its instances: `join_script`. What a VM has of its own goes to `publish`
-// under its instance's name (which the instance learns from its metadata service) before the gang is granted; the join
-// script has to fetch it from there. It is published once for each instance that becomes a VM, and not again after a
-// restart: what was published must outlive the controller, or be found by the address that the journal has.
+// under its machine's id (which the instance learns from its metadata service) before the gang is granted; the join
+// script has to fetch it from there (join_main.hpp). It is published once for each instance that becomes a VM, and not
+// again after a restart: what was published must outlive the controller.
 //
 // Releases that come within 50 ms are one call. What needs an answer of Azure and gets none is tried until it has one:
 // a VM counts as released, and a gang as refused, only when nothing of it is left. Closing the object abandons what is
@@ -28,12 +28,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "clouds/azure/settings.hpp"
 #include "ports/cloud.hpp"
 #include "ports/event_sink.hpp"
+#include "wire/node_board.hpp"
 
 namespace virga {
 
@@ -41,8 +43,11 @@ struct AzureOptions {
   AzureSettings settings;
   /// What every instance runs at its first boot, a script as cloud-init takes it: "#!/bin/sh\nexec virga-node join …".
   std::string join_script;
-  /// Called from any thread, before the grant: this instance is that VM, and this is its bootstrap. May be empty.
-  std::function<void(const std::string& instance_name, const std::string& bootstrap)> publish;
+  /// Called from any thread, before the grant: these machines, by their ids, are these nodes. If it fails, so does the
+  /// gang. May be empty.
+  std::function<Status(const std::map<std::string, NodeEntry>&)> publish = {};
+  /// Called from any thread: this VM was released. May be empty.
+  std::function<void(VmId)> withdraw = {};
 };
 
 /// `sink` must outlive the cloud. Calls nobody before the first reserve() or list.

@@ -40,6 +40,7 @@ Instance instance_of(JsonNode node) {
   Instance instance;
   instance.id = text(at(node, "instanceId"));
   instance.name = text(at(node, "name"));
+  instance.machine = text(at(at(node, "properties"), "vmId"));
   instance.state = state_of(at(node, "properties"), instance.message);
   return instance;
 }

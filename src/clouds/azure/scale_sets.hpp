@@ -24,8 +24,9 @@ enum class InstanceState : std::uint8_t {
 };
 
 struct Instance {
-  std::string id;    ///< its number in the set
-  std::string name;  ///< what the instance itself knows of its name, by its metadata service
+  std::string id;  ///< its number in the set
+  std::string name;
+  std::string machine = {};  ///< its GUID, which the instance itself learns from its metadata service
   InstanceState state = InstanceState::creating;
   std::string message = {};  ///< of one that failed
   std::string address = {};  ///< only where addresses() was asked

@@ -159,10 +159,17 @@ Arm<Got> SetKeeper::collect(Gang& gang, const std::vector<std::size_t>& places, 
   }
 }
 
-void SetKeeper::hold(const GangPtr& gang, const Got& got) {
+Arm<void> SetKeeper::hold(const GangPtr& gang, const Got& got) {
   held_.emplace_back(gang, got);
-  if (!common_.options.publish) return;
-  for (const auto& [place, instance] : got) common_.options.publish(instance.name, gang->bootstraps[place]);
+  if (!common_.options.publish || got.empty()) return {};
+  std::map<std::string, NodeEntry> machines;
+  for (const auto& [place, instance] : got) {
+    const WantedVm& vm = gang->command.vms[place];
+    machines[instance.machine] = {vm.name, vm.vm, instance.address, gang->bootstraps[place]};
+  }
+  const Status published = common_.options.publish(machines);
+  if (!published) return failed(fault("NotPublished", published.error().message));
+  return {};
 }
 
 }  // namespace virga::azure

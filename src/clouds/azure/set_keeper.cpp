@@ -61,8 +61,10 @@ void SetKeeper::run() {
       tasks_.pop_front();
       lock.unlock();
       if (task.grows) {
-        const Arm<Got> got = grow_share(*task.gang, task.share);
-        if (got) hold(task.gang, *got);
+        Arm<Got> got = grow_share(*task.gang, task.share);
+        if (got) {
+          if (const auto held = hold(task.gang, *got); !held) got = failed(held.error());
+        }
         common_.share_done(task.gang, got);
       } else {
         clear_gang(task.gang);

@@ -72,7 +72,7 @@ class SetKeeper {
   Arm<void> wait_until_settled(Gang& gang, Time deadline);
   Arm<Got> collect(Gang& gang, const std::vector<std::size_t>& places, Time deadline,
                    const std::optional<ArmError>& failure);
-  void hold(const GangPtr& gang, const Got& got);
+  Arm<void> hold(const GangPtr& gang, const Got& got);
   // Giving back.
   void clear_gang(const GangPtr& gang);
   Arm<bool> clear_once(Time lag_end);

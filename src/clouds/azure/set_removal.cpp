@@ -90,6 +90,7 @@ bool SetKeeper::release_between() {
 void SetKeeper::note_released(const std::vector<VmId>& vms) {
   for (const VmId vm : vms) {
     common_.books.drop(vm);
+    if (common_.options.withdraw) common_.options.withdraw(vm);
     common_.sink.post(VmReleased{vm});
   }
 }

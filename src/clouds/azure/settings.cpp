@@ -174,6 +174,22 @@ void read_settings(const toml::table& root, AzureSettings& settings, Mistakes& m
 
 }  // namespace
 
+bool is_local(const AzureSettings& settings) {
+  constexpr std::string_view k_here[] = {"https://127.", "https://localhost:", "https://localhost/", "https://[::1]"};
+  return std::any_of(std::begin(k_here), std::end(k_here),
+                     [&](std::string_view here) { return settings.endpoint.starts_with(here); });
+}
+
+bool has_azure_settings(std::string_view text) {
+  try {
+    return toml::parse(text)["cloud"]["azure"].is_table();
+  } catch (const toml::parse_error&) {
+    return false;
+  } catch (const TomlAssertion&) {
+    return false;
+  }
+}
+
 Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name) {
   Mistakes mistakes(file_name);
   AzureSettings settings;

@@ -61,6 +61,11 @@ struct AzureSettings {
   Duration stranger_grace = Duration::minutes(10);     ///< an instance that no node is, is deleted after this
 };
 
+/// Whether the endpoint is on this machine, as a stand-in's is.
+bool is_local(const AzureSettings& settings);
+
+/// Whether there is a section [cloud.azure]; false also for a text that is no TOML.
+bool has_azure_settings(std::string_view text);
 /// `text` is the whole virga.toml; only [cluster] name and [cloud.azure] are looked at.
 Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name);
 

@@ -30,11 +30,16 @@ struct World {
   /// A controller's restart.
   void reopen() {
     cloud.reset();
-    const auto publish = [this](const std::string& instance, const std::string& bootstrap) {
+    const auto publish = [this](const std::map<std::string, NodeEntry>& machines) {
       std::lock_guard lock(mutex_);
-      published_[instance] = bootstrap;
+      for (const auto& [machine, entry] : machines) published_[machine] = entry;
+      return Status{};
     };
-    cloud = make_azure_cloud({settings, "#!/bin/sh\nexec virga-node join\n", publish}, sink);
+    const auto withdraw = [this](VmId vm) {
+      std::lock_guard lock(mutex_);
+      std::erase_if(published_, [vm](const auto& machine) { return machine.second.vm == vm; });
+    };
+    cloud = make_azure_cloud({settings, "#!/bin/sh\nexec virga-node join\n", publish, withdraw}, sink);
   }
 
   ReserveGang gang(std::uint64_t id, std::uint32_t first, std::uint32_t count, std::uint32_t set_nodes_max) const {
@@ -78,7 +83,8 @@ struct World {
     }
     return known;
   }
-  std::map<std::string, std::string> published() {
+  /// By the machines' ids.
+  std::map<std::string, NodeEntry> published() {
     std::lock_guard lock(mutex_);
     return published_;
   }
@@ -91,7 +97,7 @@ struct World {
   }
 
   std::mutex mutex_;
-  std::map<std::string, std::string> published_;
+  std::map<std::string, NodeEntry> published_;
 };
 
 }  // namespace virga::azure_test
