@@ -5,7 +5,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <algorithm>
 #include <map>
@@ -18,6 +17,7 @@
 #include "clouds/host/metadata.hpp"
 #include "clouds/host/spawn.hpp"
 #include "clouds/host/vm_file.hpp"
+#include "clouds/host/vm_plan.hpp"
 #include "clouds/host/watcher.hpp"
 #include "clouds/host/worker_pool.hpp"
 
@@ -121,31 +121,12 @@ HostCloud::~HostCloud() {
 }
 
 VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) const {
-  auto smaller = [](std::uint64_t a, std::uint64_t b) { return a == 0 ? b : std::min(a, b); };
-  const Pool& pool = command.pool;
-  std::uint64_t machine_cpus = static_cast<std::uint64_t>(sysconf(_SC_NPROCESSORS_ONLN));
-  std::uint64_t machine_memory =
-      static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  VmFile file;
-  file.vm = wanted.vm;
-  file.gang = command.gang;
-  file.pool = pool.name;
-  file.name = wanted.name;
-  file.tier = report_.tier;
-  file.network = pool.network;
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  file.attempt = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-  file.limit_cpus = static_cast<std::uint32_t>(pool.limit_cpus ? smaller(pool.limit_cpus, machine_cpus)
-                                                               : smaller(pool.sku.resources.cpus, machine_cpus));
-  file.limit_memory_bytes =
-      pool.limit_memory_bytes ? pool.limit_memory_bytes : smaller(pool.sku.resources.memory_bytes, machine_memory);
-  file.cgroups = cgroup_folders(cgroups_, instance_name(options_.home), wanted.vm);
   std::set<std::uint32_t> taken;
   for (const auto& [vm, entry] : vms_) {
     if (vm != wanted.vm) taken.insert(entry.file.index);
   }
-  file.index = choose_index(file.name, taken);
+  VmFile file = plan_vm_file(report_.tier, command, wanted, taken);
+  file.cgroups = cgroup_folders(cgroups_, instance_name(options_.home), wanted.vm);
   file.metadata = file.on_fabric() && options_.serve_metadata;
   if (options_.address_of) file.address = options_.address_of(wanted);
   if (file.address.empty()) file.address = choose_address(options_.home, file);

@@ -40,15 +40,20 @@ TEST_CASE("a gang over three sets is granted, and leaves nothing when it is rele
   // Each VM's bootstrap went to an instance of its own set, in ascending order.
   const auto published = world.published();
   CHECK(published.size() == 25);
-  CHECK(published.at("virga-c1-nd-1_0") == "boot nd1");
-  CHECK(published.at("virga-c1-nd-1_9") == "boot nd10");
-  CHECK(published.at("virga-c1-nd-3_4") == "boot nd25");
+  for (const auto& [instance, node] :
+       {std::pair{"virga-c1-nd-1_0", "nd1"}, {"virga-c1-nd-1_9", "nd10"}, {"virga-c1-nd-3_4", "nd25"}}) {
+    const virga::NodeEntry& entry = published.at(arm.machine_of(instance));
+    CHECK(entry.name == node);
+    CHECK(entry.bootstrap == std::string("boot ") + node);
+    CHECK(entry.address == granted.addresses[entry.vm.value - 1]);
+  }
 
   // Releases that come together are few calls: one set goes whole, one loses some.
   arm.forget_calls();
   for (std::uint64_t vm = 1; vm <= 13; ++vm) world.cloud->release(VmId{vm});
   world.sink.first<VmReleased>(13);
   CHECK(arm.vms() == 12);
+  CHECK(world.published().size() == 12);
   CHECK(arm.sets() == 2);
   CHECK(arm.calls("DELETE virtualMachineScaleSets") + arm.calls("POST virtualMachineScaleSets") <= 4);
   for (std::uint64_t vm = 14; vm <= 25; ++vm) world.cloud->release(VmId{vm});

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "wire/metadata_client.hpp"
+
 extern char** environ;
 
 namespace virga::azure_test {
@@ -114,6 +116,14 @@ void ArmProcess::post(const std::string& what, const std::string& body) {
 }
 
 void ArmProcess::forget_calls() { send("DELETE", "/admin/calls", ""); }
+
+std::string ArmProcess::machine_of(const std::string& instance) {
+  const std::string target = "/vm/" + instance + "/metadata/instance/compute/vmId?api-version=2021-02-01&format=text";
+  const auto answer = ask_metadata(imds_, {"GET", target}, Duration::seconds(10));
+  REQUIRE_MESSAGE(answer.has_value(), answer.error().message);
+  REQUIRE_MESSAGE(answer->status == 200, answer->body);
+  return answer->body;
+}
 
 std::set<std::string> ArmProcess::vm_addresses() {
   const JsonDocument state = get("state");

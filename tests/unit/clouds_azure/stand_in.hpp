@@ -38,6 +38,8 @@ class ArmProcess {
   /// VMs that exist and are not being deleted.
   std::size_t vms();
   std::set<std::string> vm_addresses();
+  /// The id that an instance of this name learns from its metadata service.
+  std::string machine_of(const std::string& instance);
   /// Scale sets that are there, whatever their state.
   std::size_t sets();
   std::uint64_t calls(const std::string& operation);

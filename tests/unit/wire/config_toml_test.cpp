@@ -188,7 +188,7 @@ TEST_CASE("each mistake has its line, column and remedy") {
   CHECK(has(pool_refusal("limit_memory = 4096"), "4096 is a whole number; write a size with its unit in quotes"));
   CHECK(has(pool_refusal("limit_memory = \"1KiB\""), "out of range"));
   CHECK(has(pool_refusal("network = \"infiniband\""), "no network \"infiniband\"; write \"fabric\" or \"host\""));
-  CHECK(has(pool_refusal("cloud = \"azur\""), "no cloud \"azur\"; known: \"host\""));
+  CHECK(has(pool_refusal("cloud = \"azur\""), "no cloud \"azur\"; did you mean \"azure\""));
   CHECK(has(pool_refusal("sku = \"Standard_ND96isr_H100_v6\""),
             "no SKU \"Standard_ND96isr_H100_v6\"; did you mean \"Standard_ND96isr_H100_v5\"?, or describe it in"));
   CHECK(has(pool_refusal("warm_nodes = 9"), "9 nodes are to be kept ready, but the pool has at most 8; raise"));

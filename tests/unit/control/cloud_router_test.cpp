@@ -1,0 +1,99 @@
+// Each pool's machines come from, and go back to, the cloud that the pool names.
+#include "control/cloud_router.hpp"
+
+#include <doctest/doctest.h>
+
+#include "ports/contract/recorder.hpp"
+
+namespace {
+
+using namespace virga;
+
+/// Notes what it is asked.
+class FakeCloud : public Cloud {
+ public:
+  struct Notes {
+    std::vector<std::uint64_t> reserved, released, adopted;
+    std::vector<ListedVm> there;
+    bool answers = true;
+  };
+  FakeCloud(Notes& notes, EventSink& sink) : notes_(notes), sink_(sink) {}
+
+  void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>&) override {
+    notes_.reserved.push_back(command.gang.value);
+  }
+  void release(VmId vm) override {
+    notes_.released.push_back(vm.value);
+    sink_.post(VmReleased{vm});
+  }
+  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>&) override {
+    if (!notes_.answers) return fail(Code::unavailable, "it does not answer", true);
+    return notes_.there;
+  }
+  void adopt(VmId vm) override { notes_.adopted.push_back(vm.value); }
+
+ private:
+  Notes& notes_;
+  EventSink& sink_;
+};
+
+using Numbers = std::vector<std::uint64_t>;
+
+struct World {
+  contract::Recorder sink;
+  FakeCloud::Notes host, azure;
+  CloudRouter clouds{sink};
+  World() {
+    clouds.add("host", std::make_unique<FakeCloud>(host, clouds));
+    clouds.add("azure", std::make_unique<FakeCloud>(azure, clouds));
+  }
+  void reserve(const std::string& cloud, std::uint64_t gang, std::uint64_t vm) {
+    ReserveGang command{GangId{gang}, {}, {{VmId{vm}, "n"}}};
+    command.pool.cloud = cloud;
+    clouds.reserve(command, {});
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cloud router: each VM goes back to where it came from") {
+  World world;
+  world.reserve("azure", 1, 11);
+  world.reserve("host", 2, 12);
+  CHECK(world.azure.reserved == Numbers{1});
+  CHECK(world.host.reserved == Numbers{2});
+  world.clouds.release(VmId{12});
+  world.clouds.release(VmId{11});
+  CHECK(world.azure.released == Numbers{11});
+  CHECK(world.host.released == Numbers{12});
+  CHECK(world.sink.all<VmReleased>().size() == 2);
+  world.clouds.release(VmId{11});  // nobody's by now
+  CHECK(world.host.released == Numbers{12, 11});
+}
+
+TEST_CASE("cloud router: after a restart the lists say whose a VM is") {
+  World world;
+  world.azure.there = {{VmId{7}, "nd", "10.64.0.4"}};
+  world.host.there = {{VmId{8}, "cpu", "10.70.0.1"}};
+  const auto listed = world.clouds.list({});
+  REQUIRE(listed);
+  CHECK(listed->size() == 2);
+  world.clouds.adopt(VmId{7});
+  world.clouds.release(VmId{7});
+  world.clouds.adopt(VmId{8});
+  CHECK(world.azure.adopted == Numbers{7});
+  CHECK(world.azure.released == Numbers{7});
+  CHECK(world.host.adopted == Numbers{8});
+  CHECK(world.host.released.empty());
+}
+
+TEST_CASE("cloud router: one cloud that does not answer is no empty cloud; one that is not there refuses") {
+  World world;
+  world.azure.answers = false;
+  CHECK(world.clouds.list({}).error().message == "it does not answer");
+  world.reserve("moon", 3, 13);
+  const auto refused = world.sink.first<GangRefused>(1)[0];
+  CHECK(refused.gang == GangId{3});
+  CHECK(refused.refusal == Refusal::fault);
+  CHECK(refused.message.find("\"moon\"") != std::string::npos);
+}
