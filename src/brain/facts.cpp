@@ -110,6 +110,11 @@ void on_job_started(Effects& fx, const JobStarted& e) {
   job->lost_node = false;
   expect_end(fx.state, *job, fx.state.now + expected_time(job->spec));
   index_job(fx.state, *job);
+  const bool is_doomed = std::any_of(job->nodes.begin(), job->nodes.end(), [&](const JobNode& node) {
+    const auto vm = fx.state.vms.find(node.vm);
+    return vm != fx.state.vms.end() && vm->second.doomed;
+  });
+  if (is_doomed) warn_job(fx, *job);  // the notice came while it was being started
 }
 
 void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e) {

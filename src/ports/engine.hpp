@@ -9,6 +9,8 @@
 //    (JobStarted, then JobEnded if it has ended). So a command may be given again after a crash.
 //  * JobEnded comes after the last process of the job on every living node is gone, exactly once per start().
 //  * end() of a job that does not run answers JobEnded at once.
+//  * What a node hears of its own end (the cloud takes it back, or restarts it) is VmEvicting, once per controller; it
+//    ends nothing by itself.
 //  * The job's processes do not depend on this process: they go on when it dies.
 //  * Calls return at once; the answers come through the EventSink, from any thread.
 #pragma once

@@ -5,9 +5,10 @@
 // version refuses.
 //
 //   engine → agent: AgentHello, BindJob, LaunchJob, SignalBound, EndBound, ForgetBound
-//   agent → engine: AgentWelcome, BindAnswer, LaunchAnswer, BoundEnded
+//   agent → engine: AgentWelcome, BindAnswer, LaunchAnswer, BoundEnded, NodeNotice
 //   srun   → agent: HoldJob, HoldDone | StartTasks, TaskInput, SignalTasks
 //   agent → srun:   HoldAnswer, HoldRevoked | StartAnswer, TaskOutput, TaskInputTaken, TaskEnded, StepGone
+//   the agent's watcher → agent: NodeNotice, NoticeOver;  agent → watcher: ApproveNotice
 //
 // Who may say what is decided by the socket's peer credentials: the engine's messages only by root and the agent's own
 // user, srun's also by the user whose job is bound on the node.
@@ -20,7 +21,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/enum_names.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "core/job.hpp"
 
 namespace virga {
@@ -324,10 +327,51 @@ struct StepGone {
   }
 };
 
-using AgentMessage =
-    std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound, EndBound,
-                 BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked, StartTasks, StartAnswer,
-                 TaskInput, TaskInputTaken, SignalTasks, TaskOutput, TaskEnded, StepGone>;
+enum class NoticeKind : std::uint8_t { preempt, terminate, redeploy, reboot };
+template <>
+struct EnumNames<NoticeKind> {
+  static constexpr std::string_view names[] = {"preempt", "terminate", "redeploy", "reboot"};
+};
+
+/// The cloud says when this node ends. Told to every engine that says hello while it is pending; the same event again
+/// says nothing new.
+struct NodeNotice {
+  std::string event;  ///< the cloud's id of it
+  NoticeKind kind = NoticeKind::preempt;
+  Time at;  ///< not before this
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("event", s.event);
+    v("kind", s.kind);
+    v("at", s.at);
+  }
+};
+
+/// The event was called off.
+struct NoticeOver {
+  std::string event;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("event", s.event);
+  }
+};
+
+/// Nothing is left on the node that the event could harm: the cloud may go on at once.
+struct ApproveNotice {
+  std::string event;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("event", s.event);
+  }
+};
+
+using AgentMessage = std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound,
+                                  EndBound, BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked,
+                                  StartTasks, StartAnswer, TaskInput, TaskInputTaken, SignalTasks, TaskOutput,
+                                  TaskEnded, StepGone, NodeNotice, NoticeOver, ApproveNotice>;
 
 std::string encode_frame(const AgentMessage& message);
 

@@ -1,35 +1,48 @@
-// Asking the instance metadata service, which every cloud has for the machines in it: plain HTTP, a header "Metadata:
-// true", small answers.
+// The instance metadata service of a cloud (Azure's IMDS), as a machine asks it: plain HTTP to one fixed address.
 //
-//   Result<MetadataAnswer> name = ask_metadata("http://169.254.169.254",
-//       {"GET", "/metadata/instance/compute/name?api-version=2021-02-01&format=text"}, Duration::seconds(2));
+//   auto client = MetadataClient::at("http://169.254.169.254");
+//   auto name = client->get("/metadata/instance/compute/name?api-version=2021-02-01&format=text", 10s);
 //   if (name && name->status == 200) use(name->body);
 //
-// Blocks, for at most the time given. Every answer that came whole is a success, whatever its status. Errors:
-// Code::invalid for a base that is no http:// address; unavailable (nobody there, cut off, no HTTP); timeout.
-// Source: "Azure Instance Metadata Service" of Microsoft's documentation.
+// Every request is a connection of its own, with the header `Metadata: true`, and is over when its time is: a service
+// that is absent, slow, hangs or sends too much (1 MiB) is Code::unavailable or Code::timeout. Any HTTP status is an
+// answer. The address must be a number, as name lookups cannot be bounded in time; a path is put before every target.
+// Blocks; for processes that have nothing else to do.
+// Source: Azure Instance Metadata Service (learn.microsoft.com/azure/virtual-machines/instance-metadata-service).
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
-#include "base/time.hpp"
 
 namespace virga {
-
-inline constexpr const char* k_metadata_service = "http://169.254.169.254";
-
-struct MetadataRequest {
-  std::string method;
-  std::string target;  ///< path and query; the base may have a path that comes before it
-  std::string body = {};
-};
 
 struct MetadataAnswer {
   int status = 0;
   std::string body;
 };
 
-Result<MetadataAnswer> ask_metadata(const std::string& base, const MetadataRequest& request, Duration timeout);
+class MetadataClient {
+ public:
+  /// `url`: http://ADDRESS[:PORT][/PATH]. Code::invalid for anything else.
+  static Result<MetadataClient> at(std::string_view url);
+
+  Result<MetadataAnswer> get(std::string_view target, std::chrono::milliseconds within) const;
+  Result<MetadataAnswer> post(std::string_view target, std::string_view json, std::chrono::milliseconds within) const;
+  const std::string& url() const { return url_; }
+
+ private:
+  MetadataClient() = default;
+  Result<MetadataAnswer> exchange(bool is_post, std::string_view target, std::string_view body,
+                                  std::chrono::milliseconds within) const;
+
+  std::string url_;
+  std::string host_;  ///< an address
+  std::uint16_t port_ = 80;
+  std::string path_;  ///< without a slash at its end
+};
 
 }  // namespace virga

@@ -139,6 +139,16 @@ void take_node_from(Effects& fx, Job& job, const std::string& detail) {
   }
 }
 
+/// When the jobs of a VM that goes at `at` have to be ended, so that their grace time is over by then. Where the notice
+/// is too short for that and a job wants to be warned, half of it is for what the job does then: saving what it has.
+Time last_moment(const State& state, const Vm& vm, Time at) {
+  Duration grace = state.config.kill_wait;
+  const bool warns = std::any_of(vm.jobs.begin(), vm.jobs.end(),
+                                 [&](JobId id) { return state.jobs.at(id).spec->warning.signal != 0; });
+  if (warns) grace = std::min(grace, Duration{(at - state.now).ns / 2});
+  return std::max(state.now, at - grace);
+}
+
 }  // namespace
 
 GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job) {
@@ -217,19 +227,17 @@ void evict_vm(Effects& fx, VmId id, Time at) {
   auto it = state.vms.find(id);
   if (it == state.vms.end()) return;
   Vm& vm = it->second;
-  if ((vm.state != VmState::booting && vm.state != VmState::ready) || !vm.evicted_at.is_never()) return;
+  if (vm.state != VmState::booting && vm.state != VmState::ready) return;
+  if (vm.doomed && vm.evicted_at.is_never()) return;  // its jobs are being ended already
   vm.doomed = true;
-  if (vm.jobs.empty()) return release_vm(fx, vm, "evicted");
-  // The end of the grace time must be over when the machine goes.
-  vm.evicted_at = std::max(state.now, at - state.config.kill_wait);
-  index_vm(state, vm);
-  for (JobId job_id : vm.jobs) {
+  for (JobId job_id : std::vector<JobId>(vm.jobs)) {
     Job& job = state.jobs.at(job_id);
-    if (job.state != JobState::running || job.spec->warning.signal == 0 || job.warned) continue;
-    job.warned = true;
-    index_job(state, job);
-    fx.emit(SignalJob{job.id, job.incarnation, job.spec->warning.signal, job.spec->warning.batch_shell_only});
+    if (!job.launched) take_node_from(fx, job, "node " + vm.name + ": evicted by the cloud");
   }
+  if (vm.jobs.empty()) return release_vm(fx, vm, "evicted");
+  vm.evicted_at = std::min(vm.evicted_at, last_moment(state, vm, at));
+  index_vm(state, vm);
+  for (JobId job_id : vm.jobs) warn_job(fx, state.jobs.at(job_id));
 }
 
 void note_idle(const State& state, Vm& vm, const Pool& pool) {

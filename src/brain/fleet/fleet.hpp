@@ -19,7 +19,9 @@ void remove_vm(State& state, VmId id);
 void release_vm(Effects& fx, Vm& vm, std::string reason);
 /// The VM died or did not boot: its jobs are ended, requeued or sent back to the queue, and it is released.
 void fail_vm(Effects& fx, VmId vm, const std::string& message);
-/// The cloud takes the VM back at `at`: its jobs are warned, so that they can save what they have, and end before.
+/// The cloud takes the VM back at `at`: its jobs are warned, so that they can save what they have, and end before. Jobs
+/// that were not launched yet go elsewhere at once. Told several times, the earliest counts; a VM that will go stays
+/// so.
 void evict_vm(Effects& fx, VmId vm, Time at);
 /// The VM is ready and nobody's from now on.
 void note_idle(const State& state, Vm& vm, const Pool& pool);

@@ -288,11 +288,16 @@ void apply_job_deadlines(Effects& fx, Job& job) {
   if (job.state != JobState::running) return;
   if (job.end_limit <= now) {
     begin_ending(fx, job, {.state = JobState::timeout, .reason = Reason::time_limit, .detail = "time limit reached"});
-  } else if (job.spec->warning.signal != 0 && !job.warned && job.end_limit - job.spec->warning.before_end <= now) {
-    job.warned = true;
-    index_job(fx.state, job);
-    fx.emit(SignalJob{job.id, job.incarnation, job.spec->warning.signal, job.spec->warning.batch_shell_only});
+  } else if (job.end_limit - job.spec->warning.before_end <= now) {
+    warn_job(fx, job);
   }
+}
+
+void warn_job(Effects& fx, Job& job) {
+  if (job.state != JobState::running || job.spec->warning.signal == 0 || job.warned) return;
+  job.warned = true;
+  index_job(fx.state, job);
+  fx.emit(SignalJob{job.id, job.incarnation, job.spec->warning.signal, job.spec->warning.batch_shell_only});
 }
 
 Time next_deadline_of(const Job& job) {

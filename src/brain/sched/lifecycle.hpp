@@ -49,6 +49,8 @@ void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::strin
 
 /// SIGTERM again as SIGKILL, warning signals, time limits: whatever of this job is due now.
 void apply_job_deadlines(Effects& fx, Job& job);
+/// The signal that a running job asked for before its end comes, at most once.
+void warn_job(Effects& fx, Job& job);
 /// When apply_job_deadlines() has something to do.
 Time next_deadline_of(const Job& job);
 

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -28,12 +29,12 @@ constexpr int k_longest_pause_ms = 2000;
 /// Between two looks at the board: while it waits to become a node, and afterwards.
 constexpr int k_entry_pause_ms = 20;
 constexpr int k_change_pause_ms = 1000;
-constexpr Duration k_answer_patience = Duration::seconds(5);
+constexpr std::chrono::milliseconds k_answer_patience{5000};
 constexpr const char* k_id_target = "/metadata/instance/compute/vmId?api-version=2021-02-01&format=text";
 
 struct Settings {
   std::string board;
-  std::string imds = k_metadata_service;
+  std::string imds = "http://169.254.169.254";
 };
 
 int usage_error(const std::string& what) {
@@ -45,10 +46,10 @@ void say(const std::string& line) { fmt::print(stderr, "virga-node join: {}\n", 
 
 /// The service may need some time after the boot, and its first answer up to minutes: a machine that does not know who
 /// it is has nothing else to do.
-std::string learn_machine(const std::string& imds) {
+std::string learn_machine(const MetadataClient& service) {
   std::string trouble;
   for (int pause = k_first_pause_ms;; pause = std::min(pause * 2, k_longest_pause_ms)) {
-    const auto answer = ask_metadata(imds, {"GET", k_id_target}, k_answer_patience);
+    const auto answer = service.get(k_id_target, k_answer_patience);
     if (answer && answer->status == 200 && !answer->body.empty()) return answer->body;
     const std::string now =
         answer ? fmt::format("the metadata service answered {}", answer->status) : answer.error().message;
@@ -176,11 +177,13 @@ int virga_node_join_main(int argc, char** argv) {
   }
   if (optind < argc) return usage_error(fmt::format("unexpected word '{}'", argv[optind]));
   if (!settings.board.starts_with("/")) return usage_error("--board wants an absolute path");
+  const auto service = MetadataClient::at(settings.imds);
+  if (!service) return usage_error(service.error().message);
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child, nullptr);
-  return Node(settings, learn_machine(settings.imds)).run();
+  return Node(settings, learn_machine(*service)).run();
 }
 
 }  // namespace virga

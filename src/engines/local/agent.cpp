@@ -27,7 +27,8 @@ constexpr int k_stray_round_ms = 10;
 
 }  // namespace
 
-Agent::Agent(AgentSettings settings) : settings_(std::move(settings)) {}
+Agent::Agent(AgentSettings settings)
+    : settings_(std::move(settings)), notices_(settings_.metadata, settings_.notice_times) {}
 
 Agent::~Agent() {
   if (listener_ >= 0) close(listener_);
@@ -72,6 +73,7 @@ int Agent::timeout_ms() const {
   for (const auto& [key, job] : jobs_) {
     if (job.hold_deadline && (!next || *job.hold_deadline < *next)) next = job.hold_deadline;
   }
+  if (auto due = notices_.due(); due && (!next || *due < *next)) next = due;
   if (!next) return -1;
   auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*next - Clock::now()).count() + 1;
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
@@ -83,8 +85,10 @@ void Agent::serve_once() {
     std::map<JobKey, BoundJob>::iterator job;
     Supervisor* supervisor;
   };
-  std::vector<pollfd> fds = {{signals_, POLLIN, 0}, {listener_, POLLIN, 0}};
-  std::vector<Source> sources(2, {nullptr, jobs_.end(), nullptr});
+  notices_.turn(Clock::now(), any_job());
+  std::vector<pollfd> fds = {{signals_, POLLIN, 0}, {listener_, POLLIN, 0}, {notices_.fd(), notices_.poll_events(), 0}};
+  const std::size_t first = fds.size();
+  std::vector<Source> sources(first, {nullptr, jobs_.end(), nullptr});
   for (Peer& peer : peers_) {
     fds.push_back({peer.channel.fd(), peer.channel.poll_events(), 0});
     sources.push_back({&peer, jobs_.end(), nullptr});
@@ -97,9 +101,10 @@ void Agent::serve_once() {
   }
   if (poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
   if (fds[0].revents != 0) read_signals();
+  if (fds[2].revents != 0) read_notices();
   // Supervisors first: an engine's "forget" must not remove a job that still has something to say. Removal of what a
   // later entry points to happens only at the end of this turn or, for jobs, in read_peer(), after all supervisors.
-  for (std::size_t i = 2; i < fds.size(); ++i) {
+  for (std::size_t i = first; i < fds.size(); ++i) {
     if (sources[i].supervisor == nullptr || fds[i].revents == 0) continue;
     if ((fds[i].revents & POLLOUT) != 0) sources[i].supervisor->channel.flush();
     if ((fds[i].revents & ~POLLOUT) != 0) {
@@ -107,7 +112,7 @@ void Agent::serve_once() {
     }
   }
   for (auto& [key, job] : jobs_) job.supervisors.remove_if([](const Supervisor& s) { return s.done; });
-  for (std::size_t i = 2; i < fds.size(); ++i) {
+  for (std::size_t i = first; i < fds.size(); ++i) {
     if (sources[i].peer == nullptr || fds[i].revents == 0) continue;
     if ((fds[i].revents & POLLOUT) != 0) sources[i].peer->channel.flush();
     if ((fds[i].revents & ~POLLOUT) != 0) read_peer(*sources[i].peer);
@@ -183,9 +188,21 @@ void Agent::check_deadlines() {
   }
 }
 
-/// Our children that are no supervisors were left by one that died; none of them may live.
+void Agent::read_notices() {
+  for (const NodeNotice& notice : notices_.read()) {
+    std::fprintf(stderr, "virga-node agent: the cloud ends this node: %s, event %s\n",
+                 std::string(name_of(notice.kind)).c_str(), notice.event.c_str());
+    if (tell_engines(notice)) notices_.told(Clock::now());
+  }
+}
+
+bool Agent::any_job() const {
+  return std::any_of(jobs_.begin(), jobs_.end(), [](const auto& entry) { return !entry.second.over; });
+}
+
+/// Our children that are neither supervisors nor the watcher were left by one that died; none of them may live.
 void Agent::hunt_strays() {
-  std::set<pid_t> supervisors;
+  std::set<pid_t> supervisors = {notices_.pid()};
   for (const auto& [key, job] : jobs_) {
     for (const Supervisor& supervisor : job.supervisors) supervisors.insert(supervisor.pid);
   }
@@ -195,6 +212,7 @@ void Agent::hunt_strays() {
 
 /// The node goes down: end every job, and leave when the last supervisor has.
 void Agent::shut_down() {
+  notices_.end();
   for (auto& [key, job] : jobs_) {
     job.ending = true;
     end_supervisors(job, SIGKILL, false, Reason::none);

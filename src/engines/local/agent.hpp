@@ -21,6 +21,7 @@
 #include <set>
 #include <string>
 
+#include "engines/local/notice_desk.hpp"
 #include "engines/local/supervisor.hpp"
 
 namespace virga {
@@ -72,6 +73,8 @@ class Agent {
   void read_peer(Peer& peer);
   void read_supervisor(const JobKey& key, BoundJob& job, Supervisor& supervisor);
   void check_deadlines();
+  void read_notices();
+  bool any_job() const;
   void hunt_strays();
   void shut_down();
 
@@ -93,7 +96,7 @@ class Agent {
   void supervisor_said(const JobKey& key, BoundJob& job, Supervisor& supervisor, const AgentMessage& message);
   void supervisor_lost(const JobKey& key, BoundJob& job, Supervisor& supervisor);
   void check_over(const JobKey& key, BoundJob& job);
-  void tell_engines(const AgentMessage& message);
+  bool tell_engines(const AgentMessage& message);
   template <class Run>
   std::optional<Supervisor> fork_supervisor(bool is_batch, Run run);
 
@@ -104,6 +107,7 @@ class Agent {
   bool strays_ = false;  ///< a supervisor died before its processes: they are ours now
   std::list<Peer> peers_;
   std::map<JobKey, BoundJob> jobs_;
+  NoticeDesk notices_;
 };
 
 }  // namespace virga

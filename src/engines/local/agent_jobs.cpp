@@ -38,6 +38,8 @@ void Agent::handle(Peer& peer, AgentMessage message) {
     }
     peer.said_hello = true;
     peer.channel.send(AgentWelcome{k_agent_protocol_version, settings_.vm});
+    for (NodeNotice& notice : notices_.pending()) peer.channel.send(std::move(notice));
+    notices_.told(Clock::now());
     return;
   }
   auto privileged = [&](const auto& m) {
@@ -55,10 +57,15 @@ void Agent::handle(Peer& peer, AgentMessage message) {
              message);
 }
 
-void Agent::tell_engines(const AgentMessage& message) {
+/// Whether there was any.
+bool Agent::tell_engines(const AgentMessage& message) {
+  bool any = false;
   for (Peer& peer : peers_) {
-    if (peer.said_hello && !peer.handed_over) peer.channel.send(message);
+    if (!peer.said_hello || peer.handed_over) continue;
+    peer.channel.send(message);
+    any = true;
   }
+  return any;
 }
 
 /// Forks a process that runs `run(channel)`, with a channel between it and us. Nothing if the system refuses.

@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -60,6 +61,11 @@ int virga_node_agent_main(int argc, char** argv) {
   }
   if (!settings.home.path.starts_with("/") || !settings.vm || settings.node_name.empty()) {
     return usage_error("--home (absolute), --vm and --name are needed");
+  }
+  if (const char* url = std::getenv("VIRGA_IMDS"); url != nullptr && *url != '\0') {
+    auto service = MetadataClient::at(url);
+    if (!service) return usage_error(("VIRGA_IMDS: " + service.error().message).c_str());
+    settings.metadata = std::move(*service);
   }
   // Descriptors 0 to 2 must be something, or a socket of ours would become a job's standard output.
   for (int fd = 0; fd <= 2;) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "engines/local/run.hpp"
@@ -36,6 +37,7 @@ struct AgentLink {
   SteadyClock::time_point retry_at;
   milliseconds retry_after = k_retry_first;
   std::optional<SteadyClock::time_point> lost_at;  ///< since when an agent that had answered does not
+  std::set<std::string> notices;                   ///< of the cloud that were posted
 };
 
 std::string quoted(const std::string& text) {
@@ -384,6 +386,10 @@ void LocalEngine::finish_if_over(Run& run) {
 
 void LocalEngine::handle(VmId vm, const AgentMessage& message) {
   if (std::holds_alternative<AgentWelcome>(message)) return welcomed(vm);
+  if (const auto* notice = std::get_if<NodeNotice>(&message)) {
+    if (links_.at(vm).notices.insert(notice->event).second) sink_.post(VmEvicting{vm, notice->at});
+    return;
+  }
   auto node_of = [&](Run& run) {
     return std::find_if(run.nodes.begin(), run.nodes.end(), [&](const RunNode& n) { return n.vm == vm; });
   };

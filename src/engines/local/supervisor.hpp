@@ -6,12 +6,15 @@
 // agent dies, it ends its processes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engines/local/identity.hpp"
+#include "engines/local/notice_watch.hpp"
 #include "wire/agent_protocol.hpp"
 #include "wire/frame_channel.hpp"
+#include "wire/metadata_client.hpp"
 #include "wire/slurm_env.hpp"
 
 namespace virga {
@@ -23,6 +26,8 @@ struct AgentSettings {
   std::string node_name;
   std::string cluster_name;
   std::string bin_dir;
+  std::optional<MetadataClient> metadata;  ///< the cloud's metadata service, if this node has one
+  NoticeTimes notice_times;
 };
 
 EnvironmentSite site_of(const AgentSettings& settings, const JobBinding& binding);

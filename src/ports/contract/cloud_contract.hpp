@@ -93,6 +93,10 @@ inline void check_granted(const CloudUnderTest& t, Cloud& cloud, const ReserveGa
   }
 }
 
+inline bool names_machine(const CloudUnderTest& t, const GangRefused& refused, const std::string& node) {
+  return refused.message.find(t.machine_of ? t.machine_of(node) : node) != std::string::npos;
+}
+
 inline void release_all(Cloud& cloud, RecordingSink& sink, const std::vector<std::uint32_t>& vms) {
   std::size_t before = sink.all<VmReleased>().size();
   for (std::uint32_t vm : vms) cloud.release(VmId{vm});
@@ -156,8 +160,7 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     auto refused = sink.first<GangRefused>(1)[0];
     CHECK(refused.gang == command.gang);
     CHECK(refused.refusal == Refusal::fault);
-    const std::string machine = t.machine_of ? t.machine_of(command.vms[2].name) : command.vms[2].name;
-    CHECK_MESSAGE(refused.message.find(machine) != std::string::npos, refused.message);
+    CHECK_MESSAGE(cc::names_machine(t, refused, command.vms[2].name), refused.message);
     CHECK(sink.all<GangGranted>().empty());
     CHECK(cc::listed(*cloud).empty());
     cc::check_nothing_left(t);
@@ -217,8 +220,7 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     cc::RecordingSink next_sink(t.advance);
     auto next = t.open(next_sink);
     CHECK(cc::listed(*next, cc::known(command, granted)).count(VmId{2}) == 1);
-    next->adopt(VmId{1});
-    next->adopt(VmId{2});
+    for (const WantedVm& vm : command.vms) next->adopt(vm.vm);
     CHECK(next_sink.first<VmFailed>(1)[0].vm == VmId{1});
     cc::release_all(*next, next_sink, {1, 2});
     cc::check_nothing_left(t);

@@ -38,6 +38,8 @@ struct EngineUnderTest {
   std::function<LaunchPayload()> lasting;
   /// How often a script of this job has run.
   std::function<int(JobId)> runs;
+  /// Empty where nodes know nothing of their end; else lets the cloud say on this node that it will take it back.
+  std::function<void(const JobNode&)> announce_end = {};
   /// Empty, or how a simulated world's time passes.
   contract::Advance advance = {};
 };
@@ -193,11 +195,36 @@ inline void check_losses(const EngineUnderTest& t) {
   }
 }
 
+inline void check_notices(const EngineUnderTest& t) {
+  RecordingSink sink(t.advance);
+  auto engine = t.open(sink);
+  std::vector<JobNode> nodes = {t.boot(), t.boot()};
+  wait_ready(sink, *engine, nodes);
+  Job job = job_on(t, 1, nodes);
+  engine->start({job}, t.lasting());
+  sink.wait_for_job<JobStarted>(job.id);
+  t.announce_end(nodes[0]);
+  const auto of_it = [&](const VmEvicting& e) { return e.vm == nodes[0].vm; };
+  sink.wait_for<VmEvicting>(of_it);
+  CHECK(sink.count<VmEvicting>() == 1);
+  engine.reset();
+  RecordingSink second(t.advance);
+  engine = t.open(second);
+  wait_ready(second, *engine, nodes);
+  second.wait_for<VmEvicting>(of_it);
+  CHECK(second.count<VmEvicting>() == 1);
+  CHECK(second.count<JobEnded>() == 0);
+  engine.reset();
+}
+
 }  // namespace engine_contract
 
 inline void check_engine_contract(const EngineUnderTest& t) {
   SUBCASE("running") { engine_contract::check_running(t); }
   SUBCASE("losses") { engine_contract::check_losses(t); }
+  SUBCASE("the end of a node is told once to every controller, and ends nothing by itself") {
+    if (t.announce_end) engine_contract::check_notices(t);
+  }
 }
 
 }  // namespace virga

@@ -119,7 +119,7 @@ void ArmProcess::forget_calls() { send("DELETE", "/admin/calls", ""); }
 
 std::string ArmProcess::machine_of(const std::string& instance) {
   const std::string target = "/vm/" + instance + "/metadata/instance/compute/vmId?api-version=2021-02-01&format=text";
-  const auto answer = ask_metadata(imds_, {"GET", target}, Duration::seconds(10));
+  const auto answer = MetadataClient::at(imds_)->get(target, std::chrono::seconds(10));
   REQUIRE_MESSAGE(answer.has_value(), answer.error().message);
   REQUIRE_MESSAGE(answer->status == 200, answer->body);
   return answer->body;

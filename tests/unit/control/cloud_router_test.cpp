@@ -7,7 +7,20 @@
 
 namespace {
 
-using namespace virga;
+using virga::Cloud;
+using virga::CloudRouter;
+using virga::Code;
+using virga::EventSink;
+using virga::GangId;
+using virga::GangRefused;
+using virga::KnownVm;
+using virga::ListedVm;
+using virga::Refusal;
+using virga::ReserveGang;
+using virga::Result;
+using virga::VmId;
+using virga::VmReleased;
+using virga::WantedVm;
 
 /// Notes what it is asked.
 class FakeCloud : public Cloud {
@@ -27,7 +40,7 @@ class FakeCloud : public Cloud {
     sink_.post(VmReleased{vm});
   }
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>&) override {
-    if (!notes_.answers) return fail(Code::unavailable, "it does not answer", true);
+    if (!notes_.answers) return virga::fail(Code::unavailable, "it does not answer", true);
     return notes_.there;
   }
   void adopt(VmId vm) override { notes_.adopted.push_back(vm.value); }
@@ -40,7 +53,7 @@ class FakeCloud : public Cloud {
 using Numbers = std::vector<std::uint64_t>;
 
 struct World {
-  contract::Recorder sink;
+  virga::contract::Recorder sink;
   FakeCloud::Notes host, azure;
   CloudRouter clouds{sink};
   World() {

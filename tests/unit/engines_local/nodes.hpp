@@ -13,11 +13,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "engines/local/agent.hpp"
 #include "engines/local/agent_main.hpp"
 #include "engines/local/local_engine.hpp"
 #include "ports/contract/engine_contract.hpp"
@@ -67,7 +69,8 @@ class Nodes {
   const std::string& work() const { return work_; }
   std::string work(const std::string& name) const { return work_ + "/" + name; }
 
-  JobNode boot() {
+  /// `metadata`: the URL of the metadata service of the node with this name.
+  JobNode boot(const std::function<std::string(const std::string&)>& metadata = {}) {
     VmId vm{next_++};
     std::string name = "nd-" + std::to_string(vm.value);
     pid_t pid = fork();
@@ -76,6 +79,7 @@ class Nodes {
       prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves nothing behind
       close_range(3, ~0U, 0);
       setsid();
+      if (metadata) _exit(watched_agent(vm, name, metadata(name)));
       std::vector<std::string> words = {
           "agent", "--home",    home_.path, "--vm",      std::to_string(vm.value), "--name",
           name,    "--cluster", "testing",  "--bin-dir", "/opt/virga-test/bin"};
@@ -100,6 +104,20 @@ class Nodes {
   }
 
  private:
+  /// An agent in a hurry, as it has a metadata service to ask.
+  int watched_agent(VmId vm, const std::string& name, const std::string& service) const {
+    using std::chrono::milliseconds;
+    auto client = MetadataClient::at(service);
+    if (!client) return 2;
+    AgentSettings settings{home_, vm, name, "testing", "/opt/virga-test/bin", std::move(*client), {}};
+    settings.notice_times = {milliseconds(20),  milliseconds(100), milliseconds(500),
+                             milliseconds(500), milliseconds(20),  milliseconds(150)};
+    Agent agent(std::move(settings));
+    if (!agent.listen()) return 1;
+    agent.run();
+    return 0;
+  }
+
   Home home_;
   std::string work_;
   std::uint64_t next_ = 1;
@@ -108,8 +126,8 @@ class Nodes {
 
 /// One engine, some nodes, and jobs of one owner on all of them.
 struct Bench {
-  explicit Bench(int node_count = 1) {
-    for (int i = 0; i < node_count; ++i) nodes.push_back(cluster.boot());
+  explicit Bench(int node_count = 1, const std::function<std::string(const std::string&)>& metadata = {}) {
+    for (int i = 0; i < node_count; ++i) nodes.push_back(cluster.boot(metadata));
     engine = cluster.engine(sink);
     engine_contract::wait_ready(sink, *engine, nodes);
   }

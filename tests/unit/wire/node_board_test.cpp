@@ -22,7 +22,7 @@ struct Folder {
     path = pattern;
   }
   ~Folder() { files::remove_all(path); }
-  std::string board() const { return path + "/home/board"; }
+  std::string board() const { return path + "/x/board"; }
   std::string path;
 };
 
