@@ -64,12 +64,13 @@ TEST_CASE("the times of a token are those of the client's clock") {
   Client azure("speed = 60\ntoken_life = \"1h\"");
   const Time received = Time::from_seconds(1'790'000'000);  // the stand-in has run ahead
   Request request{
-      "GET", "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x", {{"Metadata", "true"}}, "", received};
+      "GET",   "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x", {{"Metadata", "true"}}, "", "",
+      received};
   const auto identity = boost::json::parse(azure.azure.handle_metadata(request, azure.now).body).as_object();
   CHECK(text_at(identity, "expires_in") == "60");
   CHECK(text_at(identity, "expires_on") == "1790000060");
   CHECK(text_at(identity, "not_before") == "1790000000");
-  request = {"POST", "/t/oauth2/v2.0/token", {}, "grant_type=client_credentials&client_id=a", received};
+  request = {"POST", "/t/oauth2/v2.0/token", {}, "grant_type=client_credentials&client_id=a", "", received};
   const auto token = boost::json::parse(azure.azure.handle(request, azure.now).body).as_object();
   const std::string text = text_at(token, "access_token");
   const std::size_t dot = text.find('.');
