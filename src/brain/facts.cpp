@@ -33,6 +33,9 @@ void on_gang_granted(Effects& fx, const GangGranted& e) {
     Vm& vm = state.vms.at(gang.vms[i]);
     vm.state = VmState::booting;
     vm.granted = state.now;
+    // Another clock than ours said so: it counts within what we know.
+    const bool told = i < e.billed_since.size() && e.billed_since[i].is_set();
+    if (told) vm.granted = std::clamp(e.billed_since[i], vm.requested, state.now);
     vm.boot_deadline = state.now + pool.boot_timeout;
     if (i < e.addresses.size()) vm.address = e.addresses[i];
     index_vm(state, vm);

@@ -17,7 +17,7 @@
 
 namespace virga {
 
-inline constexpr std::uint32_t k_schema_version = 4;
+inline constexpr std::uint32_t k_schema_version = 5;
 
 /// Correlates an outside request with its Reply command; 0 where nobody waits. Not stable across restarts.
 using RequestId = std::uint64_t;
@@ -155,11 +155,13 @@ struct ControllerStarted {
 struct GangGranted {
   static constexpr std::string_view k_name = "gang_granted";
   GangId gang;
-  std::vector<std::string> addresses;  ///< in the order of the command's VMs
+  std::vector<std::string> addresses;   ///< in the order of the command's VMs
+  std::vector<Time> billed_since = {};  ///< in the same order; a time that is unset, or no times: from this event on
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("gang", s.gang);
     v("addresses", s.addresses);
+    v("billed_since", s.billed_since);
   }
 };
 

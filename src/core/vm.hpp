@@ -41,7 +41,7 @@ struct Vm {
   bool doomed = false;  ///< it will go for sure: takes no new job, and is released as soon as nobody is on it
   std::string release_reason;
   Time requested;
-  Time granted;  ///< billing starts
+  Time granted;  ///< billing starts, which may be before the grant was told
   Time ready;
   Time idle_since;  ///< set while ready and without a job
   Time boot_deadline = Time::never();

@@ -292,7 +292,7 @@ void apply_vm_deadlines(Effects& fx) {
   for (VmId id : state.index.vm_alarms.due(state.now)) {
     Vm& vm = state.vms.at(id);
     if (vm.state == VmState::booting && vm.boot_deadline <= state.now) {
-      fail_vm(fx, id, fmt::format("did not boot within {} s", (state.now - vm.granted).whole_seconds()));
+      fail_vm(fx, id, fmt::format("did not boot within {} s", state.pool_of(vm).boot_timeout.whole_seconds()));
     } else if (vm.evicted_at <= state.now) {
       vm.evicted_at = Time::never();
       const std::string detail = "node " + vm.name + ": evicted by the cloud";

@@ -58,7 +58,7 @@ SetKeeper& AzureCloud::keeper_of(const std::string& set) {
 
 /// The answer, if every VM of the gang is there already.
 std::optional<GangGranted> AzureCloud::as_granted(const ReserveGang& command) {
-  GangGranted granted{command.gang, {}};
+  GangGranted granted{command.gang, {}, {}};
   for (const WantedVm& wanted : command.vms) {
     const auto place = common_.books.find(wanted.vm);
     if (!place) return std::nullopt;
@@ -86,6 +86,7 @@ void AzureCloud::reserve(const ReserveGang& command, const std::function<std::st
     gang->left = gang->shares.size();
     gang->got.resize(command.vms.size());
     gang->may_have.resize(gang->shares.size());
+    gang->asked_at.resize(gang->shares.size());
     for (const WantedVm& wanted : command.vms) gang->bootstraps.push_back(user_data(wanted));
     common_.books.gangs()[command.gang] = gang;
   }
@@ -116,15 +117,17 @@ void AzureCloud::share_done(const GangPtr& gang, const Arm<Got>& got) {
 }
 
 void AzureCloud::grant(const GangPtr& gang) {
-  for (const SetShare& share : gang->shares) {
+  GangGranted granted{gang->command.gang, {}, std::vector<Time>(gang->command.vms.size())};
+  for (std::size_t i = 0; i < gang->shares.size(); ++i) {
+    const SetShare& share = gang->shares[i];
     for (const std::size_t place : share.places) {
+      granted.billed_since[place] = gang->asked_at[i];
       const auto& instance = gang->got[place];
       if (!instance) continue;
       common_.books.claim(gang->command.vms[place].vm,
                           {share.set, instance->id, instance->address, gang->command.pool.name});
     }
   }
-  GangGranted granted{gang->command.gang, {}};
   for (const WantedVm& wanted : gang->command.vms) {
     const auto place = common_.books.find(wanted.vm);
     granted.addresses.push_back(place ? place->address : "");

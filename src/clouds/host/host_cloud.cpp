@@ -262,7 +262,7 @@ void HostCloud::cancel(GangBoot& boot, Error why) {
 }
 
 void HostCloud::finish_gang(const Boot& boot) {
-  GangGranted granted{boot->command.gang, {}};
+  GangGranted granted{boot->command.gang, {}, {}};
   {
     Lock lock(mutex_);
     if (!boot->error) {

@@ -84,7 +84,7 @@ std::optional<SimCloud::Shortage> SimCloud::create_missing(const ReserveGang& co
 }
 
 void SimCloud::grant(const ReserveGang& command) {
-  GangGranted granted{command.gang, {}};
+  GangGranted granted{command.gang, {}, {}};
   for (const WantedVm& vm : command.vms) {
     const Machine* machine = machines_.find(vm.vm);
     if (machine == nullptr || machine->deleting) {  // it was taken away before the last one came

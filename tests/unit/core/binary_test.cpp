@@ -166,7 +166,7 @@ TEST_CASE("binary: cut and changed bytes are refused or mean what they say, and 
 // Journals written by an earlier build must stay readable. Where a line below changes, a stored layout has changed:
 // raise k_schema_version and teach the journal to read the old one, then write the new value here. A new event type
 // is a new line at the end.
-TEST_CASE("binary: the stored layouts of schema version 4") {
+TEST_CASE("binary: the stored layouts of schema version 5") {
   std::string layouts = "\n";
   auto add = [&](std::string_view name, const std::string& bytes) {
     std::uint64_t digest = digest_of(bytes);
@@ -178,7 +178,7 @@ TEST_CASE("binary: the stored layouts of schema version 4") {
   add("payload", encode(filled<LaunchPayload>(1)));
   add("job", encode(filled<Job>(1)));
   add("vm_record", encode(filled<VmRecord>(1)));
-  REQUIRE(k_schema_version == 4);
+  REQUIRE(k_schema_version == 5);
   CHECK(layouts == R"(
 config_changed 1008 b8520d45b4b80285
 job_submitted 281 9c4f7c267a1c9607
@@ -189,7 +189,7 @@ step_ended 66 603b844aa146f798
 checkpoint_done 46 92810b58e904f249
 shutdown_requested 27 5a5fe1a1a41853d7
 controller_started 10 514916c89dbde68c
-gang_granted 36 de99e0fd12d57ebb
+gang_granted 56 6dc785b685745d7f
 gang_refused 34 b2e0a629ba9c5c32
 vm_ready 18 22cc4711cccbe2fe
 vm_failed 25 2d8b5f1392b1f6e8
