@@ -132,6 +132,13 @@ void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e) {
   finish_job(fx, *job, e.job_at_fault ? JobState::failed : JobState::node_fail, Reason::launch_failed, e.message);
 }
 
+/// Whether the job ended by itself because its machine goes: it failed under the notice, or it saved its progress since
+/// then and left in good order. One that just ends well is done.
+bool yielded_to_eviction(const Job& job) {
+  if (!job.eviction_told.is_set() || !job.spec->requeue || job.spec->kind != JobKind::batch) return false;
+  return !job.exit.ok() || (job.checkpoint.at.is_set() && job.checkpoint.at >= job.eviction_told);
+}
+
 void on_job_ended(Effects& fx, const JobEnded& e) {
   Job* job = living_job(fx.state, e.job, e.incarnation);
   if (job == nullptr || !job->launched) return;
@@ -139,6 +146,9 @@ void on_job_ended(Effects& fx, const JobEnded& e) {
   job->usage = e.usage;
   if (job->state == JobState::completing) {
     finish_job(fx, *job, job->ending, job->reason, job->detail);
+  } else if (yielded_to_eviction(*job)) {
+    job->requeue_after_end = true;
+    finish_job(fx, *job, JobState::node_fail, Reason::node_failure, "ended before a machine that the cloud takes back");
   } else if (e.exit.ok()) {
     finish_job(fx, *job, JobState::completed, Reason::none, "");
   } else {

@@ -413,6 +413,7 @@ struct Job {
   Time end_limit = Time::never();         ///< started + time limit
   bool warned = false;                    ///< the warning signal was sent
   bool launched = false;                  ///< the engine was told to start this incarnation
+  Time eviction_told;                     ///< since when the cloud is known to take one of its machines back
   JobState ending = JobState::completed;  ///< while completing: the final state it goes to
   bool requeue_after_end = false;         ///< while completing: back to the queue instead
   bool lost_node = false;                 ///< a node of its last incarnation failed: it may use spare nodes
@@ -456,6 +457,7 @@ struct Job {
     v("end_limit", s.end_limit);
     v("warned", s.warned);
     v("launched", s.launched);
+    v("eviction_told", s.eviction_told);
     v("ending", s.ending);
     v("requeue_after_end", s.requeue_after_end);
     v("lost_node", s.lost_node);

@@ -237,7 +237,11 @@ void evict_vm(Effects& fx, VmId id, Time at) {
   if (vm.jobs.empty()) return release_vm(fx, vm, "evicted");
   vm.evicted_at = std::min(vm.evicted_at, last_moment(state, vm, at));
   index_vm(state, vm);
-  for (JobId job_id : vm.jobs) warn_job(fx, state.jobs.at(job_id));
+  for (JobId job_id : vm.jobs) {
+    Job& job = state.jobs.at(job_id);
+    if (!job.eviction_told.is_set()) job.eviction_told = state.now;
+    warn_job(fx, job);
+  }
 }
 
 void note_idle(const State& state, Vm& vm, const Pool& pool) {

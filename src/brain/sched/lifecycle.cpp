@@ -103,6 +103,7 @@ void back_to_queue(Effects& fx, Job& job) {
   job.kill_at = Time::never();
   job.warned = false;
   job.launched = false;
+  job.eviction_told = {};
   job.nodes.clear();
   job.steps.clear();
   job.exit = {};

@@ -120,6 +120,39 @@ TEST_CASE("eviction: a job that was being started is warned when it runs") {
   CHECK(w.take<SignalJob>().signal == 10);
 }
 
+TEST_CASE("eviction: a job that saves itself and leaves goes on elsewhere; one that is done is done") {
+  struct Case {
+    bool requeue;
+    bool saves;
+    ExitStatus exit;
+    bool goes_on;
+  };
+  const Case cases[] = {{true, true, {0, 0}, true},  {true, false, {0, 0}, false}, {true, false, {0, 10}, true},
+                        {true, false, {1, 0}, true}, {false, true, {0, 0}, false}, {false, false, {1, 0}, false}};
+  for (const Case& c : cases) {
+    CAPTURE(c.requeue);
+    CAPTURE(c.saves);
+    CAPTURE(c.exit.code);
+    World w;
+    JobSpec spec = saving(2);
+    spec.requeue = c.requeue;
+    const JobId id = w.run(spec);
+    w.event(CheckpointDone{w.job(id).owner, id, 40, 1});  // before the notice: says nothing
+    w.pass(Duration::seconds(1));
+    w.event(VmEvicting{w.job(id).nodes[1].vm, w.now + Duration::minutes(5)});
+    w.take<SignalJob>();
+    w.pass(Duration::seconds(1));
+    if (c.saves) w.event(CheckpointDone{w.job(id).owner, id, 42, 1});
+    w.event(JobEnded{id, 0, c.exit, {}});
+    const Job record = w.take<ArchiveJob>().job;
+    CHECK(record.state == (c.goes_on ? JobState::node_fail : c.exit.ok() ? JobState::completed : JobState::failed));
+    CHECK((w.job(id).state == JobState::pending) == c.goes_on);
+    if (!c.goes_on) continue;
+    CHECK(w.job(id).incarnation == 1);
+    CHECK_FALSE(w.job(id).eviction_told.is_set());
+  }
+}
+
 TEST_CASE("eviction: an idle machine is given back at once") {
   World w;
   const JobId id = w.run(World::spec(1));
