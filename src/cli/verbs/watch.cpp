@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,7 @@ class Watch {
       if (!vms) return complain(vms.error());
       show_nodes(*vms);
       show_state(body->job, body->now);
+      show_checkpoint(body->job.checkpoint);
       read_log(log);
       if (is_final(body->job.state)) break;
       usleep(k_poll_ms * 1'000);
@@ -135,6 +137,10 @@ class Watch {
                                           from, node_list(reserved), p != nullptr ? p->sku.name : "", usd_text(price)));
     }
     for (const Vm& vm : body.vms) {
+      if (!vm.evicted_at.is_never() && evicted_.insert(vm.id).second) {
+        screen_->line(body.now, fmt::format("the cloud takes {} back: what runs on it ends in {}", vm.name,
+                                            seconds_text(vm.evicted_at - body.now)));
+      }
       VmState& known = seen_[vm.id];
       if (known == vm.state) continue;
       if (vm.state == VmState::booting) screen_->line(vm.granted, fmt::format("{} boots at {}", vm.name, vm.address));
@@ -185,6 +191,13 @@ class Watch {
       default:
         break;  // show_end()
     }
+  }
+
+  void show_checkpoint(const Checkpoint& checkpoint) {
+    if (checkpoint.count == checkpoints_) return;
+    checkpoints_ = checkpoint.count;
+    screen_->line(checkpoint.at,
+                  fmt::format("checkpoint of step {} is complete ({} bytes)", checkpoint.step, checkpoint.bytes));
   }
 
   void read_log(LogFile& log) {
@@ -254,6 +267,7 @@ class Watch {
     Money cost;
     std::size_t nodes = 0;
     std::string sku;
+    bool is_lent = false;
     if (accounted) {
       for (const VmRecord& vm : accounted->vms) {
         auto mine = std::find_if(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) { return n.vm == vm.id; });
@@ -264,6 +278,7 @@ class Watch {
         node_time = node_time + held;
         cost += p != nullptr ? price_for(p->sku.price_per_hour, held) : vm.cost;
         sku = vm.sku;
+        is_lent = p != nullptr && p->cloud != "host";
       }
     }
     fmt::print("reserved    {} nodes of {}, {} of node time in all\n", nodes, sku, seconds_text(node_time));
@@ -271,8 +286,12 @@ class Watch {
       fmt::print("loss        {} at step {}, {} at step {}\n", first_progress_->loss, first_progress_->step,
                  last_progress_->loss, last_progress_->step);
     }
-    fmt::print("price       {} for the same node time of {} on Azure, on demand (list price; here it was free)\n",
-               usd_text(cost), sku);
+    if (is_lent) {
+      fmt::print("price       {} for that node time (list price)\n", usd_text(cost));
+    } else {
+      fmt::print("price       {} for the same node time of {} on Azure, on demand (list price; here it was free)\n",
+                 usd_text(cost), sku);
+    }
     fmt::print("log         {}\n", log.path());
     fmt::print("accounting  sacct -j {}\n", job.id.value);
   }
@@ -283,6 +302,8 @@ class Watch {
   std::optional<Screen> screen_;
   std::map<VmId, VmState> seen_;
   std::map<VmId, Vm> last_seen_;
+  std::set<VmId> evicted_;
+  std::uint64_t checkpoints_ = 0;
   JobState state_ = JobState::completed;
   std::uint32_t incarnation_ = 0;
   std::string partial_;
