@@ -3,8 +3,12 @@
 #
 #   demo_test.sh again        the second run starts its job within five seconds of asking for it
 #   demo_test.sh two_users
+#   demo_test.sh azure        the same job on Azure's machines, as script/azure-demo plays it
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+demo=script/demo
+[ "${1:-}" != azure ] || demo=script/azure-demo
 
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
@@ -18,7 +22,7 @@ seconds_to_run() { sed -n 's/.*RUNNING on 4 nodes, \([0-9.]*\) s after it was su
 run_demo() { # name of the run; the rest of the command that comes before the script
   local name=$1
   shift
-  if ! "$@" env VIRGA_HOME="$folder/$name" script/demo > "$folder/$name.log" 2>&1 < /dev/null; then
+  if ! "$@" env VIRGA_HOME="$folder/$name" "$demo" > "$folder/$name.log" 2>&1 < /dev/null; then
     tail -n 40 "$folder/$name.log" >&2
     return 1
   fi
@@ -49,5 +53,13 @@ case ${1:-} in
     wait "$games_demo" || status=1
     [ "$status" = 0 ] || fail "one of the two demos"
     ;;
-  *) fail "usage: demo_test.sh again|two_users" ;;
+  azure)
+    [ "$(id -u)" = 0 ] || { echo "skipped: needs root, for nodes that mount a storage of their own"; exit 77; }
+    script/setup --group storage || { echo "skipped: without the packages that mount storage"; exit 77; }
+    script/azurite > /dev/null || { echo "skipped: without azurite"; exit 77; }
+    run_demo azure || fail "the demo of Azure"
+    cat "$folder/azure.log"
+    grep -q 'resumed from step' "$folder/azure.log" || fail "it did not say that the job resumed"
+    ;;
+  *) fail "usage: demo_test.sh again|two_users|azure" ;;
 esac
