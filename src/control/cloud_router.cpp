@@ -1,6 +1,7 @@
 #include "control/cloud_router.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace virga {
 
@@ -38,6 +39,19 @@ Result<std::vector<ListedVm>> CloudRouter::list(const std::vector<KnownVm>& know
 }
 
 void CloudRouter::adopt(VmId vm) { owner_of(vm).adopt(vm); }
+
+Market CloudRouter::market(const MarketQuery& query) {
+  Market all;
+  for (const Named& named : clouds_) {
+    Market market = named.cloud->market(query);
+    std::move(market.offers.begin(), market.offers.end(), std::back_inserter(all.offers));
+    if (market.failure.empty()) continue;
+    if (!all.failure.empty()) all.failure += "; ";
+    all.failure += market.failure;
+  }
+  sort_market(all.offers);
+  return all;
+}
 
 void CloudRouter::post(EventBody fact) {
   if (const auto* released = std::get_if<VmReleased>(&fact)) {

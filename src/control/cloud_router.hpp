@@ -33,6 +33,8 @@ class CloudRouter : public Cloud, public EventSink {
   /// Fails if one of them does: what is not known to be gone must not be taken for it.
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
+  /// Of all of them together.
+  Market market(const MarketQuery& query) override;
 
   void post(EventBody fact) override;
 

@@ -79,7 +79,8 @@ Api::Api(ApiOptions options, Controller& controller)
       controller_(controller),
       openapi_(openapi_text(options_.version)),
       board_(std::make_shared<WaitBoard>(controller)),
-      feed_(std::make_shared<EventFeed>(controller)) {
+      feed_(std::make_shared<EventFeed>(controller)),
+      desk_(std::make_shared<MarketDesk>(options_.market)) {
   controller_.listen([board = board_, feed = feed_](Seq seq, const Event& event) {
     board->on_event(event);
     feed->on_event(seq, event);
@@ -136,6 +137,8 @@ void Api::handle(Request request, Responder responder) {
       return budgets(request, responder);
     case Operation::offers:
       return offers(request, responder);
+    case Operation::market:
+      return market(request, responder);
     case Operation::reload:
       return reload(request, responder);
     case Operation::shutdown:

@@ -14,6 +14,7 @@
 #include "control/controller.hpp"
 #include "http/event_feed.hpp"
 #include "http/exchange.hpp"
+#include "http/market_desk.hpp"
 #include "http/wait_board.hpp"
 
 namespace virga {
@@ -23,6 +24,8 @@ struct ApiOptions {
   std::string version;
   std::uint32_t daemon_uid = 0;
   std::function<Status()> reload;  ///< reads the configuration again; called on the http thread
+  /// What the clouds would lend; called on a thread of its own, may block. Empty: nothing is known of it.
+  std::function<Market(const MarketQuery&)> market = {};
 };
 
 class Api {
@@ -67,6 +70,7 @@ class Api {
   void cost(const Request& request, const Responder& responder);
   void budgets(const Request& request, const Responder& responder);
   void offers(const Request& request, const Responder& responder);
+  void market(const Request& request, const Responder& responder);
 
   ApiOptions options_;
   Controller& controller_;
@@ -74,6 +78,7 @@ class Api {
   std::string openapi_;
   std::shared_ptr<WaitBoard> board_;
   std::shared_ptr<EventFeed> feed_;
+  std::shared_ptr<MarketDesk> desk_;
 };
 
 /// A parameter of the path as a number; Code::not_found for what is none, in Slurm's words for a job.

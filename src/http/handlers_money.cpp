@@ -1,5 +1,8 @@
 // Requests about money: what was spent, what budgets leave, what a job would cost (see handlers.hpp).
+#include <strings.h>
+
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "brain/fleet/fleet.hpp"
@@ -94,6 +97,61 @@ Result<JobSpec> wish_of(const Request& request) {
   return spec;
 }
 
+bool same_word(const std::string& a, const std::string& b) { return strcasecmp(a.c_str(), b.c_str()) == 0; }
+
+struct MarketFilter {
+  std::string sku;
+  std::string region;
+  std::optional<Purchase> price_class;
+};
+
+Result<MarketFilter> filter_of(const Request& request) {
+  MarketFilter filter;
+  if (const std::string* text = request.find_query("sku")) filter.sku = *text;
+  if (const std::string* text = request.find_query("region")) filter.region = *text;
+  if (const std::string* text = request.find_query("class")) {
+    filter.price_class = enum_from_name<Purchase>(*text);
+    if (!filter.price_class) {
+      return fail(Code::invalid, "'class' must be on_demand, reserved or spot, not '" + *text + "'");
+    }
+  }
+  return filter;
+}
+
+/// A size or region that the market does not have is a mistake; one without offers of the wanted kind is an answer.
+Status check_filter(const MarketFilter& filter, const Market& market) {
+  const auto nobody = [&](auto matches) { return std::none_of(market.offers.begin(), market.offers.end(), matches); };
+  if (!filter.sku.empty() && nobody([&](const MarketOffer& offer) { return same_word(offer.sku, filter.sku); })) {
+    return fail(Code::invalid,
+                "no cloud of this instance has a size '" + filter.sku + "'; leave it out to see them all");
+  }
+  if (!filter.region.empty() &&
+      nobody([&](const MarketOffer& offer) { return same_word(offer.region, filter.region); })) {
+    return fail(Code::invalid,
+                "no price is known in a region '" + filter.region + "'; leave it out to see the regions");
+  }
+  return {};
+}
+
+std::vector<MarketRow> rows_of(const MarketFilter& filter, const std::map<std::string, Duration>& waits,
+                               std::vector<MarketOffer> offers) {
+  std::vector<MarketRow> rows;
+  for (MarketOffer& offer : offers) {
+    if (!filter.sku.empty() && !same_word(offer.sku, filter.sku)) continue;
+    if (!filter.region.empty() && !same_word(offer.region, filter.region)) continue;
+    if (filter.price_class && offer.price_class != *filter.price_class) continue;
+    MarketRow row;
+    static_cast<MarketOffer&>(row) = std::move(offer);
+    for (const std::string& pool : row.pools) {
+      const auto wait = waits.find(pool);
+      if (wait == waits.end() || wait->second.is_infinite()) continue;
+      row.wait = row.wait ? std::min(*row.wait, wait->second) : wait->second;
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 }  // namespace
 
 void Api::cost(const Request& request, const Responder& responder) {
@@ -131,10 +189,42 @@ void Api::budgets(const Request& request, const Responder& responder) {
 void Api::offers(const Request& request, const Responder& responder) {
   Result<JobSpec> wish = wish_of(request);
   if (!wish) return responder.error(wish.error());
-  controller_.view([responder, wish = *std::move(wish), actor = request.actor](const Brain& brain) {
+  controller_.view([desk = desk_, responder, wish = *std::move(wish), actor = request.actor](const Brain& brain) {
     Result<std::vector<PoolOffer>> offers = brain.offers(JobSubmitted{actor, wish, ""}, api_now(brain));
     if (!offers) return responder.error(offers.error());
-    responder.json(200, OffersBody{api_now(brain), *std::move(offers)});
+    OffersBody body{api_now(brain), *std::move(offers), {}, {}};
+    MarketQuery query;
+    for (const Pool& pool : brain.state().config.pools) {
+      const bool is_offered = std::any_of(body.offers.begin(), body.offers.end(),
+                                          [&](const PoolOffer& offer) { return offer.pool == pool.name; });
+      if (is_offered) query.pools.push_back(pool);
+    }
+    desk->ask(std::move(query), [responder, body = std::move(body)](Market market) mutable {
+      std::erase_if(market.offers, [](const MarketOffer& offer) { return offer.pools.empty(); });
+      body.market = std::move(market.offers);
+      body.market_failure = std::move(market.failure);
+      responder.json(200, body);
+    });
+  });
+}
+
+void Api::market(const Request& request, const Responder& responder) {
+  Result<JobSpec> wish = wish_of(request);
+  Result<MarketFilter> filter = filter_of(request);
+  if (!wish || !filter) return responder.error(wish ? filter.error() : wish.error());
+  controller_.view([desk = desk_, responder, wish = *std::move(wish), filter = *std::move(filter),
+                    actor = request.actor](const Brain& brain) {
+    // A job that no pool takes has no wait anywhere; what the market has does not depend on it.
+    const Result<std::vector<PoolOffer>> offers = brain.offers(JobSubmitted{actor, wish, ""}, api_now(brain));
+    std::map<std::string, Duration> waits;
+    if (offers) {
+      for (const PoolOffer& offer : *offers) waits.emplace(offer.pool, offer.wait);
+    }
+    MarketQuery query{brain.state().config.pools, filter.region};
+    desk->ask(std::move(query), [responder, filter, waits = std::move(waits), now = api_now(brain)](Market market) {
+      if (Status known = check_filter(filter, market); !known) return responder.error(known.error());
+      responder.json(200, MarketBody{now, rows_of(filter, waits, std::move(market.offers)), market.failure});
+    });
   });
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "control/controller.hpp"
+#include "core/market.hpp"
 #include "wire/home.hpp"
 
 namespace virga {
@@ -23,6 +24,8 @@ struct HttpOptions {
   std::uint32_t daemon_uid = 0;
   std::string operator_group;
   std::function<Status()> reload;  ///< reads the configuration again; called on the http thread
+  /// What the clouds would lend; called on a thread of its own, may block. It is not called after the server is gone.
+  std::function<Market(const MarketQuery&)> market;
   std::string version;
 };
 

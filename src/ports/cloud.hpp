@@ -10,7 +10,9 @@
 //  * A VM that dies without being released is told with VmFailed within a second, once.
 //  * release() of an unknown VM answers VmReleased.
 //  * list() tells what is really there, including what this controller has forgotten.
-//  * Calls return at once; the answers come through the EventSink, from any thread.
+//  * market() changes nothing. Its prices need nobody; a lender that does not answer leaves quotas unknown, with the
+//    reason. Each pool of this cloud is named by one offer at most, and by exactly one where its region is.
+//  * Calls return at once; the answers come through the EventSink, from any thread. list() and market() block.
 #pragma once
 
 #include <functional>
@@ -19,6 +21,7 @@
 
 #include "base/result.hpp"
 #include "core/command.hpp"
+#include "core/market.hpp"
 
 namespace virga {
 
@@ -50,6 +53,9 @@ class Cloud {
   virtual Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) = 0;
   /// Watch a VM of an earlier run again, so that its death is told. Called for each listed VM that is kept.
   virtual void adopt(VmId vm) = 0;
+  /// From any thread, at any time, as often as users ask: what a lender said is kept for some minutes. Never on the
+  /// control thread.
+  virtual Market market(const MarketQuery& query) = 0;
 };
 
 }  // namespace virga

@@ -218,6 +218,7 @@ Status serve(const Home& home, const Arguments& arguments) {
   http.daemon_uid = geteuid();
   http.operator_group = config->operator_group;
   http.reload = [&] { return change_config(controller, home, tier); };
+  http.market = [&](const virga::MarketQuery& query) { return clouds.market(query); };
   http.version = VIRGA_VERSION;
   auto server = virga::HttpServer::start(http, controller);
   if (!server) return virga::unexpected(server.error());

@@ -16,6 +16,7 @@
 #include "brain/offers.hpp"
 #include "brain/state.hpp"
 #include "core/job.hpp"
+#include "core/market.hpp"
 #include "core/vm.hpp"
 
 namespace virga {
@@ -306,12 +307,39 @@ struct BudgetsBody {
 
 struct OffersBody {
   Time now;
-  std::vector<PoolOffer> offers;  ///< the cheapest first
+  std::vector<PoolOffer> offers;    ///< the cheapest first
+  std::vector<MarketOffer> market;  ///< those of the clouds that are about these pools
+  std::string market_failure;       ///< why quotas or restrictions are unknown; empty if all was answered
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("now", s.now);
     v("offers", s.offers);
+    v("market", s.market);
+    v("market_failure", s.market_failure);
+  }
+};
+
+struct MarketRow : MarketOffer {
+  std::optional<Duration> wait;  ///< for a job in the quickest of the pools; null: there is none, or it is not known
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    MarketOffer::visit(s, v);
+    v("wait", s.wait);
+  }
+};
+
+struct MarketBody {
+  Time now;
+  std::vector<MarketRow> offers;  ///< by size, region, price class and cloud
+  std::string failure;            ///< why quotas or restrictions are unknown; empty if all was answered
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("now", s.now);
+    v("offers", s.offers);
+    v("failure", s.failure);
   }
 };
 

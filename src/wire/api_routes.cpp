@@ -178,6 +178,25 @@ std::vector<Route> money_routes() {
         {"account", "string", "the tenant that pays"}},
        nullptr,
        body<OffersBody>},
+      {O::market,
+       "GET",
+       "/v1/market",
+       "market",
+       "What the clouds would lend",
+       "One row for each size, region and price class, in that order. Quotas and restrictions are those of the region "
+       "that is asked for, else of the one where the pools are; what is kept for some minutes. What nobody knows is "
+       "null or \"unknown\", with the reason in `failure`. `wait` is that of a job of `nodes` and `gpus` in the "
+       "quickest of the row's pools.",
+       {{"sku", "string", "only this size"},
+        {"region", "string", "only this region"},
+        {"class", "string", "only this price class: on_demand, reserved or spot"},
+        {"nodes", "integer", "how many nodes; 1 when absent"},
+        {"gpus", "integer", "GPUs of each node"},
+        {"minutes", "integer", "the time limit; the partition's when absent"},
+        {"partition", "string", "only pools of this one have a wait"},
+        {"account", "string", "the tenant that pays"}},
+       nullptr,
+       body<MarketBody>},
   };
 }
 

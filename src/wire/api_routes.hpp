@@ -39,6 +39,7 @@ enum class Operation : std::uint8_t {
   cost,
   budgets,
   offers,
+  market,
   reload,
   shutdown,
   events,

@@ -1,6 +1,7 @@
 #include "cli/verbs/money_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
@@ -43,9 +44,25 @@ std::string hours_text(Duration d) {
   return cents_text((d.ns + k_hundredth_ns / 2) / k_hundredth_ns);
 }
 
-std::string wait_text(const PoolOffer& offer) {
-  if (offer.wait.is_infinite()) return "unknown";
-  return offer.wait == Duration{} ? "none" : short_duration_text(offer.wait);
+std::string wait_text(Duration wait) {
+  if (wait.is_infinite()) return "unknown";
+  return wait == Duration{} ? "none" : short_duration_text(wait);
+}
+
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+
+/// In VMs; "-" where the cloud has no quotas.
+std::string quota_text(const MarketOffer& offer) {
+  if (offer.quota == Quota::limited) return std::to_string(offer.quota_left);
+  return offer.quota == Quota::unknown ? "unknown" : "-";
+}
+
+/// What the market says of a pool; of one that it does not name, nothing is known.
+MarketOffer market_of(const OffersBody& body, const std::string& pool) {
+  for (const MarketOffer& offer : body.market) {
+    if (std::find(offer.pools.begin(), offer.pools.end(), pool) != offer.pools.end()) return offer;
+  }
+  return {};
 }
 
 std::string why_text(const PoolOffer& offer) {
@@ -97,15 +114,35 @@ std::string cost_text(const CostBody& body) {
 }
 
 std::string offers_text(const OffersBody& body) {
-  std::vector<Cells> lines{
-      {"POOL", "CLOUD", "SKU", "CLASS", "NODE_USD_H", "GPUS", "FREE", "MORE", "ADDS_USD", "WAIT", "NOW"}};
+  const bool with_regions = std::any_of(body.market.begin(), body.market.end(),
+                                        [](const MarketOffer& offer) { return !offer.region.empty(); });
+  std::vector<Cells> lines{{"POOL", "CLOUD", "SKU", "CLASS", "NODE_USD_H", "GPUS", "FREE", "MORE", "ADDS_USD", "WAIT"}};
+  if (with_regions) lines[0].insert(lines[0].end(), {"REGION", "QUOTA_LEFT", "RESTRICTION"});
+  lines[0].push_back("NOW");
   for (const PoolOffer& offer : body.offers) {
     lines.push_back({offer.pool, offer.cloud, offer.sku, std::string(name_of(offer.price_class)),
                      dollars_text(offer.price_per_node_hour), std::to_string(offer.gpus_per_node),
                      std::to_string(offer.nodes_free), std::to_string(offer.nodes_askable), dollars_text(offer.price),
-                     wait_text(offer), why_text(offer)});
+                     wait_text(offer.wait)});
+    if (with_regions) {
+      const MarketOffer market = market_of(body, offer.pool);
+      lines.back().insert(lines.back().end(),
+                          {or_dash(market.region), quota_text(market), or_dash(market.restriction)});
+    }
+    lines.back().push_back(why_text(offer));
   }
-  return aligned(lines, "LLLLRRRRRLL");
+  return aligned(lines, with_regions ? "LLLLRRRRRLLRLL" : "LLLLRRRRRLL");
+}
+
+std::string market_text(const MarketBody& body) {
+  std::vector<Cells> lines{{"SKU", "REGION", "CLASS", "CLOUD", "USD_H", "QUOTA_LEFT", "WAIT", "POOLS", "RESTRICTION"}};
+  for (const MarketRow& row : body.offers) {
+    lines.push_back({row.sku, or_dash(row.region), std::string(name_of(row.price_class)), row.cloud,
+                     row.price_per_hour ? dollars_text(*row.price_per_hour) : "-", quota_text(row),
+                     row.wait ? wait_text(*row.wait) : "-", or_dash(fmt::format("{}", fmt::join(row.pools, ","))),
+                     or_dash(row.restriction)});
+  }
+  return aligned(lines, "LLLLRRLLL");
 }
 
 }  // namespace virga

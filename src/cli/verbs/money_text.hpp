@@ -14,6 +14,8 @@
 namespace virga {
 
 std::string cost_text(const CostBody& body);
+/// With the columns REGION, QUOTA_LEFT and RESTRICTION where a pool's cloud has regions.
 std::string offers_text(const OffersBody& body);
+std::string market_text(const MarketBody& body);
 
 }  // namespace virga

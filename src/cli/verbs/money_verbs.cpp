@@ -19,6 +19,11 @@ Result<std::string> date_query(const std::string& name, const std::string& text)
   return fmt::format("&{}={}", name, url_encoded(iso8601(*time)));
 }
 
+/// What could not be learnt does not spoil what could.
+void tell_failure(const std::string& failure) {
+  if (!failure.empty()) fmt::print(stderr, "virga: {}\n", failure);
+}
+
 template <class Body>
 int show(const std::string& target, bool json, std::string (*text)(const Body&)) {
   Result<Client> client = Client::from_environment();
@@ -26,6 +31,8 @@ int show(const std::string& target, bool json, std::string (*text)(const Body&))
   Result<Body> body = client->get_as<Body>(target);
   if (!body) return complain(body.error());
   fmt::print("{}", json ? to_json_text(*body) + "\n" : text(*body));
+  if constexpr (requires { body->market_failure; }) tell_failure(body->market_failure);
+  if constexpr (requires { body->failure; }) tell_failure(body->failure);
   return 0;
 }
 
@@ -42,7 +49,8 @@ int cost_verb(const CostOptions& options) {
 }
 
 int offers_verb(const OffersOptions& options) {
-  std::string target = fmt::format("/v1/offers?nodes={}&gpus={}", options.nodes, options.gpus);
+  std::string target =
+      fmt::format("/v1/{}?nodes={}&gpus={}", options.market ? "market" : "offers", options.nodes, options.gpus);
   if (!options.time.empty()) {
     Result<Duration> limit = parse_time_limit(options.time);
     if (!limit) return complain({Code::invalid, "--time: " + limit.error().message});
@@ -50,7 +58,11 @@ int offers_verb(const OffersOptions& options) {
   }
   if (!options.partition.empty()) target += "&partition=" + url_encoded(options.partition);
   if (!options.account.empty()) target += "&account=" + url_encoded(options.account);
-  return show<OffersBody>(target, options.json, offers_text);
+  if (!options.market) return show<OffersBody>(target, options.json, offers_text);
+  if (!options.sku.empty()) target += "&sku=" + url_encoded(options.sku);
+  if (!options.region.empty()) target += "&region=" + url_encoded(options.region);
+  if (!options.price_class.empty()) target += "&class=" + url_encoded(options.price_class);
+  return show<MarketBody>(target, options.json, market_text);
 }
 
 }  // namespace virga

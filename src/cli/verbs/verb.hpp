@@ -44,6 +44,10 @@ struct OffersOptions {
   std::string partition;
   std::string account;
   bool json = false;
+  bool market = false;  ///< all sizes and regions instead of the pools; the next three go with it
+  std::string sku;
+  std::string region;
+  std::string price_class;
 };
 int offers_verb(const OffersOptions& options);
 

@@ -62,6 +62,13 @@ void describe_money(CLI::App& app, Parsed& p) {
   offers->add_option("--time,-t", p.offers.time, "the time limit, as sbatch takes it; the partition's when absent");
   offers->add_option("--partition,-p", p.offers.partition, "only pools of this one");
   offers->add_option("--account,-A", p.offers.account, "the tenant that pays");
+  CLI::Option* market = offers->add_flag("--market", p.offers.market, "what the clouds lend: sizes, regions, prices");
+  offers->add_option("--sku", p.offers.sku, "of the market: only this size")->needs(market);
+  offers->add_option("--region", p.offers.region, "of the market: only this region, whose quota is asked for")
+      ->needs(market);
+  offers->add_option("--class", p.offers.price_class, "of the market: only this price class")
+      ->check(CLI::IsMember({"on_demand", "reserved", "spot"}))
+      ->needs(market);
   offers->add_flag("--json", p.offers.json, "as JSON");
 }
 

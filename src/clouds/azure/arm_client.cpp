@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "clouds/azure/json_path.hpp"
+
 namespace virga::azure {
 namespace {
 
-constexpr std::string_view k_api_versions[] = {"2022-08-01", "2022-07-01", "2018-10-01", "2021-04-01"};
+constexpr std::string_view k_api_versions[] = {"2022-08-01", "2022-07-01", "2018-10-01", "2021-04-01",
+                                               "2021-07-01", "2022-12-01", "2022-04-01"};
 constexpr int k_tries_most = 4;
 constexpr Duration k_first_pause = Duration::seconds(1);
 constexpr Duration k_poll_default = Duration::seconds(5);
@@ -66,11 +69,7 @@ bool may_have_token(std::string_view url, std::string_view endpoint) {
          origin.ends_with("." + std::string(own.substr(k_scheme)));
 }
 
-std::string text_at(JsonNode node, std::string_view name) {
-  if (!node || node.kind() != JsonNode::Kind::object) return {};
-  const JsonNode found = node.find(name);
-  return found && found.kind() == JsonNode::Kind::string ? std::string(found.string()) : std::string();
-}
+std::string text_at(JsonNode node, std::string_view name) { return text(at(node, name)); }
 
 }  // namespace
 
@@ -80,9 +79,10 @@ struct ArmClient::Try {
   Duration waited;
 };
 
-ArmClient::ArmClient(Access& access)
+ArmClient::ArmClient(Access& access, Duration timeout_most)
     : access_(access),
-      http_({access.settings.ca_file, access.settings.connect_timeout, access.settings.request_timeout},
+      http_({access.settings.ca_file, std::min(access.settings.connect_timeout, timeout_most),
+             std::min(access.settings.request_timeout, timeout_most)},
             access.stopper) {}
 
 std::string ArmClient::group_path() const {
@@ -142,7 +142,7 @@ Arm<HttpAnswer> ArmClient::send_once(const ArmCall& call, const std::string& url
 
 /// Waits, if the call is worth another try.
 bool ArmClient::may_retry(const ArmCall& call, const ArmError& error, Try& tries) {
-  if (error.code == k_stopped || access_.stopper.stopped()) return false;
+  if (!call.is_patient || error.code == k_stopped || access_.stopper.stopped()) return false;
   const bool waits = error.kind == ArmErrorKind::throttled || error.kind == ArmErrorKind::dependency;
   if (waits) {
     const Duration pause = std::max(error.retry_after, Duration::seconds(1));

@@ -8,7 +8,7 @@
 //
 // call() retries by itself what can be retried without harm, which is every call of this room: what cannot be reached,
 // 5xx and cut-off answers a few times; throttling and what waits for another operation, up to
-// settings.throttle_patience. The first 401 renews the token.
+// settings.throttle_patience. The first 401 renews the token. Calls that are not patient are made once.
 // finish() follows a long-running operation to its end, by Azure-AsyncOperation or else by Location.
 #pragma once
 
@@ -37,7 +37,15 @@ struct Access {
   Budget budget;
 };
 
-enum class ApiVersion : std::uint8_t { compute, network, set_interfaces, resources };
+enum class ApiVersion : std::uint8_t {
+  compute,
+  network,
+  set_interfaces,
+  resources,
+  skus,
+  subscriptions,
+  authorization
+};
 
 struct ArmCall {
   std::string method = "GET";
@@ -47,11 +55,13 @@ struct ArmCall {
   std::string resource = {};  ///< whose budget it draws on
   std::string body = {};
   std::string query = {};  ///< further parameters, "&$expand=instanceView"
+  bool is_patient = true;  ///< false: somebody waits for the answer; only a token is renewed, nothing is tried again
 };
 
 class ArmClient {
  public:
-  explicit ArmClient(Access& access);
+  /// No request takes longer than `timeout_most`, whatever the settings say.
+  explicit ArmClient(Access& access, Duration timeout_most = Duration::infinite());
 
   /// Any 2xx is a success.
   Arm<HttpAnswer> call(const ArmCall& call);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "clouds/azure/market.hpp"
 #include "clouds/azure/set_keeper.hpp"
 
 namespace virga {
@@ -12,7 +13,7 @@ namespace {
 
 class AzureCloud : public Cloud {
  public:
-  AzureCloud(AzureOptions options, EventSink& sink) : common_(std::move(options), sink) {
+  AzureCloud(AzureOptions options, EventSink& sink) : common_(std::move(options), sink), market_(common_.access) {
     common_.share_done = [this](const GangPtr& gang, const Arm<Got>& got) { share_done(gang, got); };
     common_.share_cleared = [this](const GangPtr& gang) { share_cleared(gang); };
   }
@@ -22,6 +23,7 @@ class AzureCloud : public Cloud {
   void release(VmId vm) override;
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
+  Market market(const MarketQuery& query) override { return market_.read(query); }
 
  private:
   using Addresses = std::map<std::string, std::string>;
@@ -35,6 +37,7 @@ class AzureCloud : public Cloud {
   std::optional<GangGranted> as_granted(const ReserveGang& command);
 
   Common common_;
+  AzureMarket market_;
   std::mutex keepers_mutex_;
   std::map<std::string, std::unique_ptr<SetKeeper>> keepers_;  // last: their threads use all of the above
 };

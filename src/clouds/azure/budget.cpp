@@ -39,6 +39,7 @@ constexpr Policy k_policies[] = {
     {CallKind::network_write, "network-write", Front::writes, {}, {200, 1000}},
     {CallKind::group_read, "group-read", Front::reads, {}, {}},
     {CallKind::group_write, "group-write", Front::writes, {}, {}},
+    {CallKind::catalogue_read, "catalogue-read", Front::reads, {}, {}},
 };
 
 const Policy& policy_of(CallKind kind) {

@@ -32,6 +32,7 @@ enum class CallKind : std::uint8_t {
   network_write,
   group_read,
   group_write,
+  catalogue_read,  ///< usages, sizes, images, and what else says what can be had
 };
 
 /// What an answer's x-ms-ratelimit-remaining headers tell; absent: nothing.

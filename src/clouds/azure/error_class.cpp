@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "wire/json_codec.hpp"
+#include "clouds/azure/json_path.hpp"
 
 namespace virga::azure {
 namespace {
@@ -67,12 +67,6 @@ const Rule* rule_of(std::string_view code) {
   return found == std::end(k_rules) ? nullptr : found;
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
-}
-
 std::string one_line(std::string_view text) {
   constexpr std::size_t k_longest = 500;
   std::string result(text.substr(0, k_longest));
@@ -83,27 +77,18 @@ std::string one_line(std::string_view text) {
   return result;
 }
 
-std::string text_of(JsonNode node) {
-  return node && node.kind() == JsonNode::Kind::string ? std::string(node.string()) : std::string();
-}
-
-JsonNode find(JsonNode node, std::string_view name) {
-  return node && node.kind() == JsonNode::Kind::object ? node.find(name) : JsonNode();
-}
-
 /// The first code with a rule among the error, its details and its inner error; Azure nests them at will.
 const Rule* search(JsonNode error, int depth) {
   constexpr int k_deepest = 5;
   if (depth > k_deepest) return nullptr;
-  const JsonNode details = find(error, "details");
-  const std::size_t count = details && details.kind() == JsonNode::Kind::array ? details.size() : 0;
-  for (std::size_t i = 0; i < count; ++i) {
+  const JsonNode details = at(error, "details");
+  for (std::size_t i = 0; i < count(details); ++i) {
     if (const Rule* rule = search(details.element(i), depth + 1)) return rule;
   }
-  if (const JsonNode inner = find(error, "innererror")) {
+  if (const JsonNode inner = at(error, "innererror")) {
     if (const Rule* rule = search(inner, depth + 1)) return rule;
   }
-  return rule_of(text_of(find(error, "code")));
+  return rule_of(text(at(error, "code")));
 }
 
 std::optional<std::uint64_t> number_after(const std::string& text, std::string_view label) {
@@ -156,7 +141,7 @@ ArmError classify(int status, Duration retry_after, std::string_view body, ArmEr
   ArmError error{.kind = otherwise, .status = status, .code = {}, .message = {}, .retry_after = retry_after};
   const Result<JsonDocument> document = JsonDocument::parse(body);
   const JsonNode root = document ? document->root() : JsonNode();
-  const JsonNode inside = find(root, "error");
+  const JsonNode inside = at(root, "error");
   const bool names_error =
       inside && (inside.kind() == JsonNode::Kind::string || inside.kind() == JsonNode::Kind::object);
   if (!names_error) {
@@ -165,13 +150,13 @@ ArmError classify(int status, Duration retry_after, std::string_view body, ArmEr
     return error;
   }
   if (inside.kind() == JsonNode::Kind::string) {  // of the login and of the metadata service
-    error.code = text_of(inside);
-    error.message = one_line(text_of(find(root, "error_description")));
+    error.code = text(inside);
+    error.message = one_line(text(at(root, "error_description")));
     if (const Rule* rule = rule_of(error.code); rule != nullptr && status != 429) apply(error, *rule);
     return error;
   }
-  error.code = text_of(find(inside, "code"));
-  error.message = one_line(text_of(find(inside, "message")));
+  error.code = text(at(inside, "code"));
+  error.message = one_line(text(at(inside, "message")));
   if (const Rule* rule = search(inside, 0)) {
     apply(error, *rule);
   } else {

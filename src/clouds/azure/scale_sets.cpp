@@ -2,20 +2,11 @@
 
 #include <algorithm>
 
+#include "clouds/azure/json_path.hpp"
 #include "clouds/azure/set_plan.hpp"
 
 namespace virga::azure {
 namespace {
-
-JsonNode at(JsonNode node, std::string_view name) {
-  return node && node.kind() == JsonNode::Kind::object ? node.find(name) : JsonNode();
-}
-
-std::string text(JsonNode node) {
-  return node && node.kind() == JsonNode::Kind::string ? std::string(node.string()) : std::string();
-}
-
-std::size_t count(JsonNode node) { return node && node.kind() == JsonNode::Kind::array ? node.size() : 0; }
 
 InstanceState state_of(JsonNode properties, std::string& message) {
   const std::string provisioning = text(at(properties, "provisioningState"));

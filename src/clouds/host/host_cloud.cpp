@@ -63,6 +63,7 @@ class HostCloud : public Cloud {
   void release(VmId vm) override;
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
+  Market market(const MarketQuery& query) override { return market_of_pools(query.pools, "host"); }
 
  private:
   using Lock = std::unique_lock<std::mutex>;

@@ -11,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <set>
@@ -93,6 +94,21 @@ inline void check_granted(const CloudUnderTest& t, Cloud& cloud, const ReserveGa
   }
 }
 
+/// The offer that names the pool, of a market in its order.
+inline MarketOffer offer_for(const CloudUnderTest& t, const Market& market) {
+  Market sorted = market;
+  sort_market(sorted.offers);
+  std::vector<MarketOffer> ours;
+  for (std::size_t i = 0; i < market.offers.size(); ++i) {
+    const MarketOffer& offer = market.offers[i];
+    CHECK(offer.sku == sorted.offers[i].sku);
+    CHECK(offer.region == sorted.offers[i].region);
+    if (std::count(offer.pools.begin(), offer.pools.end(), t.pool.name) > 0) ours.push_back(offer);
+  }
+  REQUIRE(ours.size() == 1);
+  return ours.front();
+}
+
 inline bool names_machine(const CloudUnderTest& t, const GangRefused& refused, const std::string& node) {
   return refused.message.find(t.machine_of ? t.machine_of(node) : node) != std::string::npos;
 }
@@ -106,6 +122,32 @@ inline void release_all(Cloud& cloud, RecordingSink& sink, const std::vector<std
 inline void check_nothing_left(const CloudUnderTest& t) {
   bool gone = eventually(t.advance, [&] { return t.leftovers().empty(); });
   CHECK_MESSAGE(gone, "left: ", t.leftovers());
+}
+
+inline void check_market(const CloudUnderTest& t, Cloud& cloud) {
+  const Market market = cloud.market({{t.pool}});
+  CHECK_MESSAGE(market.failure.empty(), market.failure);
+  const MarketOffer offer = offer_for(t, market);
+  CHECK(offer.sku == t.pool.sku.name);
+  CHECK(offer.price_class == t.pool.purchase);
+  CHECK(offer.cloud == t.pool.cloud);
+  CHECK(offer.price_per_hour.has_value());
+  CHECK(offer.quota != Quota::unknown);
+  CHECK(offer.restriction.empty());
+  CHECK(offer_for(t, cloud.market({{t.pool}})).quota_left == offer.quota_left);
+  CHECK(listed(cloud).empty());
+  check_nothing_left(t);
+}
+
+/// Of what is unknown, and of what is released already.
+inline void check_idle_releases(const CloudUnderTest& t, Cloud& cloud, RecordingSink& sink) {
+  release_all(cloud, sink, {77});
+  auto command = gang(t, 1, 1, 1);
+  cloud.reserve(command, t.user_data);
+  sink.first<GangGranted>(1);
+  release_all(cloud, sink, {1});
+  release_all(cloud, sink, {1});
+  CHECK(sink.all<VmReleased>().size() == 3);
 }
 
 }  // namespace cloud_contract
@@ -125,6 +167,8 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     for (std::uint32_t vm = 1; vm <= 4; ++vm) CHECK(t.runs(VmId{vm}) == 1);
     cc::check_nothing_left(t);
   }
+
+  SUBCASE("the market names each pool once, and lends nothing") { cc::check_market(t, *cloud); }
 
   SUBCASE("the same gang again has no effect but the answer") {
     auto command = cc::gang(t, 1, 1, 2);
@@ -180,15 +224,7 @@ inline void check_cloud_contract(const CloudUnderTest& t) {
     cc::check_nothing_left(t);
   }
 
-  SUBCASE("an unknown or already released VM is answered as released") {
-    cc::release_all(*cloud, sink, {77});
-    auto command = cc::gang(t, 1, 1, 1);
-    cloud->reserve(command, t.user_data);
-    sink.first<GangGranted>(1);
-    cc::release_all(*cloud, sink, {1});
-    cc::release_all(*cloud, sink, {1});
-    CHECK(sink.all<VmReleased>().size() == 3);
-  }
+  SUBCASE("an unknown or already released VM is answered as released") { cc::check_idle_releases(t, *cloud, sink); }
 
   SUBCASE("VMs survive their controller; the next one lists, adopts and releases them") {
     auto command = cc::gang(t, 1, 1, 3);

@@ -34,6 +34,7 @@ class RecordingCloud : public Cloud {
   void release(VmId vm) override { inner_.release(vm); }
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override { return inner_.list(known); }
   void adopt(VmId vm) override { inner_.adopt(vm); }
+  Market market(const MarketQuery& query) override { return inner_.market(query); }
 
  private:
   Cloud& inner_;

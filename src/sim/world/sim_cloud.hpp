@@ -26,6 +26,8 @@ class SimCloud : public Cloud {
   void release(VmId vm) override;
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
+  /// Its pools may be of any cloud.
+  Market market(const MarketQuery& query) override { return market_of_pools(query.pools); }
 
  private:
   struct Shortage {

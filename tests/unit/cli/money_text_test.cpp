@@ -85,6 +85,62 @@ TEST_CASE("virga offers: what is free, what could be, and why not now") {
         "spot  host   Standard_ND  spot            98.32     8     0     0    196.64  1:30:00  wait: quota (pool spot: "
         "none left), asked again at 2026-01-31T12:00:00\n"
         "held  host   Standard_ND  spot            98.32     8     0     0    196.64  unknown  wait: resources\n");
+
+  // Pools of a cloud with regions show what is left there.
+  body.offers = {nd, held};
+  body.offers[1].cloud = "azure";
+  MarketOffer there;
+  there.region = "eastus";
+  there.quota = Quota::limited;
+  there.quota_left = 3;
+  there.restriction = "NotAvailableForSubscription in zone 1";
+  there.pools = {"held", "other"};
+  MarketOffer here;
+  here.quota = Quota::unlimited;
+  here.pools = {"nd"};
+  body.market = {here, there};
+  CHECK(
+      offers_text(body) ==
+      "POOL  CLOUD  SKU          CLASS      NODE_USD_H  GPUS  FREE  MORE  ADDS_USD  WAIT     REGION  QUOTA_LEFT  "
+      "RESTRICTION                            NOW\n"
+      "nd    host   Standard_ND  on_demand       98.32     8     2     6    196.64  none     -                -  -    "
+      "                                  ready\n"
+      "held  azure  Standard_ND  spot            98.32     8     0     0    196.64  unknown  eastus           3  "
+      "NotAvailableForSubscription in zone 1  wait: resources\n");
+}
+
+TEST_CASE("virga offers --market: nothing is invented") {
+  MarketBody body;
+  MarketRow known;
+  known.sku = "Standard_ND";
+  known.region = "eastus";
+  known.cloud = "azure";
+  known.price_per_hour = Money::usd(98, 320'000);
+  known.quota = Quota::limited;
+  known.quota_left = 0;
+  known.restriction = "NotAvailableForSubscription";
+  known.pools = {"a", "b"};
+  known.wait = Duration::minutes(90);
+  MarketRow unknown = known;
+  unknown.price_class = Purchase::spot;
+  unknown.price_per_hour.reset();
+  unknown.quota = Quota::unknown;
+  unknown.restriction = "";
+  unknown.pools = {};
+  unknown.wait.reset();
+  MarketRow here;
+  here.sku = "tiny";
+  here.cloud = "host";
+  here.price_per_hour = Money::usd(0, 200'000);
+  here.quota = Quota::unlimited;
+  here.pools = {"small"};
+  here.wait = Duration{};
+  body.offers = {known, unknown, here};
+  CHECK(market_text(body) ==
+        "SKU          REGION  CLASS      CLOUD  USD_H  QUOTA_LEFT  WAIT     POOLS  RESTRICTION\n"
+        "Standard_ND  eastus  on_demand  azure  98.32           0  1:30:00  a,b    NotAvailableForSubscription\n"
+        "Standard_ND  eastus  spot       azure      -     unknown  -        -      -\n"
+        "tiny         -       on_demand  host    0.20           -  none     small  -\n");
 }
 
 }  // namespace virga

@@ -26,6 +26,7 @@ using virga::WantedVm;
 class FakeCloud : public Cloud {
  public:
   struct Notes {
+    std::string name;
     std::vector<std::uint64_t> reserved, released, adopted;
     std::vector<ListedVm> there;
     bool answers = true;
@@ -44,6 +45,11 @@ class FakeCloud : public Cloud {
     return notes_.there;
   }
   void adopt(VmId vm) override { notes_.adopted.push_back(vm.value); }
+  virga::Market market(const virga::MarketQuery& query) override {
+    virga::Market market = virga::market_of_pools(query.pools, notes_.name);
+    if (!notes_.answers) market.failure = notes_.name + " does not answer";
+    return market;
+  }
 
  private:
   Notes& notes_;
@@ -54,7 +60,7 @@ using Numbers = std::vector<std::uint64_t>;
 
 struct World {
   virga::contract::Recorder sink;
-  FakeCloud::Notes host, azure;
+  FakeCloud::Notes host{"host", {}, {}, {}, {}}, azure{"azure", {}, {}, {}, {}};
   CloudRouter clouds{sink};
   World() {
     clouds.add("host", std::make_unique<FakeCloud>(host, clouds));
@@ -109,4 +115,22 @@ TEST_CASE("cloud router: one cloud that does not answer is no empty cloud; one t
   CHECK(refused.gang == GangId{3});
   CHECK(refused.refusal == Refusal::fault);
   CHECK(refused.message.find("\"moon\"") != std::string::npos);
+}
+
+TEST_CASE("cloud router: the market is that of all clouds, in one order, with each reason why something is unknown") {
+  World world;
+  virga::MarketQuery query{std::vector<virga::Pool>(3)};
+  const std::pair<const char*, const char*> pools[] = {{"b", "azure"}, {"a", "host"}, {"c", "host"}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    query.pools[i].name = pools[i].first;
+    query.pools[i].cloud = pools[i].second;
+    query.pools[i].sku.name = std::string("size-") + pools[i].first;
+  }
+  const virga::Market market = world.clouds.market(query);
+  REQUIRE(market.offers.size() == 3);
+  CHECK(market.failure.empty());
+  for (std::size_t i = 0; i < 3; ++i) CHECK(market.offers[i].sku == std::string("size-") + "abc"[i]);
+  CHECK(market.offers[1].cloud == "azure");
+  world.azure.answers = world.host.answers = false;
+  CHECK(world.clouds.market(query).failure == "host does not answer; azure does not answer");
 }

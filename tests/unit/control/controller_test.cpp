@@ -78,6 +78,7 @@ struct QuickCloud : Cloud {
     return all;
   }
   void adopt(VmId vm) override { adopted.push_back(vm); }
+  Market market(const MarketQuery& query) override { return market_of_pools(query.pools); }
   EventSink* sink = nullptr;
   std::vector<VmId> there;
   std::vector<VmId> adopted;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "unit/http/world.hpp"
 #include "wire/cost_report.hpp"
@@ -201,6 +202,54 @@ TEST_CASE("cost and offers") {
   CHECK(offers->offers[0].kind == OfferKind::ask);
   CHECK(error_of(client.get("/v1/offers?nodes=5")).find("5 nodes asked for") != std::string::npos);
   CHECK(error_of(client.get("/v1/offers?nodes=two")) == "'two' in 'nodes' is no number of the right size");
+  CHECK(offers->market.empty());  // nobody knows a market here
+}
+
+TEST_CASE("the market goes with the offers, on a thread that no request waits for") {
+  std::promise<void> may_answer;
+  auto released = may_answer.get_future().share();
+  World world([&](HttpOptions& options, Config& config) {
+    config.pools[0].price_per_hour = Money::usd(36);
+    config.pools[0].sku.name = "tiny";
+    options.market = [released](const MarketQuery& query) {
+      released.wait();
+      Market market = market_of_pools(query.pools);
+      MarketOffer far = market.offers.front();
+      far.region = "far";
+      far.price_class = Purchase::spot;
+      far.quota = Quota::unknown;
+      far.price_per_hour.reset();
+      far.pools.clear();
+      market.offers.push_back(far);
+      market.failure = "the moon does not answer";
+      return market;
+    };
+  });
+  Client client = world.client();
+  auto waiting = std::async(std::launch::async, [&] { return world.client().get_as<OffersBody>("/v1/offers"); });
+  CHECK(client.get("/v1/ping").has_value());
+  CHECK(client.get("/v1/jobs").has_value());
+  may_answer.set_value();
+  const auto offers = waiting.get();
+  REQUIRE_MESSAGE(offers, error_of(offers));
+  REQUIRE(offers->market.size() == 1);
+  CHECK(offers->market[0].pools == std::vector<std::string>{"nd"});
+  CHECK(offers->market_failure == "the moon does not answer");
+
+  const auto market = client.get_as<MarketBody>("/v1/market?nodes=2");
+  REQUIRE_MESSAGE(market, error_of(market));
+  REQUIRE(market->offers.size() == 2);
+  CHECK(market->offers[0].price_per_hour == Money::usd(36));
+  CHECK(market->offers[0].wait == Duration{});
+  CHECK(market->offers[1].wait == std::nullopt);
+  CHECK(market->offers[1].price_per_hour == std::nullopt);
+  CHECK(client.get_as<MarketBody>("/v1/market?nodes=5")->offers[0].wait == std::nullopt);
+  CHECK(client.get_as<MarketBody>("/v1/market?region=FAR&sku=TINY")->offers.size() == 1);
+  CHECK(client.get_as<MarketBody>("/v1/market?class=on_demand")->offers.size() == 1);
+  CHECK(client.get_as<MarketBody>("/v1/market?class=reserved")->offers.empty());
+  CHECK(error_of(client.get("/v1/market?class=cheap")) == "'class' must be on_demand, reserved or spot, not 'cheap'");
+  CHECK(error_of(client.get("/v1/market?sku=huge")).find("no cloud of this instance has a size 'huge'") == 0);
+  CHECK(error_of(client.get("/v1/market?region=near")).find("no price is known in a region 'near'") == 0);
 }
 
 TEST_CASE("the same key submits once") {

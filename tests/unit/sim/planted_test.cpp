@@ -33,6 +33,7 @@ struct CloudBetween : Cloud {
   void release(VmId vm) override { inner->release(vm); }
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override { return inner->list(known); }
   void adopt(VmId vm) override { inner->adopt(vm); }
+  Market market(const MarketQuery& query) override { return inner->market(query); }
   std::unique_ptr<Cloud> inner;
 };
 
