@@ -23,11 +23,12 @@ bool read_sku(std::string_view line, KnownSku& known) {
   sku.gpu_model = take_until(line, ',');
   const std::string_view price_text = take_until(line, ',');
   const auto price = price_text.empty() ? Money{} : parse_money(price_text);
-  const auto shape = enum_from_name<SetShape>(line);
-  if (!numbers_ok || !price || !shape || sku.name.empty()) return false;
+  const auto shape = enum_from_name<SetShape>(take_until(line, ','));
+  if (!numbers_ok || !price || !shape || sku.name.empty() || (line != "yes" && line != "no")) return false;
   sku.resources.memory_bytes = std::uint64_t{memory_gib} << 30;
   sku.price_per_hour = *price;
   known.set_shape = *shape;
+  known.targeted = line == "yes";
   return true;
 }
 
@@ -40,11 +41,18 @@ const std::vector<KnownSku>& table() {
   return k_table;
 }
 
+const KnownSku* find_known(std::string_view name) {
+  const auto& all = table();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const KnownSku& known) { return known.sku.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 Result<std::vector<KnownSku>> parse_sku_table(std::string_view csv) {
-  return read_csv_table<KnownSku>(csv, "SKU table", "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour,scale_set",
-                                  read_sku);
+  return read_csv_table<KnownSku>(
+      csv, "SKU table", "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour,scale_set,targeted", read_sku);
 }
 
 const std::vector<Sku>& known_skus() {
@@ -63,9 +71,13 @@ const Sku* find_sku(std::string_view name) {
 }
 
 SetShape set_shape_of(std::string_view name) {
-  const auto found =
-      std::find_if(table().begin(), table().end(), [&](const KnownSku& known) { return known.sku.name == name; });
-  return found == table().end() ? SetShape::uniform : found->set_shape;
+  const KnownSku* known = find_known(name);
+  return known == nullptr ? SetShape::uniform : known->set_shape;
+}
+
+bool can_be_targeted(std::string_view name) {
+  const KnownSku* known = find_known(name);
+  return known == nullptr || known->targeted;
 }
 
 }  // namespace virga

@@ -32,10 +32,13 @@ const std::vector<Sku>& known_skus();
 const Sku* find_sku(std::string_view name);
 /// Uniform for a size that the file does not have.
 SetShape set_shape_of(std::string_view name);
+/// Whether Azure reserves capacity of the size for who names it (targeted); true for one that the file does not have.
+bool can_be_targeted(std::string_view name);
 
 struct KnownSku {
   Sku sku;  ///< without a price, if no list price is published
   SetShape set_shape = SetShape::uniform;
+  bool targeted = true;
 };
 /// Reads the file's text; public for its test. A line that cannot be read is a fault of the build, told as such.
 Result<std::vector<KnownSku>> parse_sku_table(std::string_view csv);

@@ -37,7 +37,15 @@ struct Access {
   Budget budget;
 };
 
-enum class ApiVersion : std::uint8_t { compute, network, set_interfaces, resources };
+/// What is asked of which version; the dates are in arm_client.cpp.
+enum class ApiVersion : std::uint8_t {
+  compute,
+  compute_newest,  ///< knows interconnects, block reservations, and lists VMs with their power states
+  disks,
+  network,
+  set_interfaces,
+  resources,
+};
 
 struct ArmCall {
   std::string method = "GET";

@@ -352,11 +352,13 @@ TEST_CASE("the SKU table") {
   CHECK(virga::set_shape_of("Standard_NC80adis_H100_v5") == virga::SetShape::flexible);
   CHECK(virga::set_shape_of("Standard_ND128isr_GB300_v6") == virga::SetShape::rack);
   CHECK(virga::set_shape_of("no such") == virga::SetShape::uniform);
+  CHECK(virga::can_be_targeted("Standard_NC24ads_A100_v4"));
+  CHECK_FALSE(virga::can_be_targeted("Standard_NC40ads_H100_v5"));
   CHECK_FALSE(virga::parse_sku_table("what,is,this\n").has_value());
-  const std::string header = "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour,scale_set\n";
-  CHECK(virga::parse_sku_table(header + "a,1,2,3,b,4.5,rack\n").has_value());
-  CHECK(virga::parse_sku_table(header + "a,1,2,3,b,,rack\n").has_value());
-  for (const char* bad : {"a,b,c,d,e,f,rack", "a,1,2,3,b,4.5,", "a,1,2,3,b,4.5,pile", "a,1,2,3,b,4.5"}) {
+  const std::string header = "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour,scale_set,targeted\n";
+  CHECK(virga::parse_sku_table(header + "a,1,2,3,b,4.5,rack,no\n").has_value());
+  CHECK(virga::parse_sku_table(header + "a,1,2,3,b,,rack,yes\n").has_value());
+  for (const char* bad : {"a,b,c,d,e,f,rack,no", "a,1,2,3,b,4.5,,no", "a,1,2,3,b,4.5,pile,no", "a,1,2,3,b,4.5,rack"}) {
     CHECK_FALSE(virga::parse_sku_table(header + bad + "\n").has_value());
   }
 }
