@@ -127,7 +127,7 @@ Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) 
   const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
   // Also where no pool is Azure's any more: there may be VMs left to release.
   if (needs_azure || virga::has_azure_settings(text)) {
-    Result<virga::AzureSettings> azure = virga::parse_azure_settings(text, home.config());
+    Result<virga::AzureSettings> azure = virga::parse_azure_settings(text, home.config(), pools);
     if (!azure) return virga::unexpected(azure.error());
     if (Status usable = check_azure(*azure); !usable) return virga::unexpected(usable.error());
     settings.azure = *std::move(azure);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "wire/sku_table.hpp"
+
 namespace virga {
 namespace {
 
@@ -16,6 +18,17 @@ void read_fabric(TomlSection& section, Pool& pool) {
   if (fabric.leaves_per_spine == 0 && fabric.spines_per_pod > 0) {
     section.wrong("spines_per_pod", "spines of unknown size; add leaves_per_spine");
   }
+}
+
+/// A rack is one scale set, and NVLink joins its VMs, which no network is faster than.
+void read_sets(TomlSection& section, Pool& pool) {
+  const bool is_rack = pool.cloud == "azure" && set_shape_of(pool.sku.name) == SetShape::rack;
+  if (is_rack) {
+    pool.set_nodes_max = k_rack_nodes;
+    pool.fabric.nodes_per_leaf = k_rack_nodes;
+  }
+  section.number("set_nodes_max", pool.set_nodes_max, {1, is_rack ? k_rack_nodes : 10'000});
+  section.flag("ib_spans_sets", pool.ib_spans_sets);
 }
 
 }  // namespace
@@ -36,8 +49,7 @@ void read_pool_supply(TomlSection& section, Pool& pool) {
     section.wrong("spare_nodes", fmt::format("{} of {} nodes are to be spare, which leaves none for jobs; lower it",
                                              pool.spare_nodes, pool.max_nodes));
   }
-  section.number("set_nodes_max", pool.set_nodes_max, {1, 10'000});
-  section.flag("ib_spans_sets", pool.ib_spans_sets);
+  read_sets(section, pool);
   read_fabric(section, pool);
 }
 

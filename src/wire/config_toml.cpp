@@ -191,6 +191,11 @@ void Parser::read_pool_sku(TomlSection& section, Pool& pool) {
   section.text("sku", name);
   if (const auto* sku = find_any_sku(name)) {
     pool.sku = *sku;
+    if (sku->price_per_hour == Money{} && own_skus_.count(name) == 0 && !section.has("price_per_hour")) {
+      section.wrong("price_per_hour", fmt::format("missing, and no list price of {} is published; write what a node "
+                                                  "costs in an hour, in US dollars",
+                                                  name));
+    }
     return;
   }
   std::vector<std::string_view> names;

@@ -13,31 +13,53 @@ extern const std::string_view k_azure_skus_csv;
 
 namespace {
 
-bool read_sku(std::string_view line, Sku& sku) {
+bool read_sku(std::string_view line, KnownSku& known) {
+  Sku& sku = known.sku;
   sku.name = take_until(line, ',');
   std::uint32_t memory_gib = 0;
   const bool numbers_ok = read_number(take_until(line, ','), sku.resources.cpus) &&
                           read_number(take_until(line, ','), memory_gib) &&
                           read_number(take_until(line, ','), sku.resources.gpus);
   sku.gpu_model = take_until(line, ',');
-  const auto price = parse_money(line);
-  if (!numbers_ok || !price || sku.name.empty()) return false;
+  const std::string_view price_text = take_until(line, ',');
+  const auto price = price_text.empty() ? Money{} : parse_money(price_text);
+  const auto shape = enum_from_name<SetShape>(take_until(line, ','));
+  if (!numbers_ok || !price || !shape || sku.name.empty() || (line != "yes" && line != "no")) return false;
   sku.resources.memory_bytes = std::uint64_t{memory_gib} << 30;
   sku.price_per_hour = *price;
+  known.set_shape = *shape;
+  known.targeted = line == "yes";
   return true;
+}
+
+const std::vector<KnownSku>& table() {
+  static const std::vector<KnownSku> k_table = [] {
+    auto skus = parse_sku_table(k_azure_skus_csv);
+    VIRGA_ASSERT(skus.has_value() && !skus->empty(), "the embedded SKU table is readable");
+    return std::move(*skus);
+  }();
+  return k_table;
+}
+
+const KnownSku* find_known(std::string_view name) {
+  const auto& all = table();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const KnownSku& known) { return known.sku.name == name; });
+  return found == all.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-Result<std::vector<Sku>> parse_sku_table(std::string_view csv) {
-  return read_csv_table<Sku>(csv, "SKU table", "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour", read_sku);
+Result<std::vector<KnownSku>> parse_sku_table(std::string_view csv) {
+  return read_csv_table<KnownSku>(
+      csv, "SKU table", "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour,scale_set,targeted", read_sku);
 }
 
 const std::vector<Sku>& known_skus() {
   static const std::vector<Sku> k_skus = [] {
-    auto skus = parse_sku_table(k_azure_skus_csv);
-    VIRGA_ASSERT(skus.has_value() && !skus->empty(), "the embedded SKU table is readable");
-    return std::move(*skus);
+    std::vector<Sku> skus;
+    for (const KnownSku& known : table()) skus.push_back(known.sku);
+    return skus;
   }();
   return k_skus;
 }
@@ -46,6 +68,16 @@ const Sku* find_sku(std::string_view name) {
   const auto& skus = known_skus();
   const auto found = std::find_if(skus.begin(), skus.end(), [&](const Sku& sku) { return sku.name == name; });
   return found == skus.end() ? nullptr : &*found;
+}
+
+SetShape set_shape_of(std::string_view name) {
+  const KnownSku* known = find_known(name);
+  return known == nullptr ? SetShape::uniform : known->set_shape;
+}
+
+bool can_be_targeted(std::string_view name) {
+  const KnownSku* known = find_known(name);
+  return known == nullptr || known->targeted;
 }
 
 }  // namespace virga

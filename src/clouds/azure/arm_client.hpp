@@ -37,14 +37,17 @@ struct Access {
   Budget budget;
 };
 
+/// What is asked of which version; the dates are in arm_client.cpp.
 enum class ApiVersion : std::uint8_t {
   compute,
+  compute_newest,  ///< knows interconnects, block reservations, and lists VMs with their power states
+  disks,
   network,
   set_interfaces,
   resources,
   skus,
   subscriptions,
-  authorization
+  authorization,
 };
 
 struct ArmCall {

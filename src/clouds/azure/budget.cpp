@@ -33,10 +33,16 @@ constexpr Policy k_policies[] = {
     {CallKind::set_get, "set-get", Front::reads, {12, 36}, {800, 2400}},
     {CallKind::set_list, "set-list", Front::reads, {10, 30}, {360, 1080}},
     {CallKind::instance_delete, "instance-write", Front::writes, {4, 12}, {500, 1500}},
+    {CallKind::vm_list, "vm-list", Front::reads, {}, {300, 900}},
+    {CallKind::vm_delete, "vm-write", Front::deletes, {4, 12}, {500, 1500}},
     {CallKind::operation, "operation", Front::reads, {15, 45}, {5000, 15'000}},
     // 10,000 reads and 1,000 writes in five minutes.
     {CallKind::network_read, "network-read", Front::reads, {}, {2000, 10'000}},
     {CallKind::network_write, "network-write", Front::writes, {}, {200, 1000}},
+    {CallKind::network_delete, "network-write", Front::deletes, {}, {200, 1000}},
+    // No bucket of the provider's own is documented.
+    {CallKind::disk_read, "disk-read", Front::reads, {}, {}},
+    {CallKind::disk_delete, "disk-delete", Front::deletes, {}, {}},
     {CallKind::group_read, "group-read", Front::reads, {}, {}},
     {CallKind::group_write, "group-write", Front::writes, {}, {}},
     {CallKind::catalogue_read, "catalogue-read", Front::reads, {}, {}},

@@ -27,9 +27,14 @@ enum class CallKind : std::uint8_t {
   set_get,
   set_list,         ///< sets of a group, instances of a set; the resource is the list's path
   instance_delete,  ///< also of several instances at once
+  vm_list,          ///< virtual machines of the group: members of Flexible sets
+  vm_delete,
   operation,
   network_read,
   network_write,
+  network_delete,
+  disk_read,
+  disk_delete,
   group_read,
   group_write,
   catalogue_read,  ///< usages, sizes, images, and what else says what can be had

@@ -89,9 +89,11 @@ Arm<Got> SetKeeper::grow_once(Gang& gang, std::size_t share, const std::vector<s
     gang.asked_at[share] = wall_clock();
     const auto missing = static_cast<std::uint32_t>(places.size() - free);
     const AzureSettings& settings = common_.access.settings;
-    auto begun = *seen ? sets_.grow(set_, static_cast<std::uint32_t>((**seen).living) + missing)
-                       : sets_.create(set_, put_body(settings, gang.command.pool, set_, missing,
-                                                     common_.options.join_script, read_key(settings.ssh_key_file)));
+    auto begun =
+        *seen ? sets_.grow(set_, static_cast<std::uint32_t>((**seen).living) + missing)
+              : sets_.create(set_,
+                             put_body(settings, gang.command.pool,
+                                      {set_, missing, common_.options.join_script, read_key(settings.ssh_key_file)}));
     if (!begun) return failed(begun.error());
     const auto ended = finish_growth(gang, *begun, deadline);
     if (!ended && !ended.error().may_recover) return failed(ended.error());

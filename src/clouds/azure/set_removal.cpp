@@ -16,6 +16,11 @@ bool never() { return false; }
 }  // namespace
 
 Arm<void> SetKeeper::remove_set() {
+  const auto first = sets_.ids_to_remove_first(set_);
+  if (!first) return failed(first.error());
+  if (!first->empty()) {
+    if (auto removed = remove_instances(*first); !removed) return removed;
+  }
   auto begun = sets_.remove(set_);
   if (!begun && begun.error().status == 404) return {};
   if (!begun) return failed(begun.error());

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "clouds/azure/pool_reader.hpp"
 #include "wire/toml_section.hpp"
 
 namespace virga {
@@ -56,7 +57,7 @@ class Reader {
  public:
   Reader(TomlSection& section, AzureSettings& settings) : section_(section), settings_(settings) {}
 
-  void read() {
+  void read(const std::vector<Pool>& pools, Mistakes& mistakes) {
     guid("subscription", settings_.subscription, true);
     read_identity();
     url("endpoint", settings_.endpoint, "https://");
@@ -71,6 +72,7 @@ class Reader {
     name("admin_user", settings_.admin_user, false);
     path("ssh_key_file", settings_.ssh_key_file);
     read_times();
+    read_pools(pools, mistakes);
     section_.finish();
   }
 
@@ -155,13 +157,32 @@ class Reader {
     section_.duration("recover_patience", settings_.recover_patience, {Duration{}, k_day});
     section_.duration("watch_interval", settings_.watch_interval, range);
     section_.duration("stranger_grace", settings_.stranger_grace, range);
+    section_.duration("sweep_interval", settings_.sweep_interval, range);
+  }
+  void read_pools(const std::vector<Pool>& pools, Mistakes& mistakes) {
+    const toml::table* table = section_.table("pool");
+    if (table == nullptr) return;
+    const std::string group =
+        fmt::format("/subscriptions/{}/resourceGroups/{}", settings_.subscription, settings_.resource_group);
+    for (const NamedTable& named : named_tables(*table, "cloud.azure.pool", mistakes)) {
+      const auto pool = std::find_if(pools.begin(), pools.end(), [&](const Pool& p) { return p.name == named.name; });
+      if (pool == pools.end() || pool->cloud != "azure") {
+        mistakes.add(named.table->source(), fmt::format("cloud.azure.pool.{0}: no pool \"{0}\" with cloud = \"azure\"; "
+                                                        "add one as [pool.{0}], or leave this out",
+                                                        shown(named.name)));
+        continue;
+      }
+      TomlSection section(*named.table, "cloud.azure.pool." + named.name, mistakes);
+      settings_.pools[named.name] = PoolReader(section, *pool, group).read();
+    }
   }
 
   TomlSection& section_;
   AzureSettings& settings_;
 };
 
-void read_settings(const toml::table& root, AzureSettings& settings, Mistakes& mistakes) {
+void read_settings(const toml::table& root, const std::vector<Pool>& pools, AzureSettings& settings,
+                   Mistakes& mistakes) {
   if (const auto name = root["cluster"]["name"].value<std::string>()) settings.cluster = *name;
   const toml::table* table = root["cloud"]["azure"].as_table();
   if (table == nullptr) {
@@ -169,10 +190,15 @@ void read_settings(const toml::table& root, AzureSettings& settings, Mistakes& m
     return;
   }
   TomlSection section(*table, "cloud.azure", mistakes);
-  Reader(section, settings).read();
+  Reader(section, settings).read(pools, mistakes);
 }
 
 }  // namespace
+
+AzurePool AzureSettings::pool(const std::string& name) const {
+  const auto found = pools.find(name);
+  return found == pools.end() ? AzurePool() : found->second;
+}
 
 bool is_local(const AzureSettings& settings) {
   constexpr std::string_view k_here[] = {"https://127.", "https://localhost:", "https://localhost/", "https://[::1]"};
@@ -190,11 +216,12 @@ bool has_azure_settings(std::string_view text) {
   }
 }
 
-Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name) {
+Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name,
+                                           const std::vector<Pool>& pools) {
   Mistakes mistakes(file_name);
   AzureSettings settings;
   try {
-    read_settings(toml::parse(text), settings, mistakes);
+    read_settings(toml::parse(text), pools, settings, mistakes);
   } catch (const toml::parse_error& error) {
     mistakes.add(error.source(), fmt::format("no TOML: {}; see toml.io for its rules", shown(error.description())));
   } catch (const TomlAssertion&) {

@@ -1,6 +1,6 @@
 // The section [cloud.azure] of virga.toml: whose subscription, where in it, and how to get in.
 //
-//   Result<AzureSettings> settings = parse_azure_settings(text, "virga.toml");
+//   Result<AzureSettings> settings = parse_azure_settings(text, "virga.toml", config.pools);
 //
 //   [cloud.azure]
 //   subscription = "11111111-1111-1111-1111-111111111111"
@@ -10,16 +10,22 @@
 //   region = "eastus"
 //   resource_group = "virga"
 //
+//   [cloud.azure.pool.nc]                 # how the scale sets of pool nc are placed; pool_settings.hpp
+//   capacity_reservation_group = "held"
+//
 // Secrets stand in files of their own, are read when a token is fetched, and are never shown. Mistakes are told with
 // file, line and what would be right, all at once.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/enum_names.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "clouds/azure/pool_settings.hpp"
 
 namespace virga {
 
@@ -59,6 +65,12 @@ struct AzureSettings {
   Duration recover_patience = Duration::minutes(2);    ///< what Azure calls Failed counts after this
   Duration watch_interval = Duration::seconds(20);     ///< between two looks at a scale set's instances
   Duration stranger_grace = Duration::minutes(10);     ///< an instance that no node is, is deleted after this
+  Duration sweep_interval = Duration::minutes(10);     ///< between two searches for what nothing needs any more
+
+  std::map<std::string, AzurePool> pools;  ///< [cloud.azure.pool.NAME]; a pool without one is as by default
+
+  /// As by default, if there is no section of this name.
+  AzurePool pool(const std::string& name) const;
 };
 
 /// Whether the endpoint is on this machine, as a stand-in's is.
@@ -66,7 +78,9 @@ bool is_local(const AzureSettings& settings);
 
 /// Whether there is a section [cloud.azure]; false also for a text that is no TOML.
 bool has_azure_settings(std::string_view text);
-/// `text` is the whole virga.toml; only [cluster] name and [cloud.azure] are looked at.
-Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name);
+/// `text` is the whole virga.toml; only [cluster] name and [cloud.azure] are looked at. `pools` are those of the same
+/// file: what is wrong for their sizes and their purchase is told, too.
+Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name,
+                                           const std::vector<Pool>& pools);
 
 }  // namespace virga

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "clouds/azure/set_plan.hpp"
+#include "clouds/azure/set_body.hpp"
 
 namespace virga::azure {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "clouds/azure/budget.hpp"
 #include "clouds/azure/error_class.hpp"
+#include "clouds/azure/set_body.hpp"
 #include "clouds/azure/set_plan.hpp"
 #include "wire/json_codec.hpp"
 
@@ -22,6 +23,7 @@ using virga::Refusal;
 using virga::ReserveGang;
 using virga::Time;
 using virga::VmId;
+using virga::azure::ApiVersion;
 using virga::azure::ArmError;
 using virga::azure::ArmErrorKind;
 using virga::azure::Budget;
@@ -208,13 +210,15 @@ TEST_CASE("budget: obeying it never takes more than a bucket has, whatever the c
 }
 
 TEST_CASE("plan: a node's number says its set") {
+  AzureSettings settings;
+  settings.cluster = "c1";
   ReserveGang command{GangId{1}, {}, {}};
   command.pool.name = "nd";
   command.pool.node_prefix = "nd";
   for (const int n : {1, 100, 101, 250, 2}) {
     command.vms.push_back({VmId{static_cast<std::uint64_t>(n)}, "nd" + std::to_string(n)});
   }
-  const auto shares = plan_gang(command, "c1");
+  const auto shares = plan_gang(command, settings);
   REQUIRE(shares.has_value());
   REQUIRE(shares->size() == 3);
   CHECK((*shares)[0].set == "virga-c1-nd-1");
@@ -223,17 +227,25 @@ TEST_CASE("plan: a node's number says its set") {
   CHECK((*shares)[1].places == std::vector<std::size_t>{2});
   CHECK((*shares)[2].set == "virga-c1-nd-3");
   command.pool.set_nodes_max = 300;
-  CHECK(plan_gang(command, "c1")->size() == 1);
+  CHECK(plan_gang(command, settings)->size() == 1);
+  command.pool.set_nodes_max = 0;
+  command.pool.sku.name = "Standard_NC24ads_A100_v4";
+  CHECK(plan_gang(command, settings)->size() == 1);  // Flexible: a thousand
+  settings.pools["nd"].orchestration = virga::Orchestration::uniform;
+  CHECK(plan_gang(command, settings)->size() == 3);
+  command.pool.sku.name = "Standard_ND128isr_GB300_v6";
+  CHECK(plan_gang(command, settings)->back().set == "virga-c1-nd-14");  // 250 is in the fourteenth rack
 
   for (const std::string name : {"nd", "nd0", "nd1x", "x1", "", "nd99999999999"}) {
     CAPTURE(name);
     command.vms = {{VmId{1}, name}};
-    const auto refused = plan_gang(command, "c1");
+    const auto refused = plan_gang(command, settings);
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().message.find("nd1") != std::string::npos);
   }
   command.vms = {{VmId{1}, "nd1"}};
-  CHECK_FALSE(plan_gang(command, std::string(60, 'c')).has_value());
+  settings.cluster = std::string(60, 'c');
+  CHECK_FALSE(plan_gang(command, settings).has_value());
 }
 
 TEST_CASE("plan: what Azure is told") {
@@ -245,8 +257,9 @@ TEST_CASE("plan: what Azure is told") {
   Pool pool;
   pool.name = "nd";
   pool.sku.name = "Standard_ND96isr_H100_v5";
-  const auto text = put_body(settings, pool, "virga-c_1-nd-1", 100, "#!/bin/sh\n", "ssh-ed25519 AAAA");
-  const auto document = JsonDocument::parse(text);
+  const auto made = put_body(settings, pool, {"virga-c_1-nd-1", 100, "#!/bin/sh\n", "ssh-ed25519 AAAA"});
+  CHECK(made.version == ApiVersion::compute);
+  const auto document = JsonDocument::parse(made.text);
   REQUIRE(document.has_value());
   const JsonNode root = document->root();
   CHECK(root.find("sku").find("capacity").unsigned_integer() == 100);
@@ -265,7 +278,7 @@ TEST_CASE("plan: what Azure is told") {
 
   pool.purchase = Purchase::spot;
   settings.image = "/subscriptions/x/images/y";
-  const auto spot = JsonDocument::parse(put_body(settings, pool, "s", 1, "", ""));
+  const auto spot = JsonDocument::parse(put_body(settings, pool, {"s", 1}).text);
   REQUIRE(spot.has_value());
   const JsonNode spot_profile = spot->root().find("properties").find("virtualMachineProfile");
   CHECK(spot_profile.find("priority").string() == "Spot");

@@ -12,6 +12,7 @@ using virga::Code;
 using virga::ConfigContext;
 using virga::parse_azure_settings;
 using virga::parse_config;
+using virga::Pool;
 
 namespace {
 
@@ -26,8 +27,8 @@ region = "eastus"
 resource_group = "virga"
 )";
 
-std::string refusal(const std::string& text) {
-  const auto settings = parse_azure_settings(text, "virga.toml");
+std::string refusal(const std::string& text, const std::vector<Pool>& pools = {}) {
+  const auto settings = parse_azure_settings(text, "virga.toml", pools);
   REQUIRE_FALSE(settings.has_value());
   CHECK(settings.error().code == Code::invalid);
   return settings.error().message;
@@ -38,7 +39,7 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 }  // namespace
 
 TEST_CASE("settings: a good section") {
-  const auto settings = parse_azure_settings(k_good + "endpoint = \"https://127.0.0.1:1234/\"\n", "virga.toml");
+  const auto settings = parse_azure_settings(k_good + "endpoint = \"https://127.0.0.1:1234/\"\n", "virga.toml", {});
   REQUIRE_MESSAGE(settings.has_value(), settings.error().message);
   CHECK(settings->cluster == "c1");
   CHECK(settings->region == "eastus");
@@ -59,7 +60,7 @@ imds = "http://127.0.0.1:99"
 region = "eastus"
 resource_group = "virga"
 )",
-                                             "virga.toml");
+                                             "virga.toml", {});
   REQUIRE_MESSAGE(settings.has_value(), settings.error().message);
   CHECK(settings->identity == AzureIdentity::managed);
   CHECK(settings->imds == "http://127.0.0.1:99");
@@ -67,7 +68,7 @@ resource_group = "virga"
 
 TEST_CASE("settings: an image's id and paths may be long") {
   const std::string image = "/subscriptions/1/resourceGroups/" + std::string(200, 'g') + "/images/i";
-  const auto settings = parse_azure_settings(k_good + "image = \"" + image + "\"\n", "virga.toml");
+  const auto settings = parse_azure_settings(k_good + "image = \"" + image + "\"\n", "virga.toml", {});
   REQUIRE_MESSAGE(settings.has_value(), settings.error().message);
   CHECK(settings->image == image);
   CHECK(has(refusal(k_good + "image = \"" + std::string(2000, ':') + "\"\n"), "1024"));

@@ -344,10 +344,44 @@ TEST_CASE("the SKU table") {
     CHECK(sku.resources.cpus > 0);
     CHECK(sku.resources.gpus > 0);
     CHECK(sku.resources.memory_bytes > 0);
-    CHECK(sku.price_per_hour.micro_usd > 0);
+    CHECK((sku.price_per_hour.micro_usd > 0) == (sku.gpu_model != "GB300"));  // which has no published price
     CHECK_FALSE(sku.gpu_model.empty());
   }
   CHECK(virga::find_sku("no such") == nullptr);
+  CHECK(virga::set_shape_of("Standard_ND96isr_H100_v5") == virga::SetShape::uniform);
+  CHECK(virga::set_shape_of("Standard_NC80adis_H100_v5") == virga::SetShape::flexible);
+  CHECK(virga::set_shape_of("Standard_ND128isr_GB300_v6") == virga::SetShape::rack);
+  CHECK(virga::set_shape_of("no such") == virga::SetShape::uniform);
+  CHECK(virga::can_be_targeted("Standard_NC24ads_A100_v4"));
+  CHECK_FALSE(virga::can_be_targeted("Standard_NC40ads_H100_v5"));
   CHECK_FALSE(virga::parse_sku_table("what,is,this\n").has_value());
-  CHECK_FALSE(virga::parse_sku_table("name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour\na,b,c,d,e,f\n"));
+  const std::string header = "name,vcpus,memory_gib,gpus,gpu_model,price_usd_per_hour,scale_set,targeted\n";
+  CHECK(virga::parse_sku_table(header + "a,1,2,3,b,4.5,rack,no\n").has_value());
+  CHECK(virga::parse_sku_table(header + "a,1,2,3,b,,rack,yes\n").has_value());
+  for (const char* bad : {"a,b,c,d,e,f,rack,no", "a,1,2,3,b,4.5,,no", "a,1,2,3,b,4.5,pile,no", "a,1,2,3,b,4.5,rack"}) {
+    CHECK_FALSE(virga::parse_sku_table(header + bad + "\n").has_value());
+  }
+}
+
+TEST_CASE("pools of racks: a scale set and a leaf are a rack, and a size without a list price wants one") {
+  const std::string pool = "[pool.gb]\ncloud = \"azure\"\nmax_nodes = 36\nsku = \"Standard_ND128isr_NDR_GB200_v6\"\n";
+  const std::string rest = "[partition.main]\npools = [\"gb\"]\n";
+  const auto config = virga::parse_config(pool + rest, "virga.toml", virga::ConfigContext{});
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  CHECK(config->pools[0].set_nodes_max == 18);
+  CHECK(config->pools[0].fabric.nodes_per_leaf == 18);
+  const auto smaller = virga::parse_config(pool + "set_nodes_max = 9\nnodes_per_leaf = 9\n" + rest, "virga.toml",
+                                           virga::ConfigContext{});
+  REQUIRE(smaller.has_value());
+  CHECK(smaller->pools[0].set_nodes_max == 9);
+  CHECK(smaller->pools[0].fabric.nodes_per_leaf == 9);
+  const auto refused = [](const std::string& text) {
+    const auto parsed = virga::parse_config(text, "virga.toml", virga::ConfigContext{});
+    return parsed ? std::string() : parsed.error().message;
+  };
+  CHECK(refused(pool + "set_nodes_max = 36\n" + rest).find("from 1 to 18") != std::string::npos);
+  std::string unpriced = pool;
+  unpriced.replace(unpriced.find("NDR_GB200"), 9, "GB300");
+  CHECK(refused(unpriced + rest).find("no list price of Standard_ND128isr_GB300_v6") != std::string::npos);
+  CHECK(refused(unpriced + "price_per_hour = 120\n" + rest).empty());
 }
