@@ -187,7 +187,10 @@ std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& no
   options.settings = settings;
   options.join_script = "#!/bin/sh\nexec " + quoted(node_program) + " join --board " + quoted(home.board()) + "\n";
   options.publish = [board](const auto& machines) { return board->put(machines); };
-  options.withdraw = [board](virga::VmId vm) { board->remove(vm); };
+  options.withdraw = [board, home](virga::VmId vm) {
+    board->remove(vm);
+    unlink(home.agent_socket(vm).c_str());  // the agent had no time to do it
+  };
   return virga::make_azure_cloud(std::move(options), sink);
 }
 

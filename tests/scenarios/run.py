@@ -9,6 +9,10 @@ A scenario is a text file:
     @config                      the instance's virga.toml, up to @end
     …
     @end
+    @azure                       the cloud of the azure pools, a virga-arm whose VMs are virtual nodes; its scenario
+    …                            (docs/virga-arm.md), up to @end. [cloud.azure] of @config is completed with what leads
+    @end                         there. `@azure simulated`: VMs that run nothing. `arm-admin` asks it and breaks it
+                                 (tests/support/bin). Skipped where it cannot run
     $ sbatch --wrap true         a shell command, run in a fresh work folder
     Submitted batch job 1        its output, line by line, stdout and stderr together
     ~ .*regular expression.*     a line that matches as a whole
@@ -19,7 +23,7 @@ A scenario is a text file:
     @needs root                  the scenario is skipped, and says so, when the tests do not run as root
 
 `virga up` comes before the first command (unless the file says @no-daemon) and `virga down --cancel` after the last;
-then nothing of the instance may be left.
+then nothing of the instance may be left, nor of what it had in the stand-in.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -34,6 +39,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from azure_stand_in import CannotRun, StandIn  # noqa: E402
 from instance import Instance  # noqa: E402
 
 RETRY_S = 20.0
@@ -55,6 +61,8 @@ class Scenario:
     config: str = ""
     daemon: bool = True
     needs_root: bool = False
+    azure: str | None = None  # the stand-in's scenario
+    simulated: bool = False
 
 
 class Malformed(Exception):
@@ -74,6 +82,11 @@ def parse(path: Path) -> Scenario:
         elif line == "@config":
             end = lines.index("@end", i)
             scenario.config = "\n".join(lines[i:end]) + "\n"
+            i = end + 1
+        elif line in ("@azure", "@azure simulated"):
+            end = lines.index("@end", i)
+            scenario.azure = "\n".join(lines[i:end]) + "\n"
+            scenario.simulated = line.endswith("simulated")
             i = end + 1
         elif line == "@no-daemon":
             scenario.daemon = False
@@ -102,39 +115,63 @@ def fits(expected: list[str], got: list[str]) -> bool:
     return bool(same) and fits(rest, got[1:])
 
 
+def run_command(path: Path, command: Command, virga: Instance) -> str:
+    """Returns "" when it did what is written, or what went wrong."""
+    end = time.monotonic() + (RETRY_S if command.retry else 0)
+    while True:
+        try:
+            done = virga.sh(command.text, user=command.user)
+        except subprocess.TimeoutExpired as late:
+            return f"{path.name}:{command.line}: $ {command.text}\n  did not end within {late.timeout} s"
+        got = done.stdout.splitlines()
+        if done.returncode == command.code and fits(command.expected, got):
+            return ""
+        if time.monotonic() >= end:
+            wanted = "\n".join("    " + e for e in command.expected) or "    (nothing)"
+            log = virga.home / "virgad.log"
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
+            seen = "\n".join("    " + g for g in got)
+            return (f"{path.name}:{command.line}: $ {command.text}\n  expected (exit {command.code}):\n"
+                    f"{wanted}\n  got (exit {done.returncode}):\n{seen}\n  log:\n{tail}")
+        time.sleep(0.05)
+
+
+def play_in(path: Path, scenario: Scenario, virga: Instance) -> str:
+    if scenario.daemon:
+        up = virga.up()
+        if up.returncode != 0:
+            return f"virga up: exit {up.returncode}\n{up.stdout}"
+    for command in scenario.commands:
+        if problem := run_command(path, command, virga):
+            return problem
+    down = virga.down()
+    if down.returncode != 0:
+        return f"virga down: exit {down.returncode}\n{down.stdout}"
+    return ""
+
+
 def play(path: Path, args: argparse.Namespace) -> str:
     """Returns "" when all went as written, "skip: why", or what went wrong."""
     scenario = parse(path)
     needs_root = scenario.needs_root or any(c.user for c in scenario.commands)
     if needs_root and (os.geteuid() != 0 or args.user):
         return "skip: needs root"
+    if scenario.azure is not None and not scenario.simulated and args.tier == "plain":
+        return "skip: plain processes cannot be the stand-in's VMs"
+    if scenario.azure is not None and not (shutil.which("curl") and shutil.which("jq")):
+        return "skip: curl or jq is not installed"
     with Instance(args.bin, args.tier, args.user, scenario.config) as virga:
-        if scenario.daemon:
-            up = virga.up()
-            if up.returncode != 0:
-                return f"virga up: exit {up.returncode}\n{up.stdout}"
-        for command in scenario.commands:
-            end = time.monotonic() + (RETRY_S if command.retry else 0)
-            while True:
-                try:
-                    done = virga.sh(command.text, user=command.user)
-                except subprocess.TimeoutExpired as late:
-                    return f"{path.name}:{command.line}: $ {command.text}\n  did not end within {late.timeout} s"
-                got = done.stdout.splitlines()
-                if done.returncode == command.code and fits(command.expected, got):
-                    break
-                if time.monotonic() >= end:
-                    wanted = "\n".join("    " + e for e in command.expected) or "    (nothing)"
-                    log = virga.home / "virgad.log"
-                    tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:]) if log.exists() else ""
-                    seen = "\n".join("    " + g for g in got)
-                    return (f"{path.name}:{command.line}: $ {command.text}\n  expected (exit {command.code}):\n"
-                            f"{wanted}\n  got (exit {done.returncode}):\n{seen}\n  log:\n{tail}")
-                time.sleep(0.05)
-        down = virga.down()
-        if down.returncode != 0:
-            return f"virga down: exit {down.returncode}\n{down.stdout}"
-        left = virga.leftovers()
+        arm = None
+        try:
+            if scenario.azure is not None:
+                arm = StandIn(virga, scenario.azure, scenario.simulated)
+                arm.configure(virga)
+        except CannotRun as why:
+            return f"skip: {why}"
+        problem = play_in(path, scenario, virga)
+        if problem:
+            return problem
+        left = (arm.stop() if arm else []) + virga.leftovers()
         if left:
             return "left behind:\n" + "\n".join("    " + item for item in left)
     return ""

@@ -32,8 +32,9 @@ def reachable(bin_dir: Path) -> Path:
     if bin_dir not in _reachable:
         copy = tempfile.TemporaryDirectory(prefix="virga-test-bin-", dir=Instance._parent())
         os.chmod(copy.name, 0o755)
-        for program in ("virga", "virgad", "virga-node"):
-            shutil.copy(bin_dir / program, copy.name)
+        for program in ("virga", "virgad", "virga-node", "virga-arm"):
+            if (bin_dir / program).exists():
+                shutil.copy(bin_dir / program, copy.name)
         for link in bin_dir.iterdir():
             if link.is_symlink():
                 (Path(copy.name) / link.name).symlink_to(os.readlink(link))
@@ -59,10 +60,7 @@ class Instance:
         }
         if tier:
             self.env["VIRGA_TIER"] = tier
-        if self.as_user(user):
-            entry = pwd.getpwnam(user)
-            for path in (self.home, *self.home.rglob("*")):
-                os.chown(path, entry.pw_uid, entry.pw_gid)
+        self.give(self.home)
         self.home.chmod(0o755)
         self.work.chmod(0o777)
 
@@ -70,6 +68,14 @@ class Instance:
     def _parent() -> str:
         # Nodes have a /tmp of their own; what users share lies elsewhere.
         return "/var/tmp" if os.access("/var/tmp", os.W_OK) else "/tmp"
+
+    def give(self, path: Path) -> None:
+        """What lies there becomes that of the user whom the instance runs as."""
+        if not self.as_user(self.user):
+            return
+        entry = pwd.getpwnam(self.user)
+        for each in (path, *path.rglob("*")):
+            os.chown(each, entry.pw_uid, entry.pw_gid)
 
     def __enter__(self) -> "Instance":
         return self
@@ -143,20 +149,26 @@ class Instance:
             found = [f"process {pid}: {words}" for pid, words in self.processes()]
             found += [f"mount {line.split()[4]}" for line in Path("/proc/self/mountinfo").read_text().splitlines()
                       if str(self.home) in line]
-            found += [f"vm folder {p}" for p in (self.home / "vms").glob("*")] if (self.home / "vms").exists() else []
+            found += [f"vm folder {p}" for home in self.homes() for p in (home / "vms").glob("*")]
             found += [f"control group {g}" for g in self.control_groups()]
-            run = self.home / "run"
-            found += [f"socket {p}" for p in run.rglob("*") if p.is_socket()] if run.exists() else []
+            found += [f"socket {p}" for home in self.homes() for p in (home / "run").rglob("*") if p.is_socket()]
             if not found or time.monotonic() > end:
                 return found
             time.sleep(0.05)
 
+    def homes(self) -> list[Path]:
+        """Folders that nodes of the host cloud live in: the instance's own, and that of a stand-in's nodes."""
+        return [self.home, self.home / "azure" / "nodes"]
+
     def control_groups(self) -> list[Path]:
         """The host cloud names them after the 64-bit FNV-1a digest of the home's path (src/base/digest.hpp)."""
-        digest = 0xCBF29CE484222325
-        for byte in str(self.home).encode():
-            digest = ((digest ^ byte) * 0x100000001B3) % 2**64
-        return list(Path("/sys/fs/cgroup").glob(f"**/virga-{digest:016x}"))
+        found: list[Path] = []
+        for home in self.homes():
+            digest = 0xCBF29CE484222325
+            for byte in str(home).encode():
+                digest = ((digest ^ byte) * 0x100000001B3) % 2**64
+            found += Path("/sys/fs/cgroup").glob(f"**/virga-{digest:016x}")
+        return found
 
     def kill_everything(self) -> None:
         for _ in range(50):
