@@ -1,6 +1,7 @@
 #include "cli/verbs/log_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +37,9 @@ std::string LogFile::read_more() {
     error_ = errno;
   }
   if (fd_ < 0) return "";
+  // A requeued job begins its file anew.
+  struct stat file {};
+  if (fstat(fd_, &file) == 0 && file.st_size < lseek(fd_, 0, SEEK_CUR)) lseek(fd_, 0, SEEK_SET);
   std::string chunk(k_chunk_bytes, '\0');
   const ssize_t n = read(fd_, chunk.data(), chunk.size());
   chunk.resize(n > 0 ? static_cast<std::size_t>(n) : 0);

@@ -22,7 +22,7 @@ class LogFile {
   bool found() const { return fd_ >= 0; }
   /// Why it is not found.
   std::string why() const;
-  /// What was written since the last call, bounded.
+  /// What was written since the last call, bounded; all of it if the file was cut meanwhile.
   std::string read_more();
 
  private:
