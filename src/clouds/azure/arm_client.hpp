@@ -44,7 +44,8 @@ enum class ApiVersion : std::uint8_t {
   resources,
   skus,
   subscriptions,
-  authorization
+  authorization,
+  galleries
 };
 
 struct ArmCall {
