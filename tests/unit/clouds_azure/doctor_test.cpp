@@ -49,7 +49,7 @@ TEST_CASE("azure doctor: a subscription that is ready, before and after the grou
   arm.call("PUT", "?api-version=2021-04-01", R"({"location": "eastus"})");
   const std::string network = "/providers/Microsoft.Network/virtualNetworks/virga?api-version=2022-07-01";
   arm.call("PUT", network, R"({"location": "eastus", "properties": {"addressSpace": {"addressPrefixes":
-    ["10.1.0.0/16", "172.16.0.0/12"]}, 
+    ["10.1.0.0/16", "172.16.0.0/12"]},
     "subnets": [{"name": "nodes", "properties": {"addressPrefix": "10.1.0.0/28"}}]}})");
   Pool far = pool("far", 3);
   far.cloud = "host";
