@@ -53,7 +53,25 @@ Answer answer_usages(const World& world, const Call& call) {
 
 json::object capability(std::string_view name, std::string value) { return {{"name", name}, {"value", value}}; }
 
-json::object view_of_sku(const AzureSize& size, const std::string& region) {
+json::object view_of_restriction(const RestrictionRule& rule, const std::string& region) {
+  const json::array places{json::string(region)};
+  const json::array zones(rule.zones.begin(), rule.zones.end());
+  return {{"type", rule.zones.empty() ? "Location" : "Zone"},
+          {"values", places},
+          {"restrictionInfo", {{"locations", places}, {"zones", zones}}},
+          {"reasonCode", rule.reason}};
+}
+
+json::array restrictions_of(const Scenario& scenario, const AzureSize& size, const std::string& region) {
+  json::array restrictions;
+  for (const RestrictionRule& rule : scenario.restrictions) {
+    const bool is_here = rule.region.empty() || same_text(rule.region, region);
+    if (is_here && same_text(rule.size, size.name)) restrictions.push_back(view_of_restriction(rule, region));
+  }
+  return restrictions;
+}
+
+json::object view_of_sku(const Scenario& scenario, const AzureSize& size, const std::string& region) {
   json::array capabilities = {
       capability("vCPUs", std::to_string(size.vcpus)),
       capability("MemoryGB", fmt::format("{:g}", static_cast<double>(size.memory_mib) / 1024.0)),
@@ -76,7 +94,7 @@ json::object view_of_sku(const AzureSize& size, const std::string& region) {
            json::array({json::object{
                {"location", region}, {"zones", json::array({"1", "2", "3"})}, {"zoneDetails", json::array()}}})},
           {"capabilities", std::move(capabilities)},
-          {"restrictions", json::array()}};
+          {"restrictions", restrictions_of(scenario, size, region)}};
 }
 
 /// $filter=location eq 'eastus'; without it all regions.
@@ -88,7 +106,15 @@ Answer answer_skus(const World& world, const Call& call) {
     for (const AzureSize& size : azure_sizes()) offers.emplace_back(&size, region);
   }
   return list_answer(world, call, offers.size(),
-                     [&](std::size_t i) { return view_of_sku(*offers[i].first, offers[i].second); });
+                     [&](std::size_t i) { return view_of_sku(world.scenario, *offers[i].first, offers[i].second); });
+}
+
+/// The name in …/type/name/….
+std::string name_after(const Target& target, std::string_view type) {
+  for (std::size_t i = 0; i < target.types.size() && i < target.names.size(); ++i) {
+    if (same_text(target.types[i], type)) return target.names[i];
+  }
+  return {};
 }
 
 Answer answer_vm_sizes(const World& world, const Call& call) {
@@ -99,10 +125,19 @@ Answer answer_vm_sizes(const World& world, const Call& call) {
   });
 }
 
-/// …/publishers/P/artifacttypes/vmimage/offers/O/skus/K/versions[/V]: any image exists, in one version. The list is a
-/// bare array, unlike all others.
-Answer answer_image(const Call& call) {
+/// …/publishers/P/artifacttypes/vmimage/offers/O/skus/K/versions[/V]: any image exists, in one version, but those that
+/// the scenario names. The list is a bare array, unlike all others.
+Answer answer_image(const World& world, const Call& call) {
   const Target& target = call.target;
+  const std::string image = fmt::format("{}:{}:{}", name_after(target, "publishers"), name_after(target, "offers"),
+                                        name_after(target, "skus"));
+  const auto& missing = world.scenario.missing_images;
+  if (std::any_of(missing.begin(), missing.end(), [&](const std::string& one) { return same_text(one, image); })) {
+    return refusal(404, "PlatformImageNotFound",
+                   fmt::format("The platform image '{}:latest' is not available. Verify that all fields in the storage "
+                               "profile are correct.",
+                               image));
+  }
   std::string id = target.path;
   if (target.tail_key == "versions") {
     json::array versions;
@@ -126,6 +161,9 @@ Answer answer_image(const Call& call) {
 json::object view_of_provider(const World& world, std::string_view name) {
   const bool network = same_text(name, "Microsoft.Network");
   const bool compute = same_text(name, "Microsoft.Compute");
+  const auto& absent = world.scenario.unregistered;
+  const bool is_registered =
+      std::none_of(absent.begin(), absent.end(), [&](const std::string& one) { return same_text(one, name); });
   json::array regions;
   for (const std::string& region : world.scenario.regions) regions.push_back(json::string(region));
   json::array versions;
@@ -140,9 +178,20 @@ json::object view_of_provider(const World& world, std::string_view name) {
   if (network) std::for_each(std::begin(k_network_types), std::end(k_network_types), add);
   return {{"id", fmt::format("/subscriptions/{}/providers/{}", world.scenario.subscription, name)},
           {"namespace", name},
-          {"registrationState", "Registered"},
+          {"registrationState", is_registered ? "Registered" : "NotRegistered"},
           {"registrationPolicy", "RegistrationRequired"},
           {"resourceTypes", std::move(types)}};
+}
+
+/// Microsoft.Authorization/permissions: what the caller may do here.
+Answer answer_permissions(const World& world, const Call& call) {
+  const auto& actions = world.scenario.actions;
+  return list_answer(world, call, 1, [&](std::size_t) -> json::object {
+    return {{"actions", json::array(actions.begin(), actions.end())},
+            {"notActions", json::array()},
+            {"dataActions", json::array()},
+            {"notDataActions", json::array()}};
+  });
 }
 
 Answer answer_providers(const World& world, const Call& call) {
@@ -168,11 +217,12 @@ Answer answer_catalogue(World& world, const Call& call) {
   }
   const bool registers = call.is("POST") && target.tail_key == "register";
   if (!call.is("GET") && !registers) return method_not_allowed(call);
+  if (target.tail_key == "permissions") return answer_permissions(world, call);
   if (target.tail_key == "providers" || (target.types.empty() && target.tail.empty()) || registers) {
     return answer_providers(world, call);
   }
   if (target.tail_key == "skus" && target.types.empty()) return answer_skus(world, call);
-  if (target.key.starts_with("locations/publishers/artifacttypes/offers/skus")) return answer_image(call);
+  if (target.key.starts_with("locations/publishers/artifacttypes/offers/skus")) return answer_image(world, call);
   if (target.tail_key == "usages") return answer_usages(world, call);
   if (target.tail_key == "vmsizes") return answer_vm_sizes(world, call);
   const bool is_empty = target.key.starts_with("locations/publishers") || target.tail_key == "publishers" ||

@@ -123,6 +123,23 @@ json::object view_of_any(World& world, const Resource& resource) {
   return view;
 }
 
+std::optional<Answer> check_restriction(const World& world, const MachineSpec& spec, const json::object& body) {
+  std::vector<std::string> zones;
+  if (const json::array* named = array_at(body, "zones")) {
+    for (const json::value& zone : *named) zones.emplace_back(zone.is_string() ? zone.get_string().c_str() : "");
+  }
+  if (zones.empty()) zones.emplace_back();
+  for (const std::string& zone : zones) {
+    if (world.scenario.restriction_of(spec.location, spec.size->name, zone) == nullptr) continue;
+    return refusal(409, "SkuNotAvailable",
+                   fmt::format("The requested VM size for resource '{}' is currently not available in location '{}' "
+                               "zones '{}' for subscription '{}'. Please try another size or deploy to a different "
+                               "location or different zone. See https://aka.ms/azureskunotavailable for details.",
+                               spec.size->name, spec.location, zone, world.scenario.subscription));
+  }
+  return std::nullopt;
+}
+
 void fail_allocation(World& world, const Operation& operation, const MachineSpec& spec, bool zonal) {
   const char* code = zonal ? "ZonalAllocationFailed" : spec.spot ? "SkuNotAvailable" : "AllocationFailed";
   world.operations.fail(operation.id, code, std::string(k_allocation_failed));

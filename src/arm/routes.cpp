@@ -46,7 +46,8 @@ Answer route(World& world, const Call& call) {
   if (key == "locations/operations") return answer_operation(world, call);
   const bool catalogue = key.starts_with("locations") || (key.empty() && tail == "skus") ||
                          (key.empty() && (tail.empty() || tail == "register")) ||
-                         target.provider == "Microsoft.Insights";
+                         target.provider == "Microsoft.Insights" ||
+                         (target.provider == "Microsoft.Authorization" && tail == "permissions");
   if (catalogue) return answer_catalogue(world, call);
   if (target.group.empty() && !target.types.empty()) return resource_not_found(call);
   if (target.provider == "Microsoft.Network") return answer_networks(world, call);

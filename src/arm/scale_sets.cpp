@@ -196,6 +196,7 @@ Answer write_set(World& world, const Call& call, Resource* old) {
     const auto more = static_cast<std::uint32_t>(wish.capacity - have);
     const std::int64_t held = reserved_room(world, *wish.body, std::string(k_profile) + ".", *wish.size);
     const auto counted = static_cast<std::uint32_t>(std::max<std::int64_t>(0, more - held));
+    if (auto refused = check_restriction(world, wish.spec, *wish.body)) return *refused;
     if (auto refused = world.machines.quota_refusal(wish.location, *wish.size, counted, wish.spec.spot)) {
       return refusal(409, "OperationNotAllowed", *refused);
     }

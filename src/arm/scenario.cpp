@@ -28,6 +28,7 @@ class Reader {
   void read_boot(const NamedTable& named);
   void read_quota(const NamedTable& named);
   void read_capacity(const NamedTable& named);
+  void read_restriction(const NamedTable& named);
   void read_failure(const NamedTable& named);
   void read_eviction(const NamedTable& named);
   void read_spot(TomlSection& top);
@@ -51,6 +52,7 @@ Scenario Reader::read(const toml::table& root) {
   each(top, "boot", [this](const NamedTable& named) { read_boot(named); });
   each(top, "quota", [this](const NamedTable& named) { read_quota(named); });
   each(top, "capacity", [this](const NamedTable& named) { read_capacity(named); });
+  each(top, "restriction", [this](const NamedTable& named) { read_restriction(named); });
   each(top, "failure", [this](const NamedTable& named) { read_failure(named); });
   each(top, "eviction", [this](const NamedTable& named) { read_eviction(named); });
   top.finish();
@@ -77,6 +79,10 @@ void Reader::read_cloud(TomlSection& top) {
   top.duration("list_lag", scenario_.list_lag, k_finite_time);
   top.number("page_size", scenario_.page_size, {1, 1000});
   top.flag("throttle", scenario_.throttle);
+  top.duration("clock_skew", scenario_.clock_skew, k_finite_time);
+  top.texts("unregistered", scenario_.unregistered);
+  top.texts("missing_images", scenario_.missing_images);
+  top.texts("actions", scenario_.actions);
 }
 
 void Reader::read_spot(TomlSection& top) {
@@ -148,6 +154,19 @@ void Reader::read_capacity(const NamedTable& named) {
   scenario_.capacity.push_back(rule);
 }
 
+void Reader::read_restriction(const NamedTable& named) {
+  TomlSection section(*named.table, "restriction." + named.name, mistakes_);
+  RestrictionRule rule;
+  read_region(section, rule.region);
+  if (!read_size(section, rule.size) && !section.has("size")) {
+    section.wrong("size", "missing; write which size, such as \"Standard_ND96isr_H100_v5\"");
+  }
+  section.texts("zones", rule.zones);
+  section.text("reason", rule.reason);
+  section.finish();
+  scenario_.restrictions.push_back(rule);
+}
+
 void Reader::read_failure(const NamedTable& named) {
   TomlSection section(*named.table, "failure." + named.name, mistakes_);
   FailureRule rule;
@@ -194,6 +213,16 @@ const BootTime& Scenario::boot_of(std::string_view size) const {
     if (!rule.size.empty() && same_text(rule.size, size)) best = &rule;
   }
   return *best;
+}
+
+const RestrictionRule* Scenario::restriction_of(std::string_view region, std::string_view size,
+                                                std::string_view zone) const {
+  for (const RestrictionRule& rule : restrictions) {
+    if (!rule.region.empty() && !same_text(rule.region, region)) continue;
+    if (!same_text(rule.size, size)) continue;
+    if (rule.zones.empty() || std::find(rule.zones.begin(), rule.zones.end(), zone) != rule.zones.end()) return &rule;
+  }
+  return nullptr;
 }
 
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file_name) {

@@ -42,6 +42,14 @@ struct CapacityRule {
   Duration until = Duration::infinite();
 };
 
+/// A size that the subscription does not get, as the SKU list and refusals say it.
+struct RestrictionRule {
+  std::string region;              ///< "" for every region
+  std::string size;                ///< lower case
+  std::vector<std::string> zones;  ///< only in these; empty: in the whole region
+  std::string reason = "NotAvailableForSubscription";
+};
+
 enum class FailureKind : std::uint8_t {
   status,      ///< an error status with an ARM error body; nothing is carried out
   html,        ///< an error status with a page instead of JSON, as gateways send
@@ -100,11 +108,18 @@ struct Scenario {
 
   Duration spot_mean_life = Duration::infinite();
   Duration spot_notice = Duration::seconds(30);
+  Duration clock_skew;                       ///< how far the Date of answers is ahead of this machine's
+  std::vector<std::string> unregistered;     ///< namespaces of providers, such as "Microsoft.Compute"
+  std::vector<std::string> missing_images;   ///< "publisher:offer:sku"; every other image exists
+  std::vector<std::string> actions = {"*"};  ///< what everybody may do, as the permissions tell; nothing enforces it
+  std::vector<RestrictionRule> restrictions;
   std::vector<FailureRule> failures;
   std::vector<EvictionRule> evictions;
 
   /// The rule for a size.
   const BootTime& boot_of(std::string_view size) const;
+  /// Why a VM of this size is refused there; nothing if it is not. Without a zone only what holds for the whole region.
+  const RestrictionRule* restriction_of(std::string_view region, std::string_view size, std::string_view zone) const;
 };
 
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file_name);

@@ -303,6 +303,8 @@ Status Server::open(const ArmServerOptions& options) {
 Answer Server::serve(const Request& request, bool metadata) {
   const Time now = clock_.now();
   Answer answer = metadata ? stand_in_.handle_metadata(request, now) : stand_in_.handle(request, now);
+  const Time received = request.received.is_set() ? request.received : now;
+  answer.headers.push_back({"Date", http_date(received + stand_in_.world().scenario.clock_skew)});
   if (const auto wish = stand_in_.take_clock_wish()) {
     clock_.change(wish->speed.value_or(1), wish->skip);
     stand_in_.advance(clock_.now());

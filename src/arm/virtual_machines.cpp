@@ -117,6 +117,7 @@ std::optional<Answer> check_new(World& world, const json::object& body, MachineS
   if (zones != nullptr && !zones->empty() && zones->front().is_string())
     spec.zone = zones->front().get_string().c_str();
   if (auto refused = check_reservation_use(world, body, "properties.", *spec.size, spec.spot, false)) return refused;
+  if (auto refused = check_restriction(world, spec, body)) return refused;
   spec.reservation = reservation_for(world, body, "properties.", *spec.size);
   if (!spec.reservation.empty()) return std::nullopt;
   if (auto refused = world.machines.quota_refusal(spec.location, *spec.size, 1, spec.spot)) {

@@ -119,6 +119,8 @@ std::int64_t reserved_room(World& world, const boost::json::object& body, const 
 /// Refuses what cannot use a reservation, for a body that names a group: Spot, some sizes, one placement group.
 std::optional<Answer> check_reservation_use(World& world, const boost::json::object& body, const std::string& prefix,
                                             const AzureSize& size, bool spot, bool one_placement_group);
+/// Refuses a size that the subscription does not get there.
+std::optional<Answer> check_restriction(const World& world, const MachineSpec& spec, const boost::json::object& body);
 /// Documented exclusions: ND, NCads_H100_v5, HB and HC.
 bool can_be_reserved(const AzureSize& size);
 void release_reservation(World& world, const Resource& resource);

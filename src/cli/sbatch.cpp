@@ -120,11 +120,7 @@ int submit_request(Request& request) {
   const bool test_only = request.options.test_only;
   Result<SubmittedBody> submitted = submit(*client, *spec, std::move(payload), test_only);
   if (!submitted) return report_refusal(submitted.error(), test_only);
-  if (test_only) {
-    std::fprintf(stderr, "sbatch: the job can run: %u nodes of %u processors, %u GPUs each\n", spec->nodes,
-                 spec->per_node.cpus, spec->per_node.gpus);
-    return k_exit_ok;
-  }
+  if (test_only) return print_dry_run("sbatch", *spec, *submitted);
   const JobId id = submitted->job_id;
   const std::string line =
       request.options.parsable ? fmt::format("{}\n", id.value) : fmt::format("Submitted batch job {}\n", id.value);

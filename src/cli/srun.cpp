@@ -148,7 +148,7 @@ int run_with_allocation(Srun& srun) {
   auto cancel = std::make_unique<CancelOnSignal>();
   Result<SubmittedBody> submitted = submit(srun.client, *spec, {}, srun.options.test_only);
   if (!submitted) return refused(submitted.error());
-  if (srun.options.test_only) return k_exit_ok;
+  if (srun.options.test_only) return print_dry_run("srun", *spec, *submitted);
   const JobId id = submitted->job_id;
   cancel->set_job(id);
   print_warnings("srun", *submitted);

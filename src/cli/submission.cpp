@@ -11,6 +11,8 @@
 #include <cstring>
 
 #include "cli/messages.hpp"
+#include "cli/verbs/verb.hpp"
+#include "wire/slurm_text.hpp"
 
 namespace virga {
 namespace {
@@ -71,6 +73,26 @@ Result<SubmittedBody> submit(Client& client, const JobSpec& spec, LaunchPayload 
   body.payload = std::move(payload);
   body.idempotency_key = random_key();
   return client.post_as<SubmittedBody>(dry_run ? "/v1/jobs?dry_run=true" : "/v1/jobs", body, Client::Retry::safe);
+}
+
+int print_dry_run(std::string_view command, const JobSpec& spec, const SubmittedBody& answer) {
+  if (!answer.dry_run || answer.dry_run->offers.empty()) return k_exit_ok;  // of a server that tells no more
+  const std::vector<PoolOffer>& offers = answer.dry_run->offers;
+  const PoolOffer& first = *std::min_element(offers.begin(), offers.end(),
+                                             [](const PoolOffer& a, const PoolOffer& b) { return a.start < b.start; });
+  if (first.kind == OfferKind::barred) {
+    fmt::print(stderr, "allocation failure: {}: {}\n", name_of(first.reason), first.detail);
+    return k_exit_failure;
+  }
+  const std::string start = first.start.is_never() ? "an unknown time" : local_time_text(first.start);
+  fmt::print(stderr, "{}: Job {} to start at {} using {} processors on {} nodes of pool {} in partition {}\n", command,
+             answer.dry_run->next_job_id.value, start, std::uint64_t{spec.nodes} * spec.per_node.cpus, spec.nodes,
+             first.pool, first.partition);
+  std::string cost = usd_text(first.list_price) + " for its expected time";
+  if (first.price != first.list_price) cost += fmt::format(", {} more on the bill", usd_text(first.price));
+  if (first.reason != Reason::none) cost += fmt::format("; it would wait: {}", name_of(first.reason));
+  fmt::print(stderr, "{}: {}\n", command, cost);
+  return k_exit_ok;
 }
 
 void print_warnings(std::string_view command, const SubmittedBody& submitted) {

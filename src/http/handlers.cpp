@@ -175,16 +175,24 @@ void Api::submit(const Request& request, const Responder& responder) {
   Result<SubmitBody> body = body_of<SubmitBody>(request);
   if (!body) return responder.error(body.error());
   if (Status sound = check_texts(body->spec, body->payload); !sound) return responder.error(sound.error());
-  bool dry = request.find_query("dry_run") != nullptr;
+  const std::string* dry_text = request.find_query("dry_run");
+  const bool dry = dry_text != nullptr && *dry_text == "true";
   JobSubmitted event{request.actor, std::move(body->spec), std::move(body->idempotency_key)};
-  change(request, responder, std::move(event), std::move(body->payload), [dry](std::uint64_t id, const Brain& brain) {
-    SubmittedBody answer{{static_cast<std::uint32_t>(id)}, {}};
-    const State& state = brain.state();
-    if (const auto job = state.jobs.find(answer.job_id); job != state.jobs.end()) {
-      answer.warnings = state.policy.budgets.warnings(state.config, job->second.spec->account, state.now);
-    }
-    return HttpReply{dry ? 200 : 201, "application/json", to_json_text(answer), {}};
-  });
+  JobSubmitted wish = dry ? event : JobSubmitted{};
+  change(request, responder, std::move(event), std::move(body->payload),
+         [dry, wish = std::move(wish)](std::uint64_t id, const Brain& brain) {
+           SubmittedBody answer{{static_cast<std::uint32_t>(id)}, {}, std::nullopt};
+           const State& state = brain.state();
+           if (dry) {
+             auto offers = brain.offers(wish, api_now(brain));
+             if (!offers) return error_reply(offers.error());
+             answer.dry_run = DryRun{{state.last_job.value + 1}, *std::move(offers)};
+           }
+           if (const auto job = state.jobs.find(answer.job_id); job != state.jobs.end()) {
+             answer.warnings = state.policy.budgets.warnings(state.config, job->second.spec->account, state.now);
+           }
+           return HttpReply{dry ? 200 : 201, "application/json", to_json_text(answer), {}};
+         });
 }
 
 void Api::act(const Request& request, const Responder& responder, JobAction action) {

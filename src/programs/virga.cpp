@@ -1,7 +1,9 @@
 // virga: every command of a user in one program. Called sbatch, srun, squeue … (by a link of that name, or as
 // `virga sbatch …`) it is that Slurm command; else it has verbs of its own. All adapters it needs are named here.
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <string>
 
 #include "cli/journal_verbs.hpp"
@@ -11,6 +13,7 @@
 #include "clouds/host/tier.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "sim/simulate.hpp"
+#include "wire/json_codec.hpp"
 
 namespace {
 
@@ -51,6 +54,27 @@ virga::DoctorReport examine_machine() {
   return report;
 }
 
+/// virgad has all that speaks to Azure; commands are started too often to carry that with them. What it complains of
+/// (a mistake in virga.toml) is the error.
+virga::Result<virga::CheckReport> examine_azure(const std::string& bin_dir) {
+  std::string quoted = "'";
+  for (const char c : bin_dir) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  std::FILE* pipe = popen((quoted + "/virgad' --examine-azure 2>&1").c_str(), "re");
+  if (pipe == nullptr) return virga::fail(virga::Code::exhausted, "virgad cannot be started");
+  std::string text;
+  char part[4096];
+  for (std::size_t n = 0; (n = std::fread(part, 1, sizeof part, pipe)) > 0;) text.append(part, n);
+  const int status = pclose(pipe);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    constexpr std::string_view k_speaker = "virgad: ";
+    if (text.starts_with(k_speaker)) text.erase(0, k_speaker.size());
+    while (text.ends_with('\n')) text.pop_back();
+    const bool is_mistake = WIFEXITED(status) && WEXITSTATUS(status) == 2;
+    return virga::fail(is_mistake ? virga::Code::invalid : virga::Code::internal, text);
+  }
+  return virga::from_json_text<virga::CheckReport>(text);
+}
+
 int journal_main(int argc, char** argv) {
   virga::JournalAccess access;
   access.open = [](const std::string& path, bool read_only) {
@@ -72,6 +96,7 @@ int main(int argc, char** argv) {
     return virga::open_sqlite_journal(path, virga::OpenMode::read_only);
   };
   hooks.examine_machine = examine_machine;
+  hooks.examine_azure = [&] { return examine_azure(bin_dir); };
   hooks.journal_main = journal_main;
   hooks.simulate_main = virga::simulate_main;
   hooks.bin_dir = bin_dir;

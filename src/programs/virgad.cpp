@@ -2,6 +2,7 @@
 // engines and journals is said in this file.
 //
 //   virgad [--home DIR] [--ready-fd N]
+//   virgad --examine-azure [--home DIR]     what `virga doctor azure` shows, as JSON; nothing is started
 //
 // SIGTERM and SIGINT end it; nodes and jobs go on, and the next virgad finds them. SIGHUP reads virga.toml again.
 // It writes one line to the descriptor of --ready-fd: "ready", or what went wrong. Exit code: 0 after a shutdown, 1 if
@@ -25,6 +26,7 @@
 #include <thread>
 
 #include "clouds/azure/azure_cloud.hpp"
+#include "clouds/azure/doctor.hpp"
 #include "clouds/host/host_cloud.hpp"
 #include "clouds/host/tier.hpp"
 #include "control/cloud_router.hpp"
@@ -36,6 +38,7 @@
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
+#include "wire/json_codec.hpp"
 #include "wire/node_board.hpp"
 
 namespace {
@@ -48,6 +51,7 @@ using virga::Status;
 
 struct Arguments {
   int ready_fd = -1;
+  bool examine_azure = false;
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
@@ -59,9 +63,12 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
       setenv("VIRGA_HOME", argv[++i], 1);
     } else if (option == "--ready-fd" && has_value) {
       arguments.ready_fd = std::atoi(argv[++i]);
+    } else if (option == "--examine-azure") {
+      arguments.examine_azure = true;
     } else {
       return virga::fail(Code::invalid,
-                         "unknown or incomplete option '" + option + "': usage: virgad [--home DIR] [--ready-fd N]");
+                         "unknown or incomplete option '" + option +
+                             "': usage: virgad [--home DIR] [--ready-fd N], or virgad --examine-azure [--home DIR]");
     }
   }
   return arguments;
@@ -107,7 +114,8 @@ Status check_azure(const virga::AzureSettings& azure) {
                          "virga-arm that was started with --nodes");
 }
 
-Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) {
+/// Empty without a file.
+Result<std::string> config_text(const Home& home) {
   std::string text;
   if (std::ifstream file(home.config()); file) {
     text.assign(std::istreambuf_iterator<char>(file), {});
@@ -115,19 +123,25 @@ Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) 
   } else if (errno != ENOENT) {
     return virga::fail(Code::invalid, "cannot read " + home.config() + ": " + std::strerror(errno));
   }
+  return text;
+}
+
+Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) {
+  const Result<std::string> text = config_text(home);
+  if (!text) return virga::unexpected(text.error());
   virga::ConfigContext context;
   if (tier.tier == virga::Tier::plain) {
     const std::string prefix = virga::plain_node_prefix(home);  // "127.77.0."
     context.plain_network = prefix.substr(0, prefix.size() - 2);
   }
-  Result<Config> config = virga::parse_config(text, home.config(), context);
+  Result<Config> config = virga::parse_config(*text, home.config(), context);
   if (!config) return virga::unexpected(config.error());
   Settings settings{*std::move(config), std::nullopt};
   const auto& pools = settings.config.pools;
   const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
   // Also where no pool is Azure's any more: there may be VMs left to release.
-  if (needs_azure || virga::has_azure_settings(text)) {
-    Result<virga::AzureSettings> azure = virga::parse_azure_settings(text, home.config(), pools);
+  if (needs_azure || virga::has_azure_settings(*text)) {
+    Result<virga::AzureSettings> azure = virga::parse_azure_settings(*text, home.config(), pools);
     if (!azure) return virga::unexpected(azure.error());
     if (Status usable = check_azure(*azure); !usable) return virga::unexpected(usable.error());
     settings.azure = *std::move(azure);
@@ -194,6 +208,18 @@ std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& no
   return virga::make_azure_cloud(std::move(options), sink);
 }
 
+/// The settings need not be of a cloud that this controller can use: that is what is to be found out.
+Status print_azure_report(const Home& home) {
+  const Result<std::string> text = config_text(home);
+  if (!text) return virga::unexpected(text.error());
+  const Result<Config> config = virga::parse_config(*text, home.config(), {});
+  if (!config) return virga::unexpected(config.error());
+  const Result<virga::AzureSettings> settings = virga::parse_azure_settings(*text, home.config());
+  if (!settings) return virga::unexpected(settings.error());
+  std::printf("%s\n", virga::to_json_text(virga::examine_azure(*settings, config->pools)).c_str());
+  return {};
+}
+
 Status serve(const Home& home, const Arguments& arguments) {
   const virga::TierReport tier = virga::probe_tier();
   Result<Settings> settings = read_settings(home, tier);
@@ -249,7 +275,9 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
-  Status served = home ? serve(*home, *arguments) : virga::unexpected(home.error());
+  Status served = virga::unexpected(home ? virga::Error{} : home.error());
+  if (home) served = arguments->examine_azure ? print_azure_report(*home) : serve(*home, *arguments);
+  std::fflush(stdout);
   if (served) std::_Exit(0);  // the signal thread may still wait; nothing else is left to do
   std::fprintf(stderr, "virgad: %s\n", served.error().message.c_str());
   if (arguments && arguments->ready_fd >= 0) dprintf(arguments->ready_fd, "%s\n", served.error().message.c_str());

@@ -187,14 +187,28 @@ struct SubmitBody {
   }
 };
 
+/// What would become of a job if it were submitted now.
+struct DryRun {
+  JobId next_job_id;
+  std::vector<PoolOffer> offers;  ///< the cheapest first
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("next_job_id", s.next_job_id);
+    v("offers", s.offers);
+  }
+};
+
 struct SubmittedBody {
   JobId job_id;                       ///< 0 after a dry run
   std::vector<std::string> warnings;  ///< of the budgets that it is charged to
+  std::optional<DryRun> dry_run;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("job_id", s.job_id);
     v("warnings", s.warnings);
+    v("dry_run", s.dry_run);
   }
 };
 

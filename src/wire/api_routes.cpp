@@ -54,7 +54,7 @@ std::vector<Route> job_routes() {
        "Submit a job",
        "Durable when it is answered. A second submission with the same idempotency_key and user answers the first "
        "one's id.",
-       {{"dry_run", "boolean", "true: check only; the answered job_id is 0"}},
+       {{"dry_run", "boolean", "true: check only; job_id is 0, dry_run says what each pool could do"}},
        body<SubmitBody>,
        body<SubmittedBody>,
        201},

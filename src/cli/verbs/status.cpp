@@ -103,6 +103,20 @@ int doctor_verb(const VerbHooks& hooks, bool json) {
   return 0;
 }
 
+int doctor_azure_verb(const VerbHooks& hooks, bool json) {
+  const Result<CheckReport> report = hooks.examine_azure();
+  if (!report) return complain(report.error());
+  if (json) {
+    fmt::print("{}\n", to_json_text(*report));
+  } else {
+    for (const Check& check : report->checks) {
+      fmt::print("{:<7}  {}: {}\n", name_of(check.verdict), check.what, check.text);
+      if (!check.remedy.empty()) fmt::print("         -> {}\n", check.remedy);
+    }
+  }
+  return report->has_failed() ? 1 : 0;
+}
+
 int env_verb(const VerbHooks& hooks) {
   Result<Home> home = home_from_environment();
   if (!home) return complain(home.error());

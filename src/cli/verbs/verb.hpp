@@ -23,6 +23,7 @@ int up_verb(const VerbHooks& hooks, bool json);
 int down_verb(bool cancel_jobs);
 int status_verb(const VerbHooks& hooks, bool json);
 int doctor_verb(const VerbHooks& hooks, bool json);
+int doctor_azure_verb(const VerbHooks& hooks, bool json);
 int env_verb(const VerbHooks& hooks);
 int explain_verb(std::uint32_t job, bool json);
 int logs_verb(std::uint32_t job, bool follow);

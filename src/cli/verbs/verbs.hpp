@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "ports/journal.hpp"
+#include "wire/check_report.hpp"
 #include "wire/home.hpp"
 
 namespace virga {
@@ -46,6 +47,7 @@ struct DoctorReport {
 struct VerbHooks {
   std::function<Result<std::unique_ptr<Journal>>(const std::string& path)> open_journal_to_read;
   std::function<DoctorReport()> examine_machine;
+  std::function<Result<CheckReport>()> examine_azure;
   std::function<int(int, char**)> journal_main;   ///< `virga journal …`
   std::function<int(int, char**)> simulate_main;  ///< `virga simulate …`
   std::string bin_dir;                            ///< where virgad and the Slurm commands lie

@@ -40,6 +40,7 @@ struct Parsed {
   bool json = false;
   bool cancel = false;
   bool follow = false;
+  std::string doctor_cloud;
   std::uint32_t job = 0;
   std::uint64_t step = 0;
   std::uint64_t bytes = 0;
@@ -85,8 +86,10 @@ void describe(CLI::App& app, Parsed& p) {
       ->add_flag("--cancel", p.cancel, "cancel the jobs that hold nodes");
   app.add_subcommand("status", "controller, nodes, jobs, cost; without a controller: what the journal says")
       ->add_flag("--json", p.json, "as JSON");
-  app.add_subcommand("doctor", "what this machine lets virtual nodes be, and why")
-      ->add_flag("--json", p.json, "as JSON");
+  CLI::App* doctor = app.add_subcommand("doctor", "what this machine lets virtual nodes be, and why");
+  doctor->add_flag("--json", p.json, "as JSON");
+  doctor->add_option("CLOUD", p.doctor_cloud, "azure: whether the subscription of virga.toml is ready for its pools")
+      ->check(CLI::IsMember({"azure"}));
   CLI::App* explain = app.add_subcommand("explain", "why a job is where it is");
   explain->add_option("JOB", p.job, "job id")->required();
   explain->add_flag("--json", p.json, "as JSON");
@@ -117,7 +120,7 @@ int dispatch(const std::string& verb, Parsed& p, const VerbHooks& hooks) {
   if (verb == "up") return up_verb(hooks, p.json);
   if (verb == "down") return down_verb(p.cancel);
   if (verb == "status") return status_verb(hooks, p.json);
-  if (verb == "doctor") return doctor_verb(hooks, p.json);
+  if (verb == "doctor") return p.doctor_cloud.empty() ? doctor_verb(hooks, p.json) : doctor_azure_verb(hooks, p.json);
   if (verb == "explain") return explain_verb(p.job, p.json);
   if (verb == "logs") return logs_verb(p.job, p.follow);
   if (verb == "cost") return cost_verb(p.cost);

@@ -11,7 +11,7 @@ namespace virga::azure {
 namespace {
 
 constexpr std::string_view k_api_versions[] = {"2022-08-01", "2026-03-01", "2022-07-02", "2022-07-01", "2018-10-01",
-                                               "2021-04-01", "2021-07-01", "2022-12-01", "2022-04-01"};
+                                               "2021-04-01", "2021-07-01", "2022-12-01", "2022-04-01", "2022-03-03"};
 constexpr int k_tries_most = 4;
 constexpr Duration k_first_pause = Duration::seconds(1);
 constexpr Duration k_poll_default = Duration::seconds(5);

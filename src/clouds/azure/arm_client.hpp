@@ -48,6 +48,7 @@ enum class ApiVersion : std::uint8_t {
   skus,
   subscriptions,
   authorization,
+  galleries,
 };
 
 struct ArmCall {

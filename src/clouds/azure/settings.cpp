@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 
+#include "clouds/azure/address_range.hpp"
 #include "clouds/azure/pool_reader.hpp"
 #include "wire/toml_section.hpp"
 
@@ -26,31 +25,6 @@ bool is_guid(std::string_view text) {
     if (is_dash ? text[i] != '-' : !consists_of(text.substr(i, 1), "0123456789abcdefABCDEF")) return false;
   }
   return true;
-}
-
-struct Range {
-  std::uint32_t first;
-  std::uint32_t last;
-};
-
-std::optional<Range> parse_range(std::string_view text) {
-  std::uint32_t address = 0;
-  const char* at = text.data();
-  const char* const end = text.data() + text.size();
-  for (int part = 0; part < 5; ++part) {
-    std::uint32_t number = 0;
-    const auto [stop, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || number > (part < 4 ? 255U : 32U)) return std::nullopt;
-    at = stop;
-    if (part == 4) {
-      const std::uint32_t rest = number == 0 ? ~0U : number == 32 ? 0 : (~0U >> number);
-      if (at != end || (address & rest) != 0) return std::nullopt;
-      return Range{address, address | rest};
-    }
-    address = address << 8 | number;
-    if (at == end || *at++ != (part < 3 ? '.' : '/')) return std::nullopt;
-  }
-  return std::nullopt;
 }
 
 class Reader {
@@ -128,13 +102,12 @@ class Reader {
   }
   void read_address_space() {
     section_.text("address_space", settings_.address_space);
-    const auto range = parse_range(settings_.address_space);
-    const Range taken = *parse_range("172.16.0.0/16");
+    const auto range = azure::parse_address_range(settings_.address_space);
     if (!range) {
       section_.wrong("address_space", fmt::format("\"{}\" is no range of addresses; write one such as "
                                                   "\"10.64.0.0/16\"",
                                                   settings_.address_space));
-    } else if (range->first <= taken.last && taken.first <= range->last) {
+    } else if (range->touches(azure::k_infiniband_addresses)) {
       section_.wrong("address_space", fmt::format("\"{}\" touches 172.16.0.0/16, which Azure's InfiniBand uses; write "
                                                   "one such as \"10.64.0.0/16\"",
                                                   settings_.address_space));

@@ -168,6 +168,13 @@ TEST_CASE("what is refused is told, and not journalled") {
   CHECK(error_of(client.get("/v1/jobs/5/wait?for=ever")).find("started or ended") != std::string::npos);
   auto dry = client.post("/v1/jobs?dry_run=true", to_json_text(world.small_job()));
   CHECK_MESSAGE(dry.value_or("") == R"({"job_id":0,"warnings":[]})", error_of(dry));
+  const auto plan = client.post_as<SubmittedBody>("/v1/jobs?dry_run=true", world.small_job());
+  REQUIRE_MESSAGE(plan, error_of(plan));
+  CHECK(plan->job_id == JobId{});
+  REQUIRE(plan->dry_run);
+  CHECK(plan->dry_run->next_job_id == JobId{1});
+  REQUIRE(plan->dry_run->offers.size() == 1);
+  CHECK(plan->dry_run->offers[0].pool == "nd");
   CHECK(seq() == before);
 }
 
