@@ -85,9 +85,10 @@ int print_dry_run(std::string_view command, const JobSpec& spec, const Submitted
     return k_exit_failure;
   }
   const std::string start = first.start.is_never() ? "an unknown time" : local_time_text(first.start);
+  const std::string processors =
+      spec.exclusive ? "all" : std::to_string(std::uint64_t{spec.nodes} * spec.per_node.cpus);
   fmt::print(stderr, "{}: Job {} to start at {} using {} processors on {} nodes of pool {} in partition {}\n", command,
-             answer.dry_run->next_job_id.value, start, std::uint64_t{spec.nodes} * spec.per_node.cpus, spec.nodes,
-             first.pool, first.partition);
+             answer.dry_run->next_job_id.value, start, processors, spec.nodes, first.pool, first.partition);
   std::string cost = usd_text(first.list_price) + " for its expected time";
   if (first.price != first.list_price) cost += fmt::format(", {} more on the bill", usd_text(first.price));
   if (first.reason != Reason::none) cost += fmt::format("; it would wait: {}", name_of(first.reason));

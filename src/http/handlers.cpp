@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/openapi.hpp"
 

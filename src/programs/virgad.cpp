@@ -214,7 +214,7 @@ Status print_azure_report(const Home& home) {
   if (!text) return virga::unexpected(text.error());
   const Result<Config> config = virga::parse_config(*text, home.config(), {});
   if (!config) return virga::unexpected(config.error());
-  const Result<virga::AzureSettings> settings = virga::parse_azure_settings(*text, home.config());
+  const Result<virga::AzureSettings> settings = virga::parse_azure_settings(*text, home.config(), config->pools);
   if (!settings) return virga::unexpected(settings.error());
   std::printf("%s\n", virga::to_json_text(virga::examine_azure(*settings, config->pools)).c_str());
   return {};

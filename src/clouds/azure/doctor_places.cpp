@@ -8,7 +8,6 @@
 #include "clouds/azure/catalogue.hpp"
 #include "clouds/azure/doctor_checks.hpp"
 #include "clouds/azure/json_path.hpp"
-#include "clouds/azure/set_plan.hpp"
 
 namespace virga::azure {
 namespace {
@@ -27,7 +26,8 @@ constexpr std::string_view k_actions[] = {
     "Microsoft.Network/virtualNetworks/subnets/write",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
 };
-constexpr std::uint64_t k_addresses_of_azure = 5;  ///< of every subnet
+constexpr std::uint32_t k_placement_group_nodes = 100;  ///< without a support request
+constexpr std::uint64_t k_addresses_of_azure = 5;       ///< of every subnet
 
 bool is_absent(const Arm<HttpAnswer>& answer) { return !answer && answer.error().status == 404; }
 
@@ -168,13 +168,13 @@ std::string image_path(const Examination& e, ApiVersion& version) {
 }
 
 void check_sets(Examination& e, const Pool& pool, const std::string& what) {
-  const std::uint32_t most = pool.set_nodes_max > 0 ? pool.set_nodes_max : k_set_nodes_default;
-  if (most <= k_set_nodes_default) return;
-  e.report.add(
-      {what, Verdict::warning,
-       fmt::format("set_nodes_max is {}, and a placement group holds {} VMs unless support raised that", most,
-                   k_set_nodes_default),
-       fmt::format("ask support for placement groups of 300 VMs, or write set_nodes_max = {}", k_set_nodes_default)});
+  const std::uint32_t most = pool.set_nodes_max;  // 0: as many as the shape holds without asking
+  if (most <= k_placement_group_nodes) return;
+  e.report.add({what, Verdict::warning,
+                fmt::format("set_nodes_max is {}, and a placement group holds {} VMs unless support raised that", most,
+                            k_placement_group_nodes),
+                fmt::format("ask support for placement groups of 300 VMs, or write set_nodes_max = {}",
+                            k_placement_group_nodes)});
 }
 
 void check_quota(Examination& e, const Pool& pool, const std::string& what, const QuotaUse* quota,

@@ -236,7 +236,7 @@ TEST_CASE("curl can do what the commands can") {
   SubmitBody body = world.small_job();
   body.payload.script += std::string(3'000'000, '#');  // so large that curl asks before it sends
   std::ofstream(file) << to_json_text(body);
-  CHECK(curl("http://virga/v1/jobs --data-binary @" + file) == "{\"job_id\":1,\"warnings\":[]}");
+  CHECK(curl("http://virga/v1/jobs --data-binary @" + file) == "{\"job_id\":1,\"warnings\":[],\"dry_run\":null}");
   CHECK(curl("-X POST http://virga/v1/jobs/1/cancel") == "{}");
   CHECK(curl("http://virga/v1/jobs/1/wait").find("\"state\":\"CANCELLED\"") != std::string::npos);
   CHECK(curl("-w '%{http_code} %{content_type}' http://virga/v1/jobs/9").ends_with("404 application/problem+json"));
