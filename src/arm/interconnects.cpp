@@ -69,19 +69,6 @@ Answer write_block(World& world, const Call& call, Resource* old) {
   return answer;
 }
 
-Answer delete_block(World& world, const Call& call, Resource* resource) {
-  if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
-  if (!users_of(world, resource->id).empty()) {
-    return refusal(409, "OperationNotAllowed", "The interconnect block cannot be deleted while VMs use it.");
-  }
-  if (auto failed = fail_later(world, call, resource->location)) return *failed;
-  const Operation& operation = begin_operation(world, call, resource->location, "");
-  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
-  release_reservation(world, *resource);
-  world.resources.erase(std::string(resource->id));
-  return accepted(world, call, operation);
-}
-
 /// The same text gives the same GUID.
 std::string guid_of(const std::string& text) {
   std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
@@ -123,7 +110,7 @@ std::string subgroup_for(World& world, const json::object& body, std::uint32_t n
 Answer answer_interconnect_blocks(World& world, const Call& call) {
   Resource* resource = world.resources.find(call.target.id());
   if (call.is("PUT") || call.is("PATCH")) return write_block(world, call, resource);
-  if (call.is("DELETE")) return delete_block(world, call, resource);
+  if (call.is("DELETE")) return delete_reservation(world, call, resource);
   if (!call.is("GET") || !call.target.tail.empty()) return method_not_allowed(call);
   if (resource == nullptr) return resource_not_found(call);
   return json_answer(200,

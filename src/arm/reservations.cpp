@@ -91,19 +91,6 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
   return answer;
 }
 
-Answer delete_reservation(World& world, const Call& call, Resource* resource) {
-  if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
-  if (!users_of(world, resource->id).empty()) {
-    return refusal(409, "OperationNotAllowed", "The capacity reservation cannot be deleted while VMs use it.");
-  }
-  if (auto failed = fail_later(world, call, resource->location)) return *failed;
-  const Operation& operation = begin_operation(world, call, resource->location, "");
-  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
-  release_reservation(world, *resource);
-  world.resources.erase(std::string(resource->id));
-  return accepted(world, call, operation);
-}
-
 /// The reservations of the body's group that are for this size, and the interconnect block that it names.
 std::vector<const Resource*> sources_of(World& world, const json::object& body, const std::string& prefix,
                                         const AzureSize& size) {
@@ -132,6 +119,19 @@ std::vector<const Machine*> users_of(const World& world, std::string_view reserv
     if (same_text(machine.spec.reservation, reservation)) users.push_back(&machine);
   }
   return users;
+}
+
+Answer delete_reservation(World& world, const Call& call, Resource* resource) {
+  if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
+  if (!users_of(world, resource->id).empty()) {
+    return refusal(409, "OperationNotAllowed", "What VMs use cannot be deleted.");
+  }
+  if (auto failed = fail_later(world, call, resource->location)) return *failed;
+  const Operation& operation = begin_operation(world, call, resource->location, "");
+  world.operations.end_at(operation.id, call.now + world.scenario.write_time);
+  release_reservation(world, *resource);
+  world.resources.erase(std::string(resource->id));
+  return accepted(world, call, operation);
 }
 
 json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view) {

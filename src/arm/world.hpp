@@ -139,7 +139,8 @@ std::optional<Answer> check_restriction(const World& world, const MachineSpec& s
 bool can_be_reserved(const AzureSize& size);
 /// VMs that come out of a reservation or an interconnect block.
 std::vector<const Machine*> users_of(const World& world, std::string_view reservation);
-/// Also of an interconnect block.
+/// Also of an interconnect block, like the next.
+Answer delete_reservation(World& world, const Call& call, Resource* resource);
 void release_reservation(World& world, const Resource& resource);
 /// Spot, eviction policy, custom data and size from a VM's or a set's profile.
 MachineSpec spec_from_profile(const boost::json::object& profile);

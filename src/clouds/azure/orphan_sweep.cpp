@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "clouds/azure/json_path.hpp"
 #include "clouds/azure/scale_sets.hpp"
 
 namespace virga::azure {
@@ -11,22 +12,10 @@ namespace {
 /// So that releases do not have to wait for the budget behind a long clean-up; the rest is found again.
 constexpr std::size_t k_deletions_most = 50;
 
-JsonNode at(JsonNode node, std::string_view name) {
-  return node && node.kind() == JsonNode::Kind::object ? node.find(name) : JsonNode();
-}
-
-std::string text(JsonNode node) {
-  return node && node.kind() == JsonNode::Kind::string ? std::string(node.string()) : std::string();
-}
-
 bool is_there(JsonNode node) { return node && node.kind() != JsonNode::Kind::null; }
 
 /// Names are compared without case: Azure gives ids back in more than one.
-std::string lower_name(const std::string& id) {
-  std::string name = id.substr(id.rfind('/') + 1);
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return name;
-}
+std::string lower_name(const std::string& id) { return lower(id.substr(id.rfind('/') + 1)); }
 
 bool is_free_interface(JsonNode node) {
   const JsonNode properties = at(node, "properties");
