@@ -46,6 +46,9 @@ json::object instance_view_of(const Machine& machine) {
     view["platformFaultDomain"] = 0;
   }
   if (!is_uniform) view["computerName"] = machine.spec.name;
+  if (!machine.spec.subgroup.empty()) {
+    view["interconnectInstanceView"] = {{"interconnectSubgroupId", machine.spec.subgroup}};
+  }
   json::array& statuses = view["statuses"].emplace_array();
   const std::string state = lower_case(name_of(machine.provisioning));
   json::object provisioning;
@@ -117,6 +120,7 @@ json::object view_of_any(World& world, const Resource& resource) {
   if (resource.type == "Microsoft.Compute/capacityReservationGroups/capacityReservations") {
     return view_of_reservation(world, resource, false);
   }
+  if (resource.type == "Microsoft.Compute/interconnectBlocks") return view_of_block(world, resource, false);
   json::object view = view_of(resource);
   json::value* properties = view.if_contains("properties");
   if (properties != nullptr && properties->is_object()) hide_secrets(properties->get_object());

@@ -56,7 +56,8 @@ struct MachineSpec {
   std::string subnet;
   std::string address;      ///< of its network interface; "" takes one from the subnet
   std::string custom_data;  ///< decoded
-  std::string reservation;  ///< id of the capacity reservation whose room it uses; "" without
+  std::string reservation;  ///< id of the reservation or interconnect block whose room it uses; "" without
+  std::string subgroup;     ///< of its interconnect; "" without
   std::string operation;    ///< that waits for its boot; "" for none
 };
 

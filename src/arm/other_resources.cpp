@@ -28,6 +28,10 @@ void complete_interface(World& world, Resource& resource) {
 }
 
 std::optional<Answer> refuse_delete(const World&, const Resource& resource) {
+  const std::string owner = text_at(*resource.body, "managedBy");
+  if (same_text(resource.type, "Microsoft.Compute/disks") && !owner.empty()) {
+    return refusal(409, "OperationNotAllowed", fmt::format("Disk {} is attached to VM {}.", resource.name, owner));
+  }
   if (!same_text(resource.type, "Microsoft.Network/networkInterfaces")) return std::nullopt;
   const std::string vm = text_at(*resource.body, "properties.virtualMachine.id");
   if (vm.empty()) return std::nullopt;

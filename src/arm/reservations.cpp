@@ -1,4 +1,4 @@
-// Capacity reservations: hosts that are held for their group, used or not. Targeted ones only.
+// Capacity reservations: hosts that are held for their group, used or not.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,12 +16,28 @@ constexpr std::string_view k_type = "Microsoft.Compute/capacityReservationGroups
 
 constexpr std::int64_t k_capacity_max = 100'000;
 
-std::vector<const Machine*> users_of(const World& world, std::string_view reservation) {
-  std::vector<const Machine*> users;
-  for (const auto& [number, machine] : world.machines.all()) {
-    if (same_text(machine.spec.reservation, reservation)) users.push_back(&machine);
+bool is_block_group(World& world, std::string_view group) {
+  const Resource* found = world.resources.find(group);
+  return found != nullptr && same_text(text_at(*found->body, "properties.reservationType"), "Block");
+}
+
+std::optional<Answer> invalid(std::string_view what) { return refusal(400, "InvalidParameter", what); }
+
+/// Block reservations have a size from a list and a time, which cannot be changed.
+std::optional<Answer> check_block(const json::object& body, const Resource* old) {
+  constexpr std::int64_t k_capacities[] = {1, 2, 4, 8, 16, 32, 64};
+  const std::int64_t capacity = number_at(body, "sku.capacity", -1);
+  if (std::find(std::begin(k_capacities), std::end(k_capacities), capacity) == std::end(k_capacities)) {
+    return invalid("The sku.capacity of a Block reservation is one of 1, 2, 4, 8, 16, 32, 64.");
   }
-  return users;
+  for (const char* end : {"properties.scheduleProfile.start", "properties.scheduleProfile.end"}) {
+    const std::string date = text_at(body, end);
+    if (date.empty()) return invalid("A Block reservation needs scheduleProfile.start and scheduleProfile.end.");
+    if (old != nullptr && text_at(*old->body, end) != date) {
+      return refusal(409, "PropertyChangeNotAllowed", "Changing property 'scheduleProfile' is not allowed.");
+    }
+  }
+  return std::nullopt;
 }
 
 Answer write_reservation(World& world, const Call& call, Resource* old) {
@@ -44,7 +60,9 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
     return refusal(400, "InvalidParameter",
                    fmt::format("sku.name and sku.capacity, from 0 to {}, are required.", k_capacity_max));
   }
-  if (!can_be_reserved(*size)) {
+  if (is_block_group(world, call.target.id_of_parent())) {
+    if (auto refused = check_block(*body, old)) return *refused;
+  } else if (!can_be_reserved(*size)) {
     return refusal(400, "InvalidParameter",
                    fmt::format("The VM size '{}' is not supported for capacity reservations.", size->name));
   }
@@ -73,10 +91,40 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
   return answer;
 }
 
+/// The reservations of the body's group that are for this size, and the interconnect block that it names.
+std::vector<const Resource*> sources_of(World& world, const json::object& body, const std::string& prefix,
+                                        const AzureSize& size) {
+  std::vector<const Resource*> sources;
+  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
+  if (!group.empty()) {
+    for (const Resource* resource : world.resources.list(k_type, "", group + "/", Time::never())) {
+      if (same_text(text_at(*resource->body, "sku.name"), size.name)) sources.push_back(resource);
+    }
+  }
+  const Resource* block = world.resources.find(text_at(body, prefix + "interconnectBlockProfile.interconnectBlock.id"));
+  if (block != nullptr && same_text(text_at(*block->body, "sku.name"), size.name)) sources.push_back(block);
+  return sources;
+}
+
+std::int64_t room_in(const World& world, const Resource& source) {
+  const auto used = static_cast<std::int64_t>(users_of(world, source.id).size());
+  return std::max<std::int64_t>(0, number_at(*source.body, "sku.capacity", 0) - used);
+}
+
+}  // namespace
+
+std::vector<const Machine*> users_of(const World& world, std::string_view reservation) {
+  std::vector<const Machine*> users;
+  for (const auto& [number, machine] : world.machines.all()) {
+    if (same_text(machine.spec.reservation, reservation)) users.push_back(&machine);
+  }
+  return users;
+}
+
 Answer delete_reservation(World& world, const Call& call, Resource* resource) {
   if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
   if (!users_of(world, resource->id).empty()) {
-    return refusal(409, "OperationNotAllowed", "The capacity reservation cannot be deleted while VMs use it.");
+    return refusal(409, "OperationNotAllowed", "What VMs use cannot be deleted.");
   }
   if (auto failed = fail_later(world, call, resource->location)) return *failed;
   const Operation& operation = begin_operation(world, call, resource->location, "");
@@ -85,8 +133,6 @@ Answer delete_reservation(World& world, const Call& call, Resource* resource) {
   world.resources.erase(std::string(resource->id));
   return accepted(world, call, operation);
 }
-
-}  // namespace
 
 json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view) {
   json::object view = view_of(resource);
@@ -109,48 +155,46 @@ bool can_be_reserved(const AzureSize& size) {
 
 void release_reservation(World& world, const Resource& resource) {
   const AzureSize* size = find_azure_size(text_at(*resource.body, "sku.name"));
-  if (resource.type != k_type || size == nullptr) return;
+  const bool holds = resource.type == k_type || resource.type == "Microsoft.Compute/interconnectBlocks";
+  if (!holds || size == nullptr) return;
   world.machines.hold(resource.location, *size, -number_at(*resource.body, "sku.capacity", 0));
 }
 
 std::string reservation_for(World& world, const json::object& body, const std::string& prefix, const AzureSize& size) {
-  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
-  if (group.empty()) return {};
-  for (const Resource* resource : world.resources.list(k_type, "", group + "/", Time::never())) {
-    if (!same_text(text_at(*resource->body, "sku.name"), size.name)) continue;
-    const auto used = static_cast<std::int64_t>(users_of(world, resource->id).size());
-    if (used < number_at(*resource->body, "sku.capacity", 0)) return resource->id;
+  for (const Resource* source : sources_of(world, body, prefix, size)) {
+    if (room_in(world, *source) > 0) return source->id;
   }
   return {};
 }
 
 std::int64_t reserved_room(World& world, const json::object& body, const std::string& prefix, const AzureSize& size) {
-  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
   std::int64_t room = 0;
-  if (group.empty()) return room;
-  for (const Resource* resource : world.resources.list(k_type, "", group + "/", Time::never())) {
-    if (!same_text(text_at(*resource->body, "sku.name"), size.name)) continue;
-    const auto used = static_cast<std::int64_t>(users_of(world, resource->id).size());
-    room += std::max<std::int64_t>(0, number_at(*resource->body, "sku.capacity", 0) - used);
-  }
+  for (const Resource* source : sources_of(world, body, prefix, size)) room += room_in(world, *source);
   return room;
 }
 
-std::optional<Answer> check_reservation_use(World& world, const json::object& body, const std::string& prefix,
-                                            const AzureSize& size, bool spot, bool one_placement_group) {
-  const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
+bool takes_reserved_only(World& world, const json::object& body, const std::string& prefix) {
+  return is_block_group(world, text_at(body, prefix + "capacityReservation.capacityReservationGroup.id")) ||
+         !text_at(body, prefix + "interconnectBlockProfile.interconnectBlock.id").empty();
+}
+
+std::optional<Answer> check_reservation_use(World& world, const json::object& body, const ReservationUse& use) {
+  const std::string group = text_at(body, use.prefix + "capacityReservation.capacityReservationGroup.id");
   if (group.empty()) return std::nullopt;
-  const auto wrong = [](const std::string& what) { return refusal(400, "InvalidParameter", what); };
   const Resource* found = world.resources.find(group);
   if (found == nullptr || found->type != "Microsoft.Compute/capacityReservationGroups") {
     return refusal(400, "InvalidResourceReference", "The capacity reservation group " + group + " was not found.");
   }
-  if (spot) return wrong("A capacity reservation group cannot be used by Spot VMs.");
-  if (one_placement_group) {
-    return wrong("A capacity reservation group can be used by a scale set with singlePlacementGroup=false only.");
+  if (use.spot) return invalid("A capacity reservation group cannot be used by Spot VMs.");
+  if (is_block_group(world, group)) return std::nullopt;
+  if (use.one_placement_group) {
+    return invalid("A capacity reservation group can be used by a scale set with singlePlacementGroup=false only.");
   }
-  if (!can_be_reserved(size)) {
-    return wrong(fmt::format("The VM size '{}' is not supported for capacity reservations.", size.name));
+  if (!text_at(body, "properties.proximityPlacementGroup.id").empty()) {
+    return invalid("A capacity reservation group cannot be used in a proximity placement group.");
+  }
+  if (!can_be_reserved(use.size)) {
+    return invalid(fmt::format("The VM size '{}' is not supported for capacity reservations.", use.size.name));
   }
   return std::nullopt;
 }

@@ -31,6 +31,7 @@ Answer route_compute(World& world, const Call& call) {
   const bool of_reservation = key == "capacityreservationgroups/capacityreservations" ||
                               (key == "capacityreservationgroups" && tail == "capacityreservations");
   if (of_reservation) return answer_reservations(world, call);
+  if (key == "interconnectblocks") return answer_interconnect_blocks(world, call);
   return answer_other_resources(world, call);
 }
 
@@ -68,7 +69,7 @@ bool begins_operation(const Call& call) {
       key == "virtualmachinescalesets" || key == "virtualmachinescalesets/virtualmachines" || key == "virtualmachines";
   if (call.is("POST")) return machines && target.tail_key != "simulateeviction";
   const bool writes = call.is("PUT") || call.is("PATCH") || call.is("DELETE");
-  return writes && (machines || key == "capacityreservationgroups/capacityreservations");
+  return writes && (machines || key == "capacityreservationgroups/capacityreservations" || key == "interconnectblocks");
 }
 
 }  // namespace virga

@@ -7,6 +7,7 @@
 #include "arm/text.hpp"
 #include "arm/world.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/sku_table.hpp"
 
 namespace virga {
 namespace {
@@ -16,6 +17,7 @@ namespace json = boost::json;
 constexpr std::string_view k_type = "Microsoft.Compute/virtualMachineScaleSets";
 constexpr std::string_view k_profile = "properties.virtualMachineProfile";
 constexpr std::int64_t k_many_groups_max = 1000;
+constexpr std::int64_t k_spread_max = 200;  ///< of a Flexible set with several fault domains
 
 /// What a PUT or PATCH asks for, once it is known to be sound.
 struct Wish {
@@ -42,16 +44,57 @@ std::string subnet_of(const json::object& body) {
   return text_at(configurations->front().get_object(), "properties.subnet.id");
 }
 
+/// A rack has an interconnect of its own, and cannot be asked for another placement.
+std::optional<Answer> check_rack(const Wish& wish, bool one_group) {
+  if (wish.size == nullptr || set_shape_of(wish.size->name) != SetShape::rack) return std::nullopt;
+  const std::string placement = text_at(*wish.body, "properties.highSpeedInterconnectPlacement");
+  if (!one_group && (placement.empty() || same_text(placement, "None"))) return std::nullopt;
+  return refusal(400, "BadRequest", "Vertical Connect Feature is not available for this Virtual Machine Scale Set.");
+}
+
+std::optional<Answer> check_reference(World& world, const Wish& wish, std::string_view path, std::string_view type) {
+  const std::string id = text_at(*wish.body, path);
+  if (id.empty()) return std::nullopt;
+  const Resource* found = world.resources.find(id);
+  if (found != nullptr && same_text(found->type, type)) return std::nullopt;
+  return refusal(400, "InvalidResourceReference", fmt::format("Resource {} of type {} was not found.", id, type));
+}
+
+std::optional<Answer> check_placement(World& world, const Wish& wish) {
+  constexpr std::pair<std::string_view, std::string_view> k_references[] = {
+      {"properties.proximityPlacementGroup.id", "Microsoft.Compute/proximityPlacementGroups"},
+      {"properties.virtualMachineProfile.interconnectBlockProfile.interconnectBlock.id",
+       "Microsoft.Compute/interconnectBlocks"},
+      {"properties.virtualMachineProfile.networkProfile.interconnectGroupProfile.interconnectGroup.id",
+       "Microsoft.Network/interconnectGroups"},
+  };
+  for (const auto& [path, type] : k_references) {
+    if (auto refused = check_reference(world, wish, path, type)) return refused;
+  }
+  return std::nullopt;
+}
+
+std::int64_t most_machines(const World& world, const Wish& wish, bool one_group) {
+  if (one_group) return world.scenario.single_placement_group_max;
+  const bool spread = wish.flexible && number_at(*wish.body, "properties.platformFaultDomainCount", 1) > 1;
+  return spread ? k_spread_max : k_many_groups_max;
+}
+
 std::optional<Answer> check_shape(World& world, const Resource* old, const Wish& wish) {
   const json::object& body = *wish.body;
   const bool one_group = flag_at(body, "properties.singlePlacementGroup", !wish.flexible);
+  if (old != nullptr && is_flexible(*old->body) != wish.flexible) {
+    return refusal(409, "PropertyChangeNotAllowed", "Changing property 'orchestrationMode' is not allowed.");
+  }
+  if (auto refused = check_rack(wish, one_group)) return refused;
+  if (auto refused = check_placement(world, wish)) return refused;
   if (old != nullptr && one_group && !flag_at(*old->body, "properties.singlePlacementGroup", !wish.flexible)) {
     return refusal(409, "OperationNotAllowed", "Changing property 'singlePlacementGroup' to true is not allowed.");
   }
   if (wish.flexible && one_group) {
     return invalid_parameter("The value 'True' of parameter 'singlePlacementGroup' is not allowed with Flexible.");
   }
-  const std::int64_t most = one_group ? world.scenario.single_placement_group_max : k_many_groups_max;
+  const std::int64_t most = most_machines(world, wish, one_group);
   if (wish.capacity < 0 || wish.capacity > most) {
     return invalid_parameter(
         fmt::format("The value {} of parameter 'sku.capacity' is out of range: a scale set with "
@@ -60,7 +103,7 @@ std::optional<Answer> check_shape(World& world, const Resource* old, const Wish&
   }
   if (wish.size != nullptr) {
     const std::string prefix = std::string(k_profile) + ".";
-    if (auto refused = check_reservation_use(world, body, prefix, *wish.size, wish.spec.spot, one_group))
+    if (auto refused = check_reservation_use(world, body, {prefix, *wish.size, wish.spec.spot, one_group}))
       return refused;
   }
   if (wish.capacity > 0 && wish.size == nullptr) return invalid_parameter("Required parameter 'sku.name' is missing.");
@@ -134,9 +177,15 @@ void add_machine(World& world, const Resource& set, const Wish& wish, const std:
   spec.set = set.id;
   spec.zone = zone_for(*set.body, number);
   spec.operation = operation;
-  if (wish.flexible) make_member(world, spec, set, now);
+  spec.subgroup = subgroup_for(world, *set.body, number);
   spec.reservation = reservation_for(world, *set.body, "properties.virtualMachineProfile.", *spec.size);
-  world.machines.create(std::move(spec), now);
+  if (!wish.flexible) {
+    world.machines.create(std::move(spec), now);
+    return;
+  }
+  make_member(world, spec, set, now);
+  const Machine& machine = world.machines.create(std::move(spec), now);
+  attach_belongings(world, machine, set, now);
 }
 
 /// The machines that are missing or too many; the operation ends when they have settled.
@@ -153,8 +202,10 @@ void resize(World& world, Resource& set, const Wish& wish, const Operation& oper
     world.machines.remove(number, world.scenario.delete_time, now);
   }
   if (more > 0) {
-    const std::int64_t room = world.machines.capacity_left(set.location, *wish.size, now) +
-                              reserved_room(world, *set.body, std::string(k_profile) + ".", *wish.size);
+    const std::string prefix = std::string(k_profile) + ".";
+    const std::int64_t open =
+        takes_reserved_only(world, *set.body, prefix) ? 0 : world.machines.capacity_left(set.location, *wish.size, now);
+    const std::int64_t room = open + reserved_room(world, *set.body, prefix, *wish.size);
     if (more > room) {
       fail_allocation(world, operation, wish.spec, array_at(*set.body, "zones") != nullptr);
       more = world.scenario.partial_scale_out ? room : 0;
@@ -257,8 +308,17 @@ std::optional<Answer> read_instances(const World& world, const Call& call, const
   return std::nullopt;
 }
 
+/// Of a Flexible set, several members can be deleted at once; all else is done to each VM by itself.
+Answer not_allowed_on_flexible(const Call& call) {
+  return refusal(409, "OperationNotAllowed",
+                 fmt::format("Operation 'VirtualMachineScaleSets.{}.{}' is not allowed on Virtual Machine Scale Set "
+                             "'{}' with orchestrationMode Flexible.",
+                             call.target.tail, call.request.method, call.target.name()));
+}
+
 Answer act_on_set(World& world, const Call& call, Resource* set) {
   if (set == nullptr) return resource_not_found(call);
+  if (is_flexible(*set->body) && call.target.tail_key != "delete") return not_allowed_on_flexible(call);
   if (set->provisioning == "Deleting") return marked_for_deletion(call, *set);
   const Result<Document> body = parse_document(call.request.body);
   if (!body) return refusal(400, "InvalidRequestContent", body.error().message);
@@ -329,7 +389,9 @@ Answer answer_scale_sets(World& world, const Call& call) {
   if (call.is("DELETE")) return delete_set(world, call, set);
   if (set == nullptr) return resource_not_found(call);
   if (!call.is("GET") && !call.is("HEAD")) return method_not_allowed(call);
-  if (target.tail_key == "instanceview") return instance_view_of_set(world, *set);
+  if (target.tail_key == "instanceview") {
+    return is_flexible(*set->body) ? not_allowed_on_flexible(call) : instance_view_of_set(world, *set);
+  }
   if (target.tail_key == "skus") return skus_of_set(world, call, *set);
   return target.tail.empty() ? json_answer(200, view_of_set(*set)) : method_not_allowed(call);
 }

@@ -116,7 +116,7 @@ std::optional<Answer> check_new(World& world, const json::object& body, MachineS
   const json::array* zones = array_at(body, "zones");
   if (zones != nullptr && !zones->empty() && zones->front().is_string())
     spec.zone = zones->front().get_string().c_str();
-  if (auto refused = check_reservation_use(world, body, "properties.", *spec.size, spec.spot, false)) return refused;
+  if (auto refused = check_reservation_use(world, body, {"properties.", *spec.size, spec.spot, false})) return refused;
   if (auto refused = check_restriction(world, spec, body)) return refused;
   spec.reservation = reservation_for(world, body, "properties.", *spec.size);
   if (!spec.reservation.empty()) return std::nullopt;
@@ -213,44 +213,6 @@ json::object view_of_machine(World& world, const Resource& resource, bool with_i
   if (resource.provisioning != "Deleting") properties["provisioningState"] = name_of(machine->provisioning);
   if (with_instance_view) properties["instanceView"] = instance_view_of(*machine);
   return view;
-}
-
-Resource& make_member(World& world, const MachineSpec& spec, const Resource& set, Time now) {
-  const Target target =
-      resource_target(world.scenario.subscription, set.group, "Microsoft.Compute", {"virtualMachines"}, {spec.name});
-  Resource& resource = world.resources.put(target, spec.location, now, world.scenario.list_lag);
-  json::object body;
-  if (const json::value* tags = (*set.body).if_contains("tags")) body["tags"] = *tags;
-  if (!spec.zone.empty()) body["zones"] = json::array({json::string(spec.zone)});
-  json::object& properties = body["properties"].emplace_object();
-  properties["hardwareProfile"] = {{"vmSize", spec.size->name}};
-  properties["virtualMachineScaleSet"] = {{"id", set.id}};
-  if (const json::object* profile = object_at(*set.body, "properties.virtualMachineProfile")) {
-    for (const char* key : {"storageProfile", "priority", "evictionPolicy", "billingProfile"}) {
-      if (const json::value* value = profile->if_contains(key)) properties[key] = *value;
-    }
-  }
-  make_at(properties, "osProfile.computerName") = spec.name;
-  resource.body = Document(std::move(body));
-  return resource;
-}
-
-void release_machine(World& world, const std::string& id) {
-  const Resource* resource = world.resources.find(id);
-  if (resource == nullptr || resource->type != k_type) return;
-  const json::array* cards = array_at(*resource->body, "properties.networkProfile.networkInterfaces");
-  for (std::size_t i = 0; cards != nullptr && i < cards->size(); ++i) {
-    const json::object* reference = cards->at(i).if_object();
-    Resource* card = reference == nullptr ? nullptr : world.resources.find(text_at(*reference, "id"));
-    if (card == nullptr) continue;
-    if (same_text(text_at(*reference, "properties.deleteOption"), "Delete")) {
-      release_resource(world, *card);
-      world.resources.erase(std::string(card->id));
-    } else {
-      erase_at(*card->body, "properties.virtualMachine");
-    }
-  }
-  world.resources.erase(id);
 }
 
 Answer answer_virtual_machines(World& world, const Call& call) {

@@ -84,6 +84,7 @@ Answer answer_set_interfaces(World& world, const Call& call);  ///< …/networkI
 Answer answer_virtual_machines(World& world, const Call& call);
 Answer answer_networks(World& world, const Call& call);
 Answer answer_reservations(World& world, const Call& call);
+Answer answer_interconnect_blocks(World& world, const Call& call);
 Answer answer_other_resources(World& world, const Call& call);  ///< opaque: PUT, PATCH, GET, LIST, DELETE
 Answer answer_catalogue(World& world, const Call& call);        ///< usages, skus, images, locations, providers
 Answer answer_operation(World& world, const Call& call);
@@ -96,6 +97,7 @@ boost::json::object view_of_any(World& world, const Resource& resource);
 boost::json::object view_of_set(const Resource& set);
 boost::json::object view_of_machine(World& world, const Resource& resource, bool with_instance_view);
 boost::json::object view_of_reservation(const World& world, const Resource& resource, bool with_instance_view);
+boost::json::object view_of_block(const World& world, const Resource& resource, bool with_instance_view);
 /// What Azure says when there is no host for a VM.
 void fail_allocation(World& world, const Operation& operation, const MachineSpec& spec, bool zonal);
 inline constexpr std::string_view k_allocation_failed =
@@ -110,19 +112,35 @@ Resource& make_member(World& world, const MachineSpec& spec, const Resource& set
 void release_machine(World& world, const std::string& id);
 /// Gives back the addresses of a network interface, a subnet's range, and what a reservation holds; nothing for others.
 void release_resource(World& world, const Resource& resource);
-/// The reservation that a VM may use, by the group that its body names; "" if there is none, or no room in it.
+/// Its interface and disk, as resources of their own, with what a member of a Flexible set inherits.
+void attach_belongings(World& world, const Machine& machine, const Resource& set, Time now);
+/// The part of its body's interconnect (a rack) that the VM of this number is in, as a GUID; "" without one.
+std::string subgroup_for(World& world, const boost::json::object& body, std::uint32_t number);
+/// The reservation or interconnect block that a VM may use, by what its body names; "" if there is none, or no room.
 std::string reservation_for(World& world, const boost::json::object& body, const std::string& prefix,
                             const AzureSize& size);
-/// How many VMs that the body's group of reservations still has room for.
+/// How many VMs the body's group of reservations, or its interconnect block, still has room for.
 std::int64_t reserved_room(World& world, const boost::json::object& body, const std::string& prefix,
                            const AzureSize& size);
-/// Refuses what cannot use a reservation, for a body that names a group: Spot, some sizes, one placement group.
-std::optional<Answer> check_reservation_use(World& world, const boost::json::object& body, const std::string& prefix,
-                                            const AzureSize& size, bool spot, bool one_placement_group);
+/// Of a Block reservation and of an interconnect block: without room in it there is no VM.
+bool takes_reserved_only(World& world, const boost::json::object& body, const std::string& prefix);
+/// Refuses what cannot use a reservation, for a body that names a group: Spot, and for targeted ones some sizes,
+/// proximity placement groups and one placement group.
+struct ReservationUse {
+  std::string prefix;  ///< of the profile in the body
+  const AzureSize& size;
+  bool spot = false;
+  bool one_placement_group = false;
+};
+std::optional<Answer> check_reservation_use(World& world, const boost::json::object& body, const ReservationUse& use);
 /// Refuses a size that the subscription does not get there.
 std::optional<Answer> check_restriction(const World& world, const MachineSpec& spec, const boost::json::object& body);
-/// Documented exclusions: ND, NCads_H100_v5, HB and HC.
+/// By targeted reservations. Documented exclusions: ND, NCads_H100_v5, HB and HC.
 bool can_be_reserved(const AzureSize& size);
+/// VMs that come out of a reservation or an interconnect block.
+std::vector<const Machine*> users_of(const World& world, std::string_view reservation);
+/// Also of an interconnect block, like the next.
+Answer delete_reservation(World& world, const Call& call, Resource* resource);
 void release_reservation(World& world, const Resource& resource);
 /// Spot, eviction policy, custom data and size from a VM's or a set's profile.
 MachineSpec spec_from_profile(const boost::json::object& profile);

@@ -52,9 +52,12 @@ async function run(credential, group) {
   await sets.update(group, "s", { tags: { a: "b" } }, poll);
   assert(Date.now() - started > 1900, "the client waits as told");
   // What only 2026-03-01 has.
+  const network = await rest("PUT", `/resourceGroups/${group}/providers/Microsoft.Network/interconnectGroups/i`,
+    "2025-07-01", { location: "eastus" });
   const block = `/resourceGroups/${group}/providers/Microsoft.Compute/interconnectBlocks/b`;
   const put = await rest("PUT", block, "2026-03-01", {
-    location: "eastus", sku: { name: "Standard_ND128isr_NDR_GB200_v6", capacity: 18 }, zones: ["1"] });
+    location: "eastus", sku: { name: "Standard_ND128isr_NDR_GB200_v6", capacity: 18 }, zones: ["1"],
+    properties: { interconnectGroup: { id: network.id } } });
   assert.equal(put.properties.provisioningState, "Succeeded");
   assert.equal((await rest("GET", block, "2026-03-01")).sku.capacity, 18);
   await sets.delete(group, "s", { forceDeletion: true, ...poll });

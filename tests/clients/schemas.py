@@ -88,6 +88,7 @@ def call(method, path, version, body=None):
 compute, newest = Schemas("microsoft.compute-2022-08-01"), Schemas("microsoft.compute-2026-03-01")
 network = Schemas("microsoft.network-2022-07-01")
 call("PUT", GROUP, "2021-04-01", {"location": "eastus"})
+call("PUT", f"{NETWORK}/interconnectGroups/i", "2025-07-01", {"location": "eastus"})
 PROFILE = {
     "osProfile": {"computerNamePrefix": "nd", "adminUsername": "virga", "adminPassword": "Secret.1",
                   "customData": "aGk="},
@@ -99,6 +100,8 @@ PROFILE = {
 SET = {"location": "eastus", "tags": {"a": "b"}, "sku": {"name": "Standard_ND96isr_H100_v5", "capacity": 2},
        "properties": {"singlePlacementGroup": True, "overprovision": False, "upgradePolicy": {"mode": "Manual"},
                       "virtualMachineProfile": PROFILE}}
+FLEXIBLE = {"location": "eastus", "sku": {"name": "Standard_D4s_v5", "capacity": 1}, "properties": {
+    "orchestrationMode": "Flexible", "platformFaultDomainCount": 1, "virtualMachineProfile": PROFILE}}
 VM = {"location": "eastus", "properties": {
     "hardwareProfile": {"vmSize": "Standard_D4s_v5"},
     "osProfile": {"computerName": "one", "adminUsername": "virga", "adminPassword": "Secret.1", "customData": "aGk="},
@@ -117,6 +120,7 @@ RESOURCES = [
     (network, f"{NETWORK}/networkInterfaces/c", "Microsoft.Network/networkInterfaces", CARD),
     (compute, f"{COMPUTE}/virtualMachineScaleSets/s", "Microsoft.Compute/virtualMachineScaleSets", SET),
     (newest, f"{COMPUTE}/virtualMachineScaleSets/t", "Microsoft.Compute/virtualMachineScaleSets", SET),
+    (newest, f"{COMPUTE}/virtualMachineScaleSets/flexible", "Microsoft.Compute/virtualMachineScaleSets", FLEXIBLE),
     (compute, f"{COMPUTE}/virtualMachineScaleSets/s/virtualMachines/0",
      "Microsoft.Compute/virtualMachineScaleSets/virtualMachines", None),
     (compute, f"{COMPUTE}/virtualMachines/one", "Microsoft.Compute/virtualMachines", VM),
@@ -131,6 +135,19 @@ RESOURCES = [
 ]
 wrong = []
 checked = 0
+
+
+def members_of_flexible():
+    """What its capacity made: VMs and interfaces."""
+    found = []
+    for path, schemas, kind in [(f"{COMPUTE}/virtualMachines", newest, "Microsoft.Compute/virtualMachines"),
+                                (f"{NETWORK}/networkInterfaces", network, "Microsoft.Network/networkInterfaces")]:
+        found += [(schemas, kind, item) for item in call("GET", path, schemas.version)["value"]
+                  if item["name"].startswith("flexible_")]
+    assert len(found) == 2, found
+    return found
+
+
 for schemas, path, kind, body in RESOURCES:
     answers = [] if body is None else [call("PUT", path, schemas.version, body)]
     answers.append(call("GET", path, schemas.version))
@@ -140,6 +157,9 @@ for schemas, path, kind, body in RESOURCES:
         # A child is named PARENT/CHILD in templates only; its schema knows the answer's other members.
         wrong += schemas.check(schemas.resource(kind), answer, f"{kind} {schemas.version}")
         checked += 1
+for schemas, kind, answer in members_of_flexible():
+    wrong += schemas.check(schemas.resource(kind), answer, f"{kind} of a Flexible set")
+    checked += 1
 for line in sorted(set(wrong)):
     print(line)
 print(f"schemas: {checked} answers of {len(RESOURCES)} resources, {len(set(wrong))} findings")

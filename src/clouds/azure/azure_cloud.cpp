@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "clouds/azure/market.hpp"
+#include "clouds/azure/orphan_sweep.hpp"
 #include "clouds/azure/set_keeper.hpp"
 
 namespace virga {
@@ -13,7 +14,8 @@ namespace {
 
 class AzureCloud : public Cloud {
  public:
-  AzureCloud(AzureOptions options, EventSink& sink) : common_(std::move(options), sink), market_(common_.access) {
+  AzureCloud(AzureOptions options, EventSink& sink)
+      : common_(std::move(options), sink), market_(common_.access), sweep_(common_.access) {
     common_.share_done = [this](const GangPtr& gang, const Arm<Got>& got) { share_done(gang, got); };
     common_.share_cleared = [this](const GangPtr& gang) { share_cleared(gang); };
   }
@@ -38,6 +40,7 @@ class AzureCloud : public Cloud {
 
   Common common_;
   AzureMarket market_;
+  OrphanSweep sweep_;
   std::mutex keepers_mutex_;
   std::map<std::string, std::unique_ptr<SetKeeper>> keepers_;  // last: their threads use all of the above
 };
@@ -71,6 +74,7 @@ std::optional<GangGranted> AzureCloud::as_granted(const ReserveGang& command) {
 }
 
 void AzureCloud::reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) {
+  sweep_.start();
   auto shares = plan_gang(command, common_.access.settings);
   if (!shares) {
     common_.sink.post(GangRefused{command.gang, Refusal::fault, shares.error().message, {}});
@@ -144,7 +148,12 @@ void AzureCloud::share_cleared(const GangPtr& gang) {
     if (--gang->left > 0) return;
   }
   const ArmError& error = *gang->error;
-  settle(gang, GangRefused{gang->command.gang, refusal_of(error.kind), error.text(), error.retry_after});
+  std::string message = error.text();
+  // Kept for the next try, they would be billed while nobody knows of them, and for longer than they take to boot.
+  if (const std::int64_t seconds = gang->wasted.load().ns / 1'000'000'000; seconds > 0) {
+    message += fmt::format("; {} VM-seconds were paid for nothing", seconds);
+  }
+  settle(gang, GangRefused{gang->command.gang, refusal_of(error.kind), std::move(message), error.retry_after});
 }
 
 void AzureCloud::settle(const GangPtr& gang, EventBody answer) {
@@ -192,6 +201,7 @@ Result<std::vector<ListedVm>> AzureCloud::list(const std::vector<KnownVm>& known
   const auto unavailable = [](const ArmError& error) {
     return fail(Code::unavailable, "Azure cannot be asked what is there: " + error.text(), true);
   };
+  sweep_.start();
   ArmClient client(common_.access);
   ScaleSets sets(client);
   const auto listed = sets.list();

@@ -1,12 +1,13 @@
-// The Azure cloud: gangs of VMs as instances of Uniform scale sets, asked for through the Azure Resource Manager.
+// The Azure cloud: gangs of VMs as instances of scale sets, asked for through the Azure Resource Manager.
 //
-//   Result<AzureSettings> settings = parse_azure_settings(text, "virga.toml");
+//   Result<AzureSettings> settings = parse_azure_settings(text, "virga.toml", config.pools);
 //   auto cloud = make_azure_cloud({*settings, join_script, publish, withdraw}, sink);
 //   cloud->list(known);           // first, after a restart: the VMs of the journal with their addresses
 //
 // A node's number says which set it belongs to (set_plan.hpp), so InfiniBand reaches the nodes that the brain takes for
 // neighbours. All sets of a gang grow at once, each by one call; if one cannot, what the others got goes back, and only
-// then is the gang refused. Every set has a thread of its own (set_keeper.hpp), which does one thing after the other.
+// then is the gang refused, with what they cost. Every set has a thread of its own (set_keeper.hpp), which does one
+// thing after the other.
 //
 // Which instance is which VM. The instances of a set bear no marks of their own, and become VMs only when a gang is
 // granted: then the free instances, in ascending order, are given to the gang's VMs in the command's order. What lasts
@@ -15,7 +16,8 @@
 // Why nothing leaks and nothing is there twice. Every instance lives in a set that bears the cluster's tag, and sets
 // are only made by this class. A crash before the grant is durable leaves instances that no VM of the journal has; the
 // same gang, given again, finds them free and needs no growth; if nobody gives it again, they are strangers, and are
-// deleted after settings.stranger_grace. Sets without instances are deleted too.
+// deleted after settings.stranger_grace. Sets without instances are deleted too, and so is
+// what VMs leave behind (orphan_sweep.hpp).
 //
 // Bootstrap. A set has one customData for all its instances: `join_script`. What a VM has of its own goes to `publish`
 // under its machine's id (which the instance learns from its metadata service) before the gang is granted; the join

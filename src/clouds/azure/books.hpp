@@ -42,6 +42,7 @@ struct Gang {
   /// By share: when it asked for its instances, which are billed from then on or a little later. Unset: it found them
   /// there. Written as above.
   std::vector<Time> asked_at;
+  std::atomic<Duration> wasted{Duration{}};  ///< what VMs were billed for that were given back at once
 
   // Guarded by the books' lock.
   std::size_t left = 0;                      ///< shares that are at work

@@ -168,8 +168,9 @@ std::string image_path(const Examination& e, ApiVersion& version) {
 }
 
 void check_sets(Examination& e, const Pool& pool, const std::string& what) {
-  const std::uint32_t most = pool.set_nodes_max;  // 0: as many as the shape holds without asking
-  if (most <= k_placement_group_nodes) return;
+  const AzurePool placed = e.settings.pool(pool.name);
+  const std::uint32_t most = set_nodes_of(placed, pool);
+  if (shape_of(placed, pool) != SetShape::uniform || most <= k_placement_group_nodes) return;
   e.report.add({what, Verdict::warning,
                 fmt::format("set_nodes_max is {}, and a placement group holds {} VMs unless support raised that", most,
                             k_placement_group_nodes),

@@ -10,7 +10,6 @@
 namespace virga {
 namespace {
 
-constexpr std::uint32_t k_uniform_nodes = 100;  ///< what a placement group holds without a support request
 constexpr std::uint32_t k_flexible_nodes = 1000;
 
 }  // namespace
@@ -25,13 +24,13 @@ std::uint32_t set_nodes_of(const AzurePool& placed, const Pool& pool) {
   if (pool.set_nodes_max > 0) return pool.set_nodes_max;
   switch (shape_of(placed, pool)) {
     case SetShape::uniform:
-      return k_uniform_nodes;
+      return k_placement_group_nodes;
     case SetShape::flexible:
       return k_flexible_nodes;
     case SetShape::rack:
       return k_rack_nodes;
   }
-  return k_uniform_nodes;
+  return k_placement_group_nodes;
 }
 
 AzurePool PoolReader::read() {

@@ -44,6 +44,9 @@ struct AzurePool {
   std::vector<std::string> zones;
 };
 
+/// What a placement group holds without a support request.
+inline constexpr std::uint32_t k_placement_group_nodes = 100;
+
 SetShape shape_of(const AzurePool& placed, const Pool& pool);
 /// VMs of one set: the pool's own number, or what a set of this shape holds without a support request.
 std::uint32_t set_nodes_of(const AzurePool& placed, const Pool& pool);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 
 #include "clouds/azure/set_keeper.hpp"
@@ -16,8 +15,6 @@ constexpr Duration k_longest_pause = Duration::seconds(10);
 ArmError fault(std::string_view code, std::string message) {
   return {.kind = ArmErrorKind::fault, .code = std::string(code), .message = std::move(message), .retry_after = {}};
 }
-
-Time wall_clock() { return {std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()}; }
 
 /// Empty without a file; what is wrong with the key, Azure says.
 std::string read_key(const std::string& path) {
@@ -86,7 +83,7 @@ Arm<Got> SetKeeper::grow_once(Gang& gang, std::size_t share, const std::vector<s
   std::optional<ArmError> failure;
   if (free < places.size()) {
     gang.may_have[share] = true;
-    gang.asked_at[share] = wall_clock();
+    gang.asked_at[share] = Stopper::date();
     const auto missing = static_cast<std::uint32_t>(places.size() - free);
     const AzureSettings& settings = common_.access.settings;
     auto begun =

@@ -75,7 +75,8 @@ class SetKeeper {
   Arm<void> hold(const GangPtr& gang, const Got& got);
   // Giving back.
   void clear_gang(const GangPtr& gang);
-  Arm<bool> clear_once(Time lag_end);
+  Arm<bool> clear_once(Time lag_end, std::size_t& given_back);
+  void note_waste(Gang& gang, std::size_t given_back);
   void release_all(const std::vector<VmId>& vms);
   bool release_between();
   void note_released(const std::vector<VmId>& vms);

@@ -38,30 +38,50 @@ void SetKeeper::clear_gang(const GangPtr& gang) {
   std::erase_if(held_, [&](const auto& held) { return held.first == gang; });
   const Time lag_end = Stopper::now() + k_list_lag;
   Duration pause = k_first_pause;
+  std::size_t given_back = 0;
   for (;;) {
-    const auto clear = clear_once(lag_end);
+    const auto clear = clear_once(lag_end, given_back);
     if (clear && *clear) break;
     // The gang stays unanswered until nothing of it is left, however long Azure is out of reach.
     if (!common_.access.stopper.sleep(clear ? k_first_pause : pause)) return;
     if (!clear) pause = std::min(pause * 2, k_longest_pause);
   }
+  note_waste(*gang, given_back);
   common_.share_cleared(gang);
 }
 
+/// From when they were asked for until they were gone, as the bill has it.
+void SetKeeper::note_waste(Gang& gang, std::size_t given_back) {
+  for (std::size_t i = 0; i < gang.shares.size(); ++i) {
+    if (gang.shares[i].set != set_ || !gang.asked_at[i].is_set()) continue;
+    const auto& places = gang.shares[i].places;
+    const auto known =
+        std::count_if(places.begin(), places.end(), [&](std::size_t p) { return gang.got[p].has_value(); });
+    // What a list did not show, but had come up; and no strangers.
+    const std::size_t vms = std::min(places.size(), std::max(given_back, static_cast<std::size_t>(known)));
+    Duration before = gang.wasted;
+    const Duration cost = (Stopper::date() - gang.asked_at[i]) * static_cast<std::int64_t>(vms);
+    while (!gang.wasted.compare_exchange_weak(before, before + cost)) {
+    }
+  }
+}
+
 /// True if the set has nothing that is nobody's.
-Arm<bool> SetKeeper::clear_once(Time lag_end) {
+Arm<bool> SetKeeper::clear_once(Time lag_end, std::size_t& given_back) {
   const auto seen = view();
   if (!seen) return failed(seen.error());
   if (!*seen) return true;
   const View& view = **seen;
   if (view.claims.empty() && held_.empty()) {  // needs no list, which may lag behind
     if (auto removed = remove_set(); !removed) return failed(removed.error());
+    given_back += view.free.size();
     return true;
   }
   if (!view.free.empty()) {
     std::vector<std::string> ids;
     for (const Instance& instance : view.free) ids.push_back(instance.id);
     if (auto removed = remove_instances(ids); !removed) return failed(removed.error());
+    given_back += ids.size();
     return false;  // look again
   }
   const auto size = sets_.size(set_);

@@ -2,7 +2,8 @@
 //
 //   if (!stopper.sleep(Duration::seconds(5))) return;   // the cloud is being closed
 //
-// now() is the steady clock: it serves budgets and deadlines, and says nothing about the date.
+// now() is the steady clock: it serves budgets and deadlines, and says nothing about the date. date() is for what
+// others are told.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +18,7 @@ namespace virga::azure {
 class Stopper {
  public:
   static Time now() { return {std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count()}; }
+  static Time date() { return {std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()}; }
 
   void stop() {
     std::lock_guard lock(mutex_);

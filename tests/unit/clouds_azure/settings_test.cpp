@@ -115,3 +115,78 @@ TEST_CASE("settings: mistakes") {
   CHECK(has(refusal("[cluster]\nname = \"c\"\n"), "no section [cloud.azure]"));
   CHECK(has(refusal("[cloud.azure]\nsubscription = \"x\"\n"), "virga.toml:2:"));
 }
+
+TEST_CASE("settings: how pools are placed, by names and ids") {
+  const auto pool = [](const std::string& name, const std::string& size) {
+    Pool pool;
+    pool.name = name;
+    pool.cloud = "azure";
+    pool.sku.name = size;
+    return pool;
+  };
+  std::vector<Pool> pools = {pool("nd", "Standard_ND96isr_H100_v5"), pool("nc", "Standard_NC24ads_A100_v4"),
+                             pool("gb", "Standard_ND128isr_NDR_GB200_v6"), pool("nh", "Standard_NC40ads_H100_v5")};
+  const auto settings = parse_azure_settings(k_good + R"([cloud.azure.pool.nc]
+capacity_reservation_group = "held"
+zones = ["1", "2"]
+[cloud.azure.pool.gb]
+interconnect_block = "/subscriptions/1/resourceGroups/x/providers/Microsoft.Compute/interconnectBlocks/b"
+interconnect_group = "net"
+[cloud.azure.pool.nd]
+capacity_reservation_group = "week"
+reservation_type = "block"
+proximity_placement_group = "near"
+)",
+                                             "virga.toml", pools);
+  REQUIRE_MESSAGE(settings.has_value(), settings.error().message);
+  const std::string group = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/virga/providers/";
+  CHECK(settings->pool("nc").capacity_reservation_group == group + "Microsoft.Compute/capacityReservationGroups/held");
+  CHECK(settings->pool("nc").zones.size() == 2);
+  CHECK(settings->pool("gb").interconnect_block.ends_with(
+      "resourceGroups/x/providers/Microsoft.Compute/interconnectBlocks/b"));
+  CHECK(settings->pool("gb").interconnect_group == group + "Microsoft.Network/interconnectGroups/net");
+  CHECK(settings->pool("nd").reservation_type == virga::ReservationType::block);
+  CHECK(settings->pool("other").interconnect_block.empty());
+  CHECK(virga::shape_of(settings->pool("nc"), pools[1]) == virga::SetShape::flexible);
+
+  struct Row {
+    std::string pool;
+    std::string line;
+    std::string remedy;
+  };
+  const Row rows[] = {
+      {"nd", "capacity_reservation_group = \"h\"", "no targeted capacity reservations for Standard_ND96isr_H100_v5"},
+      {"nh", "capacity_reservation_group = \"h\"", "no targeted capacity reservations for Standard_NC40ads_H100_v5"},
+      {"gb", "capacity_reservation_group = \"h\"", "no targeted capacity reservations"},
+      {"nc", "capacity_reservation_group = \"h\"\norchestration = \"uniform\"", "orchestration = \"flexible\""},
+      {"nc", "capacity_reservation_group = \"h\"\nproximity_placement_group = \"p\"", "leave out one of the two"},
+      {"nc", "capacity_reservation_group = \"a/b\"", "neither a name nor the id"},
+      {"nc", "capacity_reservation_group = 7", "a text in quotes"},
+      {"nc", "reservation_type = \"block\"", "Add capacity_reservation_group"},
+      {"nc", "interconnect_block = \"b\"", "has no InfiniBand"},
+      {"nc", "zones = [\"1\", \"1\"]", "different zones"},
+      {"nc", "zones = [\"east\"]", "different zones"},
+      {"nc", "zones = [\"1\", \"2\"]\nproximity_placement_group = \"p\"", "lies in one zone"},
+      {"nd", "zones = [\"1\", \"2\"]", "lies in one zone"},
+      {"nd", "orchestration = \"flexible\"", "would lose its InfiniBand"},
+      {"gb", "orchestration = \"flexible\"", "would lose its InfiniBand"},
+      {"nc", "orchestration = \"mixed\"", "\"uniform\", \"flexible\""},
+      {"nc", "zone = [\"1\"]", "did you mean \"zones\"?"},
+      {"no", "zones = [\"1\"]", "no pool \"no\" with cloud = \"azure\""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.pool);
+    CAPTURE(row.line);
+    const std::string message = refusal(k_good + "[cloud.azure.pool." + row.pool + "]\n" + row.line + "\n", pools);
+    CAPTURE(message);
+    CHECK(has(message, row.remedy));
+    CHECK(has(message, "virga.toml:1"));
+    CHECK(has(message, "cloud.azure.pool." + row.pool));
+  }
+  pools[1].purchase = virga::Purchase::spot;
+  const std::string spot = k_good + "[cloud.azure.pool.nc]\ncapacity_reservation_group = \"h\"\n";
+  CHECK(has(refusal(spot, pools), "Spot VMs cannot use reserved capacity"));
+  CHECK(has(refusal(spot + "reservation_type = \"block\"\n", pools), "Spot VMs cannot use reserved capacity"));
+  pools[1].set_nodes_max = 1001;
+  CHECK(has(refusal(k_good + "[cloud.azure.pool.nc]\n", pools), "set_nodes_max is 1001"));
+}

@@ -138,15 +138,24 @@ std::set<std::string> ArmProcess::vm_addresses() {
 
 std::size_t ArmProcess::vms() { return vm_addresses().size(); }
 
-std::size_t ArmProcess::sets() {
+std::size_t ArmProcess::resources(const std::string& type) {
   const JsonDocument state = get("state");
   const JsonNode resources = state.root().find("resources");
   std::size_t count = 0;
   for (std::size_t i = 0; i < resources.size(); ++i) {
     const std::string id(resources.element(i).find("id").string());
-    if (id.find("/virtualMachineScaleSets/") != std::string::npos) ++count;
+    if (id.find("/" + type + "/") != std::string::npos) ++count;
   }
   return count;
+}
+
+bool ArmProcess::has(const std::string& path) {
+  const JsonDocument state = get("state");
+  const JsonNode resources = state.root().find("resources");
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    if (resources.element(i).find("id").string().ends_with(path)) return true;
+  }
+  return false;
 }
 
 std::uint64_t ArmProcess::calls(const std::string& operation) {
@@ -161,10 +170,13 @@ std::uint64_t ArmProcess::answers(int status) {
   return count ? count.unsigned_integer().value_or(0) : 0;
 }
 
-int ArmProcess::call(const std::string& method, const std::string& path, const std::string& body) {
+azure::HttpAnswer ArmProcess::ask(const std::string& method, const std::string& path, const std::string& body) {
   const AzureSettings own = settings();
-  return send(method, "/subscriptions/" + own.subscription + "/resourceGroups/" + own.resource_group + path, body)
-      .status;
+  return send(method, "/subscriptions/" + own.subscription + "/resourceGroups/" + own.resource_group + path, body);
+}
+
+int ArmProcess::call(const std::string& method, const std::string& path, const std::string& body) {
+  return ask(method, path, body).status;
 }
 
 }  // namespace virga::azure_test

@@ -41,10 +41,15 @@ class ArmProcess {
   /// The id that an instance of this name learns from its metadata service.
   std::string machine_of(const std::string& instance);
   /// Scale sets that are there, whatever their state.
-  std::size_t sets();
+  std::size_t sets() { return resources("virtualMachineScaleSets"); }
+  /// Of this type, such as "disks".
+  std::size_t resources(const std::string& type);
+  /// Whether there is a resource with this end of its id.
+  bool has(const std::string& path);
   std::uint64_t calls(const std::string& operation);
   std::uint64_t answers(int status);
-  /// A call as another tool makes it.
+  /// A call as another tool makes it; `path` is within the resource group. call() gives its status.
+  azure::HttpAnswer ask(const std::string& method, const std::string& path, const std::string& body = "");
   int call(const std::string& method, const std::string& path, const std::string& body = "");
 
  private:
