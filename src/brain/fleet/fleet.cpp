@@ -101,7 +101,9 @@ void release_idle(Effects& fx) {
 
 void release_all(Effects& fx) {
   for (auto& [id, vm] : fx.state.vms) {
-    if (is_idle(vm)) release_vm(fx, vm, "shutdown");
+    const bool granted =
+        vm.state == VmState::booting || vm.state == VmState::ready;  // booting takes minutes, and money
+    if (granted && vm.jobs.empty()) release_vm(fx, vm, "shutdown");
   }
 }
 
@@ -259,6 +261,8 @@ Reason reason_of(Refusal refusal) {
       return Reason::throttled;
     case Refusal::fault:
       return Reason::cloud_fault;
+    case Refusal::setup:
+      return Reason::cloud_setup;
   }
   return Reason::cloud_fault;
 }
@@ -275,7 +279,10 @@ void back_off(Effects& fx, const std::string& name, const GangRefused& refusal, 
     PoolBackoff& backoff = state.backoffs[pool.name];
     const bool was_over = backoff.until <= state.now;
     const std::uint32_t doublings = std::min<std::uint32_t>(backoff.refusals_in_a_row, 10);
-    const Duration pause = std::min(k_backoff_first * (std::int64_t{1} << doublings), k_backoff_longest);
+    // What is set up wrongly does not mend itself; who mends it says so with a reload.
+    const Duration pause = refusal.refusal == Refusal::setup
+                               ? k_backoff_longest
+                               : std::min(k_backoff_first * (std::int64_t{1} << doublings), k_backoff_longest);
     ++backoff.refusals_in_a_row;
     backoff.until = state.now + std::max(pause, refusal.retry_after);
     backoff.refusal = refusal.refusal;

@@ -73,7 +73,7 @@ std::optional<GangGranted> AzureCloud::as_granted(const ReserveGang& command) {
 void AzureCloud::reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) {
   auto shares = plan_gang(command, common_.access.settings);
   if (!shares) {
-    common_.sink.post(GangRefused{command.gang, Refusal::fault, shares.error().message, {}});
+    common_.sink.post(GangRefused{command.gang, Refusal::setup, shares.error().message, {}});
     return;
   }
   const auto gang = std::make_shared<Gang>();

@@ -201,6 +201,7 @@ timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 payload 47 3bdc9714919957d6
 job 715 5778b8696ddb3238
+job 707 8389c945ea729512
 vm_record 69 1bd0bc5c92c00759
 )");
 }
