@@ -158,6 +158,10 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
   const std::uint32_t pool_number = state.number_of_pool(pool.name);
   Gang gang{.id = {++state.last_gang.value}, .pool = pool.name, .job = job, .vms = {}};
   ReserveGang command{gang.id, pool, {}};
+  gang.vms.reserve(numbers.size());
+  command.vms.reserve(numbers.size());
+  std::vector<Vm*> made;
+  made.reserve(numbers.size());
   for (std::uint32_t number : numbers) {
     Vm vm;
     vm.id = {++state.last_vm.value};
@@ -170,8 +174,9 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
     vm.requested = state.now;
     gang.vms.push_back(vm.id);
     command.vms.push_back({vm.id, vm.name});
-    index_vm(state, state.vms.emplace(vm.id, std::move(vm)).first->second);
+    made.push_back(&state.vms.emplace(vm.id, std::move(vm)).first->second);
   }
+  index_vms(state, made);  // together, since they are alike
   GangId id = gang.id;
   state.gangs.emplace(id, std::move(gang));
   fx.emit(std::move(command));

@@ -169,7 +169,10 @@ void AzureCloud::release(VmId vm) {
     }
   }
   const auto place = common_.books.find(vm);
-  if (!place) return common_.sink.post(VmReleased{vm});
+  if (!place) {  // also what was released in the last moments of a controller before this one
+    if (common_.options.withdraw) common_.options.withdraw(vm);
+    return common_.sink.post(VmReleased{vm});
+  }
   if (common_.books.note_release(vm)) keeper_of(place->set).release(vm);
 }
 

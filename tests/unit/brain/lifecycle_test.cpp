@@ -228,7 +228,7 @@ TEST_CASE("nodes that still boot go at once when all is taken down") {
   JobId id = w.submit(World::spec(1));
   ReserveGang gang = w.take<ReserveGang>();
   w.event(GangGranted{gang.gang, {"a"}});
-  w.event(ShutdownRequested{Actor{}, true});
+  w.event(ShutdownRequested{{0, 0, "root", true}, true});
   CHECK(w.job(id).state == JobState::cancelled);
   CHECK(w.take<ReleaseVm>().vm == gang.vms[0].vm);
 }
