@@ -41,6 +41,26 @@ ExplainedReason explain_policy(const Job& job, const std::string& own) {
   }
 }
 
+/// Nodes of the job that are being asked for may have been refused before.
+std::string earlier_refusal(const State& state, const Job& job) {
+  const Pool* pool = job.promised.empty() ? nullptr : state.find_pool_of_node(job.promised.front().name);
+  const auto backoff = pool == nullptr ? state.backoffs.end() : state.backoffs.find(pool->name);
+  if (backoff == state.backoffs.end()) return "";
+  return fmt::format("; the try before was refused, the {}. in a row: {}", backoff->second.refusals_in_a_row,
+                     backoff->second.message);
+}
+
+/// When the cloud is asked again for a job that it refused: the first of its partition's pools that comes to that.
+Time next_try(const State& state, const Partition& partition) {
+  Time next = Time::never();
+  for (const std::string& pool : partition.pools) {
+    const auto backoff = state.backoffs.find(pool);
+    if (backoff != state.backoffs.end() && backoff->second.until > state.now)
+      next = std::min(next, backoff->second.until);
+  }
+  return next;
+}
+
 ExplainedReason explain_reason(const State& state, const Job& job) {
   const std::string own = job.detail.empty() ? "" : ": " + job.detail;
   switch (job.reason) {
@@ -51,7 +71,7 @@ ExplainedReason explain_reason(const State& state, const Job& job) {
     case Reason::resources:
       return {job.reason, "the nodes it needs are in use" + own, "fewer nodes, or a larger max_nodes of its pools"};
     case Reason::reserving:
-      return {job.reason, "its nodes are being reserved" + own, ""};
+      return {job.reason, "its nodes are being reserved" + own + earlier_refusal(state, job), ""};
     case Reason::booting: {
       std::string waiting;
       for (const JobNode& node : job.nodes) {
@@ -69,11 +89,14 @@ ExplainedReason explain_reason(const State& state, const Job& job) {
     case Reason::capacity:
       return {job.reason, "the cloud has no capacity now" + own, "another pool or SKU in its partition"};
     case Reason::quota:
-      return {job.reason, "a quota is used up" + own, "a larger quota, or another pool"};
+      return {job.reason, "a quota is used up" + own, "a larger quota, or another pool; then virga reload"};
     case Reason::throttled:
       return {job.reason, "the cloud asked us to wait" + own, ""};
     case Reason::cloud_fault:
-      return {job.reason, "the cloud failed" + own, "see the controller's log"};
+      return {job.reason, "the cloud failed" + own, "see virgad.log; it is tried again"};
+    case Reason::cloud_setup:
+      return {job.reason, "the cloud does not take what it is asked for" + own,
+              "what that says, mended in the cloud or in virga.toml; then virga reload"};
     case Reason::drained_nodes:
       return {job.reason, "nodes are drained" + own, "scontrol update nodename=NODE state=resume"};
     case Reason::partition_down:
@@ -126,10 +149,10 @@ Explanation Brain::explain(JobId id) const {
   if (pool != nullptr) {
     explanation.expected_price = {price_for(pool->node_price(), expected_time(job.spec)).micro_usd * job.spec->nodes};
     explanation.price_per_hour = {pool->node_price().micro_usd * job.spec->nodes};
-    auto backoff = state_.backoffs.find(pool->name);
-    if (job.state == JobState::pending && backoff != state_.backoffs.end())
-      explanation.retry_at = backoff->second.until;
   }
+  const bool refused = job.reason >= Reason::capacity && job.reason <= Reason::cloud_fault;
+  if (job.state == JobState::pending && partition != nullptr && (refused || job.reason == Reason::cloud_setup))
+    explanation.retry_at = next_try(state_, *partition);
   explanation.warnings = state_.policy.budgets.warnings(state_.config, job.spec->account, state_.now);
   Forecast forecast = forecast_of(state_, job);
   explanation.expected_start = forecast.start;

@@ -355,6 +355,8 @@ std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e) {
 
 std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e) {
   fx.state.config = e.config;
+  // Somebody may have mended what a cloud refused, so it is asked again at once; but one that asked us to wait is not.
+  std::erase_if(fx.state.backoffs, [](const auto& b) { return b.second.refusal != Refusal::throttled; });
   fx.state.rebuild_indices();
   give_back_beyond_budget(fx);
   review_waiting_jobs(fx);
@@ -362,6 +364,8 @@ std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e) {
 }
 
 std::uint64_t on_controller_started(Effects& fx, const ControllerStarted&) {
+  // A cloud's own settings are those of the start.
+  std::erase_if(fx.state.backoffs, [](const auto& b) { return b.second.refusal == Refusal::setup; });
   if (!fx.state.shutting_down) return 0;
   fx.state.shutting_down = false;
   review_waiting_jobs(fx);

@@ -15,7 +15,7 @@ void CloudRouter::reserve(const ReserveGang& command, const std::function<std::s
   if (found == clouds_.end()) {
     return sink_.post(
         GangRefused{command.gang,
-                    Refusal::fault,
+                    Refusal::setup,
                     "the controller was started without the cloud \"" + command.pool.cloud + "\"; start it again",
                     {}});
   }

@@ -23,6 +23,23 @@ void say_on_stderr(const std::string& line) {
   std::fflush(stderr);
 }
 
+/// What of a fact an operator wants to read in the log; "" for most. Asked before the brain has it, since it may be the
+/// last that is heard of a gang.
+std::string trouble_in(const State& state, const EventBody& fact) {
+  if (const auto* refused = std::get_if<GangRefused>(&fact)) {
+    const auto gang = state.gangs.find(refused->gang);
+    if (gang == state.gangs.end()) return "";
+    return fmt::format("pool {}: {} nodes refused ({}): {}", gang->second.pool, gang->second.vms.size(),
+                       name_of(refused->refusal), refused->message);
+  }
+  if (const auto* failed = std::get_if<VmFailed>(&fact)) {
+    const auto vm = state.vms.find(failed->vm);
+    if (vm == state.vms.end() || vm->second.state == VmState::releasing) return "";
+    return fmt::format("node {}: {}", vm->second.name, failed->message);
+  }
+  return "";
+}
+
 }  // namespace
 
 struct Controller::Inside {
@@ -178,6 +195,7 @@ bool Controller::Inside::flush_archive() {
 }
 
 void Controller::Inside::apply(Seq seq, Pending& item, RequestId id) {
+  if (const std::string trouble = trouble_in(brain.state(), item.entry.event.body); !trouble.empty()) say(trouble);
   brain.apply(seq, item.entry.event, item.answer ? id : 0);
   for (const Listener& listener : listeners) listener(seq, item.entry.event);
 }

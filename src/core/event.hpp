@@ -166,10 +166,16 @@ struct GangGranted {
 };
 
 /// Why a cloud says no: each has its own reaction, so they are never mixed.
-enum class Refusal : std::uint8_t { capacity, quota, throttled, fault };
+enum class Refusal : std::uint8_t {
+  capacity,
+  quota,
+  throttled,
+  fault,  ///< its own failure, or the network's: it may go over
+  setup,  ///< who we are or what we ask for is wrong, and stays so until somebody changes it
+};
 template <>
 struct EnumNames<Refusal> {
-  static constexpr std::string_view names[] = {"capacity", "quota", "throttled", "fault"};
+  static constexpr std::string_view names[] = {"capacity", "quota", "throttled", "fault", "setup"};
 };
 
 struct GangRefused {

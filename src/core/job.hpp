@@ -96,7 +96,7 @@ enum class Reason : std::uint8_t {
   capacity,       ///< the cloud has none now; retried at a known time
   quota,          ///< the cloud's or the tenant's quota is used up
   throttled,      ///< the cloud asked us to wait
-  cloud_fault,    ///< the cloud failed in another way
+  cloud_fault,    ///< the cloud failed, which may go over
   drained_nodes,  ///< so many nodes are drained that the gang cannot be had
   partition_down,
   shutting_down,  ///< `virga down` was asked for
@@ -119,6 +119,7 @@ enum class Reason : std::uint8_t {
   reservation,       ///< its reservation has not begun, or is full; or the nodes are reserved for others
   preempted,         ///< gave its nodes to a more important job
   deadline,          ///< cannot end before its deadline
+  cloud_setup,       ///< the cloud does not take what it is asked for; somebody has to change something
 };
 template <>
 struct EnumNames<Reason> {
@@ -128,7 +129,7 @@ struct EnumNames<Reason> {
       "partition_down", "shutting_down", "requeued",       "launch_failed", "node_failure",     "time_limit",
       "cancelled",      "non_zero_exit", "config_refuses", "dependency",    "dependency_never", "begin_time",
       "array_limit",    "qos_limit",     "qos_node_limit", "tenant_limit",  "tenant_gpu_limit", "budget",
-      "reservation",    "preempted",     "deadline"};
+      "reservation",    "preempted",     "deadline",       "cloud_setup"};
 };
 
 /// How a process ended: an exit code, or the signal that killed it.

@@ -205,6 +205,7 @@ std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& no
     board->remove(vm);
     unlink(home.agent_socket(vm).c_str());  // the agent had no time to do it
   };
+  options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: azure: %s\n", line.c_str()); };
   return virga::make_azure_cloud(std::move(options), sink);
 }
 

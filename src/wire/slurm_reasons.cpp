@@ -43,6 +43,7 @@ constexpr std::string_view k_reasons[] = {
     "Reservation",               // reservation
     "Preempted",                 // preempted: in Slurm the state alone says it
     "DeadLine",                  // deadline
+    "CloudSetup",                // cloud_setup
 };
 static_assert(std::size(k_reasons) == std::size(EnumNames<Reason>::names), "every reason has a word");
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
 from instance import Instance  # noqa: E402
+from keeper import Keeper  # noqa: E402
 
 POINTS = ("append", "appended", "command", "commanded")
 N_MAX = 200
@@ -36,23 +36,6 @@ srun -n 2 bash -c 'echo "task $SLURM_PROCID" >> ran'
 sleep 0.2
 echo "end" >> ran
 """
-
-
-class Keeper(threading.Thread):
-    """Starts the controller again whenever it is gone, as systemd would, until told to stop."""
-
-    def __init__(self, virga: Instance) -> None:
-        super().__init__(daemon=True)
-        self.virga = virga
-        self.crashes = 0
-        self.stopping = threading.Event()
-
-    def run(self) -> None:
-        while not self.stopping.is_set():
-            if self.virga.daemon_pid() is None:
-                self.crashes += 1
-                self.virga.up()
-            self.stopping.wait(0.02)
 
 
 def one_run(args: argparse.Namespace, point: str, n: int) -> tuple[bool, list[str]]:
@@ -74,8 +57,7 @@ def one_run(args: argparse.Namespace, point: str, n: int) -> tuple[bool, list[st
         # Idle nodes go by themselves; wait for it, so that releasing is among the moments of death.
         while time.monotonic() < end and virga.sh("virga status --json").stdout.count('"total":0') == 0:
             time.sleep(0.1)
-        keeper.stopping.set()
-        keeper.join()
+        keeper.stop()
         crashed = keeper.crashes > 0
         down = virga.down()
         if down.returncode != 0 or (virga.home / "run" / "api.sock").exists():

@@ -51,6 +51,7 @@ class StandIn:
         self.folder.mkdir(exist_ok=True)
         table = tomllib.loads(scenario)
         self.secret = table.get("client_secret") or "secret"
+        self.speed = speed or table.get("speed", 1)
         (self.folder / "secret").write_text(self.secret + "\n")
         (self.folder / "scenario.toml").write_text(scenario if "boot" in table else scenario + "\n" + QUICK)
         virga.give(self.folder)

@@ -101,7 +101,9 @@ void release_idle(Effects& fx) {
 
 void release_all(Effects& fx) {
   for (auto& [id, vm] : fx.state.vms) {
-    if (is_idle(vm)) release_vm(fx, vm, "shutdown");
+    const bool granted =
+        vm.state == VmState::booting || vm.state == VmState::ready;  // booting takes minutes, and money
+    if (granted && vm.jobs.empty()) release_vm(fx, vm, "shutdown");
   }
 }
 
@@ -156,6 +158,10 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
   const std::uint32_t pool_number = state.number_of_pool(pool.name);
   Gang gang{.id = {++state.last_gang.value}, .pool = pool.name, .job = job, .vms = {}};
   ReserveGang command{gang.id, pool, {}};
+  gang.vms.reserve(numbers.size());
+  command.vms.reserve(numbers.size());
+  std::vector<Vm*> made;
+  made.reserve(numbers.size());
   for (std::uint32_t number : numbers) {
     Vm vm;
     vm.id = {++state.last_vm.value};
@@ -168,8 +174,9 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
     vm.requested = state.now;
     gang.vms.push_back(vm.id);
     command.vms.push_back({vm.id, vm.name});
-    index_vm(state, state.vms.emplace(vm.id, std::move(vm)).first->second);
+    made.push_back(&state.vms.emplace(vm.id, std::move(vm)).first->second);
   }
+  index_vms(state, made);  // together, since they are alike
   GangId id = gang.id;
   state.gangs.emplace(id, std::move(gang));
   fx.emit(std::move(command));
@@ -259,6 +266,8 @@ Reason reason_of(Refusal refusal) {
       return Reason::throttled;
     case Refusal::fault:
       return Reason::cloud_fault;
+    case Refusal::setup:
+      return Reason::cloud_setup;
   }
   return Reason::cloud_fault;
 }
@@ -275,7 +284,10 @@ void back_off(Effects& fx, const std::string& name, const GangRefused& refusal, 
     PoolBackoff& backoff = state.backoffs[pool.name];
     const bool was_over = backoff.until <= state.now;
     const std::uint32_t doublings = std::min<std::uint32_t>(backoff.refusals_in_a_row, 10);
-    const Duration pause = std::min(k_backoff_first * (std::int64_t{1} << doublings), k_backoff_longest);
+    // What is set up wrongly does not mend itself; who mends it says so with a reload.
+    const Duration pause = refusal.refusal == Refusal::setup
+                               ? k_backoff_longest
+                               : std::min(k_backoff_first * (std::int64_t{1} << doublings), k_backoff_longest);
     ++backoff.refusals_in_a_row;
     backoff.until = state.now + std::max(pause, refusal.retry_after);
     backoff.refusal = refusal.refusal;

@@ -41,6 +41,7 @@ int explain_verb(std::uint32_t job, bool json) {
     fmt::print("  {}: {}\n", name_of(reason.reason), reason.text);
     if (!reason.fix.empty()) fmt::print("    what would help: {}\n", reason.fix);
   }
+  if (!e->retry_at.is_never()) fmt::print("  the cloud is asked again: {}\n", local_time_text(e->retry_at));
   if (e->state == JobState::pending) fmt::print("  jobs before it: {}\n", e->jobs_ahead);
   if (e->state == JobState::pending) {
     fmt::print("  expected start: {}\n", start_text(*e));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "clouds/azure/crash_switch.hpp"
 #include "clouds/azure/json_path.hpp"
 
 namespace virga::azure {
@@ -14,6 +15,7 @@ constexpr std::string_view k_api_versions[] = {"2022-08-01", "2026-03-01", "2022
                                                "2021-04-01", "2021-07-01", "2022-12-01", "2022-04-01", "2022-03-03"};
 constexpr int k_tries_most = 4;
 constexpr Duration k_first_pause = Duration::seconds(1);
+constexpr Duration k_worth_a_line = Duration::seconds(10);  ///< waits shorter than this are everyday
 constexpr Duration k_poll_default = Duration::seconds(5);
 constexpr Duration k_poll_longest = Duration::seconds(60);
 
@@ -71,6 +73,17 @@ bool may_have_token(std::string_view url, std::string_view endpoint) {
 
 std::string text_at(JsonNode node, std::string_view name) { return text(at(node, name)); }
 
+/// For the log: without the subscription, which is the same in all.
+std::string name_of_call(const ArmCall& call) {
+  constexpr std::string_view k_provider = "/providers/";
+  const std::string path = call.path.substr(0, call.path.find('?'));
+  if (call.kind == CallKind::operation) return "operation " + path.substr(path.rfind('/') + 1);
+  const std::size_t provider = path.rfind(k_provider);
+  const std::size_t group = path.find("/resourceGroups/");
+  if (provider != std::string::npos) return call.method + " " + path.substr(provider + k_provider.size());
+  return call.method + " " + (group == std::string::npos ? path : path.substr(group + 1));
+}
+
 }  // namespace
 
 struct ArmClient::Try {
@@ -126,7 +139,9 @@ Arm<HttpAnswer> ArmClient::send_once(const ArmCall& call, const std::string& url
   token = *bearer;
   HttpRequest request{call.method, url, call.body, {"Authorization: Bearer " + token, "Accept: application/json"}};
   if (!call.body.empty()) request.headers.push_back("Content-Type: application/json");
+  const std::uint64_t number = begin_call();
   auto answer = http_.send(request);
+  end_call(number);
   if (!answer) {
     ArmError error = fault("Connection", fmt::format("{} {}: {}", call.method, origin_of(url), answer.error().message));
     if (!answer.error().retryable) error.kind = ArmErrorKind::request;
@@ -152,9 +167,11 @@ bool ArmClient::may_retry(const ArmCall& call, const ArmError& error, Try& tries
       std::lock_guard lock(access_.budget_mutex);
       access_.budget.block(call.kind, call.resource, Stopper::now() + pause);
     }
+    if (pause >= k_worth_a_line) access_.complaints.add(name_of_call(call), error);
     return access_.stopper.sleep(pause);
   }
   if (error.kind != ArmErrorKind::fault || ++tries.failures >= k_tries_most) return false;
+  access_.complaints.add(name_of_call(call), error);
   const Duration pause = k_first_pause * (std::int64_t{1} << (tries.failures - 1));
   return access_.stopper.sleep(std::max(pause, std::min(error.retry_after, access_.settings.throttle_patience)));
 }

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "clouds/azure/budget.hpp"
+#include "clouds/azure/complaints.hpp"
 #include "clouds/azure/error_class.hpp"
 #include "clouds/azure/http.hpp"
 #include "clouds/azure/settings.hpp"
@@ -28,10 +29,12 @@ namespace virga::azure {
 
 /// What all threads share.
 struct Access {
-  explicit Access(AzureSettings s) : settings(std::move(s)), tokens(settings, stopper) {}
+  explicit Access(AzureSettings s, Complaints::Say say = {})
+      : settings(std::move(s)), complaints(std::move(say)), tokens(settings, stopper) {}
 
   const AzureSettings settings;
   Stopper stopper;
+  Complaints complaints;
   TokenSource tokens;
   std::mutex budget_mutex;
   Budget budget;

@@ -77,7 +77,7 @@ void AzureCloud::reserve(const ReserveGang& command, const std::function<std::st
   sweep_.start();
   auto shares = plan_gang(command, common_.access.settings);
   if (!shares) {
-    common_.sink.post(GangRefused{command.gang, Refusal::fault, shares.error().message, {}});
+    common_.sink.post(GangRefused{command.gang, Refusal::setup, shares.error().message, {}});
     return;
   }
   const auto gang = std::make_shared<Gang>();
@@ -178,7 +178,10 @@ void AzureCloud::release(VmId vm) {
     }
   }
   const auto place = common_.books.find(vm);
-  if (!place) return common_.sink.post(VmReleased{vm});
+  if (!place) {  // also what was released in the last moments of a controller before this one
+    if (common_.options.withdraw) common_.options.withdraw(vm);
+    return common_.sink.post(VmReleased{vm});
+  }
   if (common_.books.note_release(vm)) keeper_of(place->set).release(vm);
 }
 

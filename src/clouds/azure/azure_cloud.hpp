@@ -50,6 +50,8 @@ struct AzureOptions {
   std::function<Status(const std::map<std::string, NodeEntry>&)> publish = {};
   /// Called from any thread: this VM was released. May be empty.
   std::function<void(VmId)> withdraw = {};
+  /// Called from any thread: a line for the log, of what does not go well and is tried again. May be empty.
+  std::function<void(const std::string&)> say = {};
 };
 
 /// `sink` must outlive the cloud. Calls nobody before the first reserve() or list.

@@ -39,8 +39,8 @@ struct Gang {
   /// By share: it asked for instances or found some, so that there may be something to give back. Written by the
   /// share's own thread before it is done.
   std::vector<char> may_have;
-  /// By share: when it asked for its instances, which are billed from then on or a little later. Unset: it found them
-  /// there. Written as above.
+  /// By share: when it asked for its instances, which are billed from then on or a little later. Unset: they are its
+  /// own from before. Written as above.
   std::vector<Time> asked_at;
   std::atomic<Duration> wasted{Duration{}};  ///< what VMs were billed for that were given back at once
 

@@ -27,7 +27,7 @@ constexpr Rule k_rules[] = {
     {"ResourceRequestsThrottled", ArmErrorKind::throttled},
     {"QuotaExceeded", ArmErrorKind::quota},
     {"SubnetIsFull", ArmErrorKind::quota},
-    {"SkuNotAvailable", ArmErrorKind::capacity},
+    {"SkuNotAvailable", ArmErrorKind::capacity, k_hour},  // not offered: the region, the subscription, Spot now
     {"AllocationFailed", ArmErrorKind::capacity},
     {"ZonalAllocationFailed", ArmErrorKind::capacity},
     {"OverconstrainedAllocationRequest", ArmErrorKind::capacity},
@@ -192,8 +192,9 @@ Refusal refusal_of(ArmErrorKind kind) {
     case ArmErrorKind::capacity:
       return Refusal::capacity;
     case ArmErrorKind::request:
-    case ArmErrorKind::dependency:
     case ArmErrorKind::credentials:
+      return Refusal::setup;
+    case ArmErrorKind::dependency:
     case ArmErrorKind::fault:
       return Refusal::fault;
   }

@@ -67,7 +67,8 @@ Arm<std::vector<ListedSet>> ScaleSets::list() {
     sets.push_back({text(at(node, "name")), text(at(tags, k_tag_pool))});
     flexible_[sets.back().name] = says_flexible(node);
   });
-  if (!listed && listed.error().status != 404) return failed(listed.error());
+  const bool no_group = !listed && listed.error().status == 404 && listed.error().code != "SubscriptionNotFound";
+  if (!listed && !no_group) return failed(listed.error());
   return sets;
 }
 

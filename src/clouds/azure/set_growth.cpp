@@ -12,6 +12,10 @@ namespace {
 constexpr Duration k_first_pause = Duration::seconds(1);
 constexpr Duration k_longest_pause = Duration::seconds(10);
 
+/// Instances that are there already are billed since a controller before this one asked for them: for the brain that is
+/// since it wanted them.
+constexpr Time k_before_we_know{1};
+
 ArmError fault(std::string_view code, std::string message) {
   return {.kind = ArmErrorKind::fault, .code = std::string(code), .message = std::move(message), .retry_after = {}};
 }
@@ -79,11 +83,14 @@ Arm<Got> SetKeeper::grow_once(Gang& gang, std::size_t share, const std::vector<s
   };
   const std::size_t free =
       !*seen ? 0 : static_cast<std::size_t>(std::count_if((**seen).free.begin(), (**seen).free.end(), usable));
-  if (free > 0) gang.may_have[share] = true;
+  if (free > 0) {
+    gang.may_have[share] = true;
+    gang.asked_at[share] = k_before_we_know;
+  }
   std::optional<ArmError> failure;
   if (free < places.size()) {
     gang.may_have[share] = true;
-    gang.asked_at[share] = Stopper::date();
+    if (free == 0) gang.asked_at[share] = Stopper::date();
     const auto missing = static_cast<std::uint32_t>(places.size() - free);
     const AzureSettings& settings = common_.access.settings;
     auto begun =

@@ -129,7 +129,7 @@ Arm<std::optional<SetKeeper::View>> SetKeeper::view() {
 void SetKeeper::look() {
   look_at_ = Stopper::now() + common_.access.settings.watch_interval;
   const auto seen = view();
-  if (!seen) return;  // Azure does not answer, which says nothing about the VMs
+  if (!seen) return common_.access.complaints.add("looking at " + set_, seen.error());  // says nothing about the VMs
   const View view = *seen ? **seen : View{{}, common_.books.claims_of(set_), {}, 0};
   look_at_claims(view);
   if (*seen) look_at_strangers(view);

@@ -27,7 +27,7 @@ namespace virga::azure {
 
 /// What all keepers share.
 struct Common {
-  Common(AzureOptions o, EventSink& s) : options(std::move(o)), sink(s), access(options.settings) {}
+  Common(AzureOptions o, EventSink& s) : options(std::move(o)), sink(s), access(options.settings, options.say) {}
 
   const AzureOptions options;
   EventSink& sink;

@@ -42,6 +42,7 @@ void SetKeeper::clear_gang(const GangPtr& gang) {
   for (;;) {
     const auto clear = clear_once(lag_end, given_back);
     if (clear && *clear) break;
+    if (!clear) common_.access.complaints.add("giving back what " + set_ + " got", clear.error());
     // The gang stays unanswered until nothing of it is left, however long Azure is out of reach.
     if (!common_.access.stopper.sleep(clear ? k_first_pause : pause)) return;
     if (!clear) pause = std::min(pause * 2, k_longest_pause);
@@ -92,7 +93,9 @@ Arm<bool> SetKeeper::clear_once(Time lag_end, std::size_t& given_back) {
 void SetKeeper::release_all(const std::vector<VmId>& vms) {
   Duration pause = k_first_pause;
   for (bool first = true;; first = false) {
-    if (release_once(vms, !first, true)) break;
+    const auto released = release_once(vms, !first, true);
+    if (released) break;
+    common_.access.complaints.add("releasing VMs of " + set_, released.error());
     if (!common_.access.stopper.sleep(pause)) return;
     pause = std::min(pause * 2, k_longest_pause);
   }

@@ -59,7 +59,7 @@ struct AzureSettings {
   std::string ssh_key_file;  ///< a public key; Azure wants one for images that are not specialized
 
   Duration connect_timeout = Duration::seconds(10);
-  Duration request_timeout = Duration::seconds(60);
+  Duration request_timeout = Duration::seconds(30);
   Duration operation_timeout = Duration::minutes(30);  ///< a growth or deletion that takes longer has failed
   Duration throttle_patience = Duration::minutes(2);   ///< a Retry-After up to this is waited for, not reported
   Duration recover_patience = Duration::minutes(2);    ///< what Azure calls Failed counts after this

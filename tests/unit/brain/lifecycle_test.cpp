@@ -201,6 +201,38 @@ TEST_CASE("refusals: nothing is left of the gang, and the pause grows") {
   w.take<ReserveGang>();
 }
 
+TEST_CASE("what is set up wrongly is not tried fast, but at once after a reload") {
+  World w;
+  JobId id = w.submit(World::spec(4));
+  ReserveGang gang = w.take<ReserveGang>();
+  w.event(GangRefused{gang.gang, Refusal::setup, "wrong secret", {}});
+  CHECK(w.job(id).reason == Reason::cloud_setup);
+  CHECK(w.brain.explain(id).retry_at == w.now + Duration::minutes(5));
+  w.pass(Duration::minutes(4));
+  w.drained();
+  w.event(ConfigChanged{w.brain.state().config});
+  w.take<ReserveGang>();
+}
+
+TEST_CASE("a reload does not cut short a wait that the cloud asked for") {
+  World w;
+  w.submit(World::spec(4));
+  ReserveGang gang = w.take<ReserveGang>();
+  w.event(GangRefused{gang.gang, Refusal::throttled, "429", Duration::minutes(2)});
+  w.event(ConfigChanged{w.brain.state().config});
+  w.drained();
+}
+
+TEST_CASE("nodes that still boot go at once when all is taken down") {
+  World w;
+  JobId id = w.submit(World::spec(1));
+  ReserveGang gang = w.take<ReserveGang>();
+  w.event(GangGranted{gang.gang, {"a"}});
+  w.event(ShutdownRequested{{0, 0, "root", true}, true});
+  CHECK(w.job(id).state == JobState::cancelled);
+  CHECK(w.take<ReleaseVm>().vm == gang.vms[0].vm);
+}
+
 TEST_CASE("a launch that fails by the job's fault ends it; by the node's, it is tried again") {
   World w;
   JobId own = w.submit(World::spec(1));

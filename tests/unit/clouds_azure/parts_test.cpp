@@ -137,7 +137,7 @@ TEST_CASE("errors: numbers of a quota, pauses, operations, and refusals") {
   CHECK(refusal_of(ArmErrorKind::capacity) == Refusal::capacity);
   CHECK(refusal_of(ArmErrorKind::quota) == Refusal::quota);
   CHECK(refusal_of(ArmErrorKind::throttled) == Refusal::throttled);
-  CHECK(refusal_of(ArmErrorKind::credentials) == Refusal::fault);
+  CHECK(refusal_of(ArmErrorKind::credentials) == Refusal::setup);
 }
 
 TEST_CASE("budget: a burst, then the documented pace, each resource for itself") {

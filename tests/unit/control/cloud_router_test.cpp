@@ -113,7 +113,7 @@ TEST_CASE("cloud router: one cloud that does not answer is no empty cloud; one t
   world.reserve("moon", 3, 13);
   const auto refused = world.sink.first<GangRefused>(1)[0];
   CHECK(refused.gang == GangId{3});
-  CHECK(refused.refusal == Refusal::fault);
+  CHECK(refused.refusal == Refusal::setup);
   CHECK(refused.message.find("\"moon\"") != std::string::npos);
 }
 

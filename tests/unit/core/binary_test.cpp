@@ -200,7 +200,7 @@ job_ended 50 6931c36801fadced
 timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 payload 47 3bdc9714919957d6
-job 715 5778b8696ddb3238
+job 715 5f0d5c513b5124b3
 vm_record 69 1bd0bc5c92c00759
 )");
 }

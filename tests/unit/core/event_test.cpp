@@ -42,14 +42,14 @@ TEST_CASE("job states: Slurm's names; final ones hold no nodes") {
 
 TEST_CASE("enum tables have one name for each enumerator") {
   CHECK(name_of(Reason::config_refuses) == "config_refuses");
-  CHECK(std::size(EnumNames<Reason>::names) == static_cast<std::size_t>(Reason::deadline) + 1);
-  CHECK(name_of(Reason::deadline) == "deadline");
+  CHECK(std::size(EnumNames<Reason>::names) == static_cast<std::size_t>(Reason::cloud_setup) + 1);
+  CHECK(name_of(Reason::cloud_setup) == "cloud_setup");
   CHECK(name_of(JobState::deadline) == "DEADLINE");
   CHECK(std::size(EnumNames<JobState>::names) == static_cast<std::size_t>(JobState::deadline) + 1);
   CHECK(name_of(DependencyKind::singleton) == "singleton");
   CHECK(std::size(EnumNames<VmState>::names) == static_cast<std::size_t>(VmState::releasing) + 1);
   CHECK(std::size(EnumNames<JobAction>::names) == static_cast<std::size_t>(JobAction::signal) + 1);
-  CHECK(std::size(EnumNames<Refusal>::names) == static_cast<std::size_t>(Refusal::fault) + 1);
+  CHECK(std::size(EnumNames<Refusal>::names) == static_cast<std::size_t>(Refusal::setup) + 1);
   CHECK(std::size(EnumNames<JobKind>::names) == static_cast<std::size_t>(JobKind::allocation) + 1);
 }
 
