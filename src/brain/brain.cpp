@@ -7,6 +7,7 @@
 #include "brain/effects.hpp"
 #include "brain/facts.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/fleet/health.hpp"
 #include "brain/invariants.hpp"
 #include "brain/policy/policy_state.hpp"
 #include "brain/policy/ranking.hpp"
@@ -62,6 +63,7 @@ struct Handler {
   std::uint64_t operator()(const VmReady& e) { return fact(on_vm_ready, e); }
   std::uint64_t operator()(const VmFailed& e) { return fact(on_vm_failed, e); }
   std::uint64_t operator()(const VmEvicting& e) { return fact(on_vm_evicting, e); }
+  std::uint64_t operator()(const VmUnhealthy& e) { return fact(on_vm_unhealthy, e); }
   std::uint64_t operator()(const VmReleased& e) { return fact(on_vm_released, e); }
   std::uint64_t operator()(const JobStarted& e) { return fact(on_job_started, e); }
   std::uint64_t operator()(const JobLaunchFailed& e) { return fact(on_job_launch_failed, e); }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/fleet/health.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/queue.hpp"
@@ -93,7 +94,8 @@ void on_vm_released(Effects& fx, const VmReleased& e) {
                   .ready = vm.ready,
                   .released = fx.state.now,
                   .cost = pool != nullptr ? price_for(pool->node_price(), fx.state.now - vm.granted) : Money{},
-                  .reason = vm.release_reason};
+                  .reason = vm.release_reason,
+                  .wasted_since = wasted_since(fx.state, vm)};
   fx.emit(ArchiveVm{std::move(record)});
   remove_vm(fx.state, e.vm);
 }
@@ -125,6 +127,11 @@ void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e) {
   if (job == nullptr) return;
   if (job->state == JobState::completing) {
     finish_job(fx, *job, job->ending, job->reason, job->detail);
+    return;
+  }
+  if (!e.job_at_fault && job->state == JobState::configuring && has_sick_node(fx.state, *job)) {
+    // Nothing of it has run, and that node takes no other job: it goes elsewhere as if it had never been launched.
+    unlaunch_job(fx, *job, e.message);
     return;
   }
   job->requeue_after_end = !e.job_at_fault && job->spec->requeue;

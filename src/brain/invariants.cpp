@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "brain/fleet/health.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
 
@@ -21,6 +22,8 @@ void check_job(const State& state, const Job& job) {
                "a promise is all or nothing, and for waiting jobs only");
   VIRGA_ASSERT(job.state != JobState::configuring || job.nodes_booting == count_booting(state, job),
                "a configuring job knows how many of its nodes boot");
+  VIRGA_ASSERT(job.launched || !holds || !has_sick_node(state, job),
+               "a sick node is taken from who was not launched there");
   VIRGA_ASSERT((job.indexed_as == IndexedAs::queued) == state.index.queue.contains(job), "the queue has who waits");
 }
 
@@ -29,6 +32,9 @@ void check_vm(const State& state, const Vm& vm) {
   VIRGA_ASSERT(vm.gpus_used.size() == vm.used.gpus, "each used GPU has an index");
   VIRGA_ASSERT(std::adjacent_find(vm.gpus_used.begin(), vm.gpus_used.end()) == vm.gpus_used.end(),
                "no GPU is used twice");
+  VIRGA_ASSERT(!vm.is_sick() || vm.drained, "a sick node takes no jobs");
+  VIRGA_ASSERT(vm.state != VmState::ready || vm.wasted_since.is_set() == (vm.is_sick() && vm.jobs.empty()),
+               "quarantine is the time of a sick node without jobs");
   VIRGA_ASSERT(!vm.exclusive || vm.jobs.size() == 1, "an exclusive node has one job");
   VIRGA_ASSERT((vm.state == VmState::requested) == state.gangs.contains(vm.gang),
                "a requested VM belongs to an open gang");

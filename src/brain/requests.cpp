@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/fleet/health.hpp"
 #include "brain/policy/admission.hpp"
 #include "brain/policy/policy_state.hpp"
 #include "brain/sched/fit.hpp"
@@ -297,6 +298,7 @@ std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
     Vm& vm = fx.state.vms.at(there);
     vm.drained = e.drained;
     vm.drain_reason = e.drained ? e.reason : "";
+    if (!e.drained) end_quarantine(fx.state, vm);
     index_vm(fx.state, vm);
   }
   return 0;

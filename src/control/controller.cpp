@@ -212,7 +212,7 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
     const std::vector<Pending>* batch;
 
     void operator()(ReserveGang& c) const {
-      in.ports.cloud->reserve(c, [this](const WantedVm& vm) { return in.ports.engine->user_data(vm); });
+      in.ports.cloud->reserve(c, [this, &c](const WantedVm& vm) { return in.ports.engine->user_data(vm, c.pool); });
     }
     void operator()(ReleaseVm& c) const {
       in.ports.engine->detach(c.vm);

@@ -79,6 +79,9 @@ struct Pool {
   std::uint32_t spare_nodes = 0;    ///< kept for jobs that lost a node: nobody else gets the last ones
   std::uint32_t set_nodes_max = 0;  ///< VMs of one scale set, which share an InfiniBand partition; 0: all of the pool
   bool ib_spans_sets = false;       ///< one dedicated fabric: InfiniBand works across the pool's scale sets
+  bool health_checks = false;       ///< a node is checked before its first job and between jobs
+  std::string health_tools = {};    ///< a folder that is first on the PATH of these checks; empty: none
+  Duration quarantine_time = Duration::minutes(30);  ///< a sick VM without jobs is kept for so long
   PoolFabric fabric;
 
   Money node_price() const { return price_per_hour.micro_usd > 0 ? price_per_hour : sku.price_per_hour; }
@@ -102,6 +105,9 @@ struct Pool {
     v("spare_nodes", s.spare_nodes);
     v("set_nodes_max", s.set_nodes_max);
     v("ib_spans_sets", s.ib_spans_sets);
+    v("health_checks", s.health_checks);
+    v("health_tools", s.health_tools);
+    v("quarantine_time", s.quarantine_time);
     v("fabric", s.fabric);
   }
 };

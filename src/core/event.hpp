@@ -287,9 +287,26 @@ struct VmEvicting {
   }
 };
 
-using EventBody = std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded,
-                               CheckpointDone, ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady,
-                               VmFailed, VmReleased, JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting>;
+/// The node's agent answers, but a health check of it failed: as the VM came up (instead of VmReady), or after a job.
+struct VmUnhealthy {
+  static constexpr std::string_view k_name = "vm_unhealthy";
+  VmId vm;
+  std::uint32_t round = 0;  ///< the VM's checks are numbered from 1: the same one told again says nothing new
+  std::string check;        ///< its name, such as gpu_count
+  std::string message;      ///< what was measured, and what was expected
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("vm", s.vm);
+    v("round", s.round);
+    v("check", s.check);
+    v("message", s.message);
+  }
+};
+
+using EventBody =
+    std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded, CheckpointDone,
+                 ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady, VmFailed, VmReleased,
+                 JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting, VmUnhealthy>;
 
 struct Event {
   Time at;

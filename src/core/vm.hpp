@@ -2,6 +2,8 @@
 //
 //   requested → booting → ready → releasing → (gone: a VmRecord in the accounts)
 //                  └────────┴──────▶ a VM that fails is released like any other
+//
+// A sick one is ready and drained: its jobs go on, and once they are gone it is in quarantine before it is released.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +42,11 @@ struct Vm {
   std::string drain_reason;
   bool doomed = false;  ///< it will go for sure: takes no new job, and is released as soon as nobody is on it
   std::string release_reason;
+  Time sick_since;                 ///< set: a health check of it failed; it is drained, and goes after its quarantine
+  std::uint32_t health_round = 0;  ///< of the last check that failed, so that nothing is heard twice
+  bool bought_for_job = false;     ///< else it was to be warm
+  bool ran = false;                ///< a job ran on it that has left it since
+  Time wasted_since;               ///< set while sick and without a job
   Time requested;
   Time granted;  ///< billing starts, which may be before the grant was told
   Time ready;
@@ -51,6 +58,8 @@ struct Vm {
   Time alarm = Time::never();     ///< when it needs attention next
   std::uint32_t pool_number = 0;  ///< of its pool in Config::pools
   std::uint32_t slot = 0;         ///< its number there, less one
+
+  bool is_sick() const { return sick_since.is_set(); }
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -69,6 +78,11 @@ struct Vm {
     v("drain_reason", s.drain_reason);
     v("doomed", s.doomed);
     v("release_reason", s.release_reason);
+    v("sick_since", s.sick_since);
+    v("health_round", s.health_round);
+    v("bought_for_job", s.bought_for_job);
+    v("ran", s.ran);
+    v("wasted_since", s.wasted_since);
     v("requested", s.requested);
     v("granted", s.granted);
     v("ready", s.ready);
@@ -90,6 +104,7 @@ struct VmRecord {
   Time released;
   Money cost;
   std::string reason;  ///< why it was released
+  Time wasted_since;   ///< from then on it was of no use to anybody; unset: at no time
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -102,6 +117,7 @@ struct VmRecord {
     v("released", s.released);
     v("cost", s.cost);
     v("reason", s.reason);
+    v("wasted_since", s.wasted_since);
   }
 };
 

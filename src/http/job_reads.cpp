@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "brain/fleet/health.hpp"
+
 namespace virga {
 
 Time api_now(const Brain& brain) {
@@ -26,6 +28,7 @@ VmRecord record_so_far(const Vm& vm, const State& state, Time now) {
   record.granted = vm.granted;
   record.ready = vm.ready;
   record.reason = vm.release_reason;
+  record.wasted_since = wasted_since(state, vm);
   if (const Pool* pool = state.find_pool(vm.pool)) {
     record.sku = pool->sku.name;
     if (vm.granted.is_set() && now > vm.granted) record.cost = price_for(pool->node_price(), now - vm.granted);

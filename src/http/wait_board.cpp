@@ -53,6 +53,7 @@ void WaitBoard::on_event(const Event& event) {
     void operator()(const GangRefused&) const { board.mark_all(); }
     void operator()(const VmFailed&) const { board.mark_all(); }
     void operator()(const VmEvicting&) const { board.mark_all(); }
+    void operator()(const VmUnhealthy&) const { board.mark_all(); }
     void operator()(const TimerFired&) const { board.mark_all(); }
   };
   std::visit(Mark{*this}, event.body);

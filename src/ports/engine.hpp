@@ -1,7 +1,7 @@
 // Engine: who runs processes on machines. Adapters: engines/local.
 //
-//   script = engine.user_data(vm);   // handed to the cloud
-//   engine.attach(vm);               // → VmReady once the agent on it answers
+//   script = engine.user_data(vm, pool);   // handed to the cloud
+//   engine.attach(vm);               // → VmReady once the agent on it answers, or VmUnhealthy
 //   engine.start(command, payload);  // → JobStarted or JobLaunchFailed; later JobEnded
 //
 // Contract (ports/contract/engine_contract.hpp checks every adapter against it):
@@ -11,6 +11,8 @@
 //  * end() of a job that does not run answers JobEnded at once.
 //  * What a node hears of its own end (the cloud takes it back, or restarts it) is VmEvicting, once per controller; it
 //    ends nothing by itself.
+//  * A node whose health checks fail is told with VmUnhealthy, and takes no launch until they pass. A start on it that
+//    cannot be carried out for that is JobLaunchFailed, not the job's fault, and comes after VmUnhealthy.
 //  * The job's processes do not depend on this process: they go on when it dies.
 //  * Calls return at once; the answers come through the EventSink, from any thread.
 #pragma once
@@ -34,7 +36,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  virtual std::string user_data(const WantedVm& vm) = 0;
+  /// The node's bootstrap; the pool says how it is to be checked.
+  virtual std::string user_data(const WantedVm& vm, const Pool& pool) = 0;
   virtual void attach(VmId vm) = 0;
   virtual void detach(VmId vm) = 0;
 

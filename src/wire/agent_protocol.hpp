@@ -5,16 +5,18 @@
 // version refuses.
 //
 //   engine → agent: AgentHello, BindJob, LaunchJob, SignalBound, EndBound, ForgetBound
-//   agent → engine: AgentWelcome, BindAnswer, LaunchAnswer, BoundEnded, NodeNotice
+//   agent → engine: AgentWelcome, BindAnswer, LaunchAnswer, BoundEnded, NodeNotice, NodeSick
 //   srun   → agent: HoldJob, HoldDone | StartTasks, TaskInput, SignalTasks
 //   agent → srun:   HoldAnswer, HoldRevoked | StartAnswer, TaskOutput, TaskInputTaken, TaskEnded, StepGone
 //   the agent's watcher → agent: NodeNotice, NoticeOver;  agent → watcher: ApproveNotice
+//   the agent's checker → agent: HealthChecked
 //
 // Who may say what is decided by the socket's peer credentials: the engine's messages only by root and the agent's own
 // user, srun's also by the user whose job is bound on the node.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -121,6 +123,7 @@ struct LaunchJob {
   }
 };
 
+/// Also a node that is not the first says so, when it cannot take part.
 struct LaunchAnswer {
   JobKey key;
   bool ok = false;
@@ -368,10 +371,38 @@ struct ApproveNotice {
   }
 };
 
+/// The node's last health check failed. Told to every engine that says hello meanwhile, before it is welcomed.
+struct NodeSick {
+  std::uint32_t round = 0;  ///< the node's checks are numbered from 1
+  std::string check;
+  std::string message;  ///< what was measured, and what was expected
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("round", s.round);
+    v("check", s.check);
+    v("message", s.message);
+  }
+};
+
+/// What a round of health checks came to; an empty check: all is well.
+struct HealthChecked {
+  std::string check;
+  std::string message;
+  std::map<std::string, std::uint64_t> link_downs;  ///< by InfiniBand port, since the node started
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("check", s.check);
+    v("message", s.message);
+    v("link_downs", s.link_downs);
+  }
+};
+
 using AgentMessage = std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound,
                                   EndBound, BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked,
                                   StartTasks, StartAnswer, TaskInput, TaskInputTaken, SignalTasks, TaskOutput,
-                                  TaskEnded, StepGone, NodeNotice, NoticeOver, ApproveNotice>;
+                                  TaskEnded, StepGone, NodeNotice, NoticeOver, ApproveNotice, NodeSick, HealthChecked>;
 
 std::string encode_frame(const AgentMessage& message);
 

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <vector>
+
+#include "wire/health_table.hpp"
 #include "wire/sku_table.hpp"
 
 namespace virga {
@@ -31,6 +35,27 @@ void read_sets(TomlSection& section, Pool& pool) {
   section.flag("ib_spans_sets", pool.ib_spans_sets);
 }
 
+void read_health(TomlSection& section, Pool& pool) {
+  section.flag("health_checks", pool.health_checks);
+  if (pool.health_checks && find_health_limits(pool.sku.name) == nullptr) {
+    std::vector<std::string_view> sizes;
+    for (const HealthLimits& limits : known_health_limits()) sizes.push_back(limits.size);
+    section.wrong("health_checks", fmt::format("nothing is known of a healthy \"{}\"; write health_checks = false, or "
+                                               "take a size of data/azure_health.csv, such as \"{}\"",
+                                               shown(pool.sku.name), sizes.front()));
+  }
+  if (section.text("health_tools", pool.health_tools) && !pool.health_tools.empty()) {
+    if (pool.health_tools.front() != '/' || pool.health_tools.find(':') != std::string::npos) {
+      section.wrong("health_tools",
+                    fmt::format("\"{}\" is no folder of a PATH; write one that starts with / and has no :",
+                                shown(pool.health_tools)));
+    } else if (!pool.health_checks) {
+      section.wrong("health_tools", "the nodes of this pool are not checked; add health_checks = true");
+    }
+  }
+  section.duration("quarantine_time", pool.quarantine_time, {Duration{}, Duration::minutes(30 * 24 * 60)});
+}
+
 }  // namespace
 
 void read_pool_supply(TomlSection& section, Pool& pool) {
@@ -51,6 +76,7 @@ void read_pool_supply(TomlSection& section, Pool& pool) {
   }
   read_sets(section, pool);
   read_fabric(section, pool);
+  read_health(section, pool);
 }
 
 }  // namespace virga

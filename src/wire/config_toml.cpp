@@ -10,6 +10,7 @@
 #include "wire/config_policy.hpp"
 #include "wire/config_pool.hpp"
 #include "wire/config_units.hpp"
+#include "wire/local_url.hpp"
 #include "wire/sku_table.hpp"
 #include "wire/toml_section.hpp"
 
@@ -51,6 +52,7 @@ class Parser {
   void check_default_partition(const std::vector<NamedTable>& tables);
   const Sku* find_any_sku(std::string_view name) const;
   std::uint32_t most_nodes(const Pool& pool) const;
+  bool has_real_azure() const;
 
   const toml::table& root_;
   const ConfigContext& context_;
@@ -210,6 +212,12 @@ std::uint32_t Parser::most_nodes(const Pool& pool) const {
   return context_.plain_network.empty() ? k_most_nodes : k_most_plain_nodes;
 }
 
+/// The VMs of a stand-in on this machine have no GPUs that could be checked.
+bool Parser::has_real_azure() const {
+  const auto endpoint = root_["cloud"]["azure"]["endpoint"].value<std::string>();
+  return !context_.simulated && !(endpoint && is_local_url(*endpoint));
+}
+
 void Parser::read_pool(const NamedTable& named, std::size_t index) {
   Pool pool;
   pool.name = named.name;
@@ -245,6 +253,7 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
   }
   section.number("limit_cpus", pool.limit_cpus, {0, 100'000});
   section.bytes("limit_memory", pool.limit_memory_bytes);
+  pool.health_checks = pool.cloud == "azure" && has_real_azure();
   read_pool_supply(section, pool);
   read_node_prefix(section, pool, index);
   section.finish();

@@ -120,6 +120,9 @@ class Report {
       if (there.length() == Duration{}) continue;
       const Money cost = share_in(whole, window_, vm.cost);
       const Duration idle{there.length().ns - busy_time(vm.id, there).ns};
+      // No job is on a VM while it is wasted, so the whole of that time is; until a release that is not known yet.
+      const Span waste{vm.wasted_since.is_set() ? vm.wasted_since : whole.to, whole.to};
+      const Span wasted = common(waste, there);
       std::vector<CostRow*> into{&total_};
       if (by_ == CostBy::pool) into.push_back(&rows_[{0, vm.pool}]);
       for (CostRow* row : into) {
@@ -127,6 +130,8 @@ class Report {
         row->vm_cost += cost;
         row->vm_time = row->vm_time + there.length();
         row->idle_time = row->idle_time + idle;
+        row->wasted_cost += share_in(whole, wasted, vm.cost);
+        row->wasted_time = row->wasted_time + wasted.length();
       }
     }
   }

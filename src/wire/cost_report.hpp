@@ -7,9 +7,11 @@
 // cut so that the reports of adjoining spans add up exactly. All sums are exact to a millionth of a dollar:
 //   total.job_cost = sum of the rows' job_cost,  total.vm_cost = total.job_cost + total.idle_cost
 // and the same holds for each row by pool. `idle_cost` is what the VMs cost beyond what jobs are charged. `idle_time`
-// is how long they were there without any job, boots and the wait before the release included. Prices are list prices;
-// the factor of a QOS is a matter of budgets. A record of a job holds what all of its incarnations so far have cost.
-// O(n log n) for n records.
+// is how long they were there without any job, boots and the wait before the release included. `wasted_time` is the
+// part of that which was of no use to anybody: quarantine of sick VMs, and VMs that were bought for a job, or never
+// came up, and were given back without any job having run on them. `wasted_cost` is the price of it, a part of
+// `vm_cost`. Prices are list prices; the factor of a QOS is a matter of budgets. A record of a job holds what all of
+// its incarnations so far have cost. O(n log n) for n records.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +54,8 @@ struct CostRow {
   Duration vm_time;
   Money idle_cost;
   Duration idle_time;
+  Money wasted_cost;
+  Duration wasted_time;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -64,6 +68,8 @@ struct CostRow {
     v("vm_seconds", s.vm_time);
     v("idle_cost", s.idle_cost);
     v("idle_seconds", s.idle_time);
+    v("wasted_cost", s.wasted_cost);
+    v("wasted_seconds", s.wasted_time);
   }
 };
 

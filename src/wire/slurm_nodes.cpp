@@ -33,6 +33,10 @@ void take_vm(SlurmNode& node, const Vm& vm, const std::string& gpu_model) {
   if (vm.drained) {
     node.drained = true;
     node.reason = vm.drain_reason;
+    if (vm.is_sick()) {
+      node.reason_user = "virgad";
+      node.reason_at = vm.sick_since;
+    }
   }
 }
 

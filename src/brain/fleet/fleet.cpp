@@ -74,6 +74,14 @@ std::uint32_t kept_nodes(const State& state, const Pool& pool) {
   return pool.warm_nodes + pool.spare_nodes + reserved_nodes(state, pool);
 }
 
+/// How many nodes that take jobs the pool should have. Those that jobs are on do not count as spare.
+std::uint32_t nodes_to_have(const State& state, const Pool& pool, const PoolIndex& index) {
+  const std::uint32_t kept = kept_nodes(state, pool);
+  if (pool.spare_nodes == 0) return kept;
+  const std::uint32_t busy = index.usable() - (index.free_now() - index.absent());
+  return std::max(kept, busy + pool.spare_nodes);
+}
+
 void release_idle(Effects& fx) {
   State& state = fx.state;
   // Nodes that nobody wants are not wanted more when there are fewer of them: each pool is asked about once.
@@ -83,13 +91,17 @@ void release_idle(Effects& fx) {
     if (!is_idle(vm)) continue;
     const Pool& pool = state.pool_of(vm);
     const auto is_kept = [&] {
-      if (state.index.pools[vm.pool_number].alive() <= kept_nodes(state, pool)) return true;
+      // A node that takes no jobs is none of those that are kept for them.
+      const PoolIndex& index = state.index.pools[vm.pool_number];
+      if (!vm.drained && index.usable() <= nodes_to_have(state, pool, index)) return true;
       const auto [answer, is_new] = wanted.try_emplace(vm.pool_number);
       if (is_new) answer->second = is_wanted(state, vm.pool_number);
       return answer->second;
     };
     if (vm.doomed) {
       release_vm(fx, vm, "evicted");
+    } else if (vm.is_sick()) {
+      release_vm(fx, vm, vm.drain_reason);
     } else if (!is_kept()) {
       release_vm(fx, vm, "idle");
     } else {
@@ -111,7 +123,7 @@ void keep_warm(Effects& fx) {
   for (std::uint32_t number = 0; number < fx.state.config.pools.size(); ++number) {
     const Pool& pool = fx.state.config.pools[number];
     const PoolIndex& index = fx.state.index.pools[number];
-    const std::uint32_t kept = kept_nodes(fx.state, pool);
+    const std::uint32_t kept = nodes_to_have(fx.state, pool, index);
     if (index.usable() >= kept) continue;
     const std::uint32_t missing = std::min(kept - index.usable(), index.absent());
     auto pause = fx.state.backoffs.find(pool.name);
@@ -124,7 +136,18 @@ void keep_warm(Effects& fx) {
   }
 }
 
-/// What the loss of its node means for a job: `why` it ends, and that it may go on elsewhere.
+/// When the jobs of a VM that goes at `at` have to be ended, so that their grace time is over by then. Where the notice
+/// is too short for that and a job wants to be warned, half of it is for what the job does then: saving what it has.
+Time last_moment(const State& state, const Vm& vm, Time at) {
+  Duration grace = state.config.kill_wait;
+  const bool warns = std::any_of(vm.jobs.begin(), vm.jobs.end(),
+                                 [&](JobId id) { return state.jobs.at(id).spec->warning.signal != 0; });
+  if (warns) grace = std::min(grace, Duration{(at - state.now).ns / 2});
+  return std::max(state.now, at - grace);
+}
+
+}  // namespace
+
 void take_node_from(Effects& fx, Job& job, const std::string& detail) {
   job.lost_node = true;
   if (!job.promised.empty()) {
@@ -140,18 +163,6 @@ void take_node_from(Effects& fx, Job& job, const std::string& detail) {
                   .requeue = job.spec->requeue && job.spec->kind == JobKind::batch});
   }
 }
-
-/// When the jobs of a VM that goes at `at` have to be ended, so that their grace time is over by then. Where the notice
-/// is too short for that and a job wants to be warned, half of it is for what the job does then: saving what it has.
-Time last_moment(const State& state, const Vm& vm, Time at) {
-  Duration grace = state.config.kill_wait;
-  const bool warns = std::any_of(vm.jobs.begin(), vm.jobs.end(),
-                                 [&](JobId id) { return state.jobs.at(id).spec->warning.signal != 0; });
-  if (warns) grace = std::min(grace, Duration{(at - state.now).ns / 2});
-  return std::max(state.now, at - grace);
-}
-
-}  // namespace
 
 GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job) {
   State& state = fx.state;
@@ -172,6 +183,7 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
     vm.pool_number = pool_number;
     vm.slot = number - 1;
     vm.requested = state.now;
+    vm.bought_for_job = job.value != 0;
     gang.vms.push_back(vm.id);
     command.vms.push_back({vm.id, vm.name});
     made.push_back(&state.vms.emplace(vm.id, std::move(vm)).first->second);
@@ -253,7 +265,9 @@ void evict_vm(Effects& fx, VmId id, Time at) {
 
 void note_idle(const State& state, Vm& vm, const Pool& pool) {
   vm.idle_since = state.now;
-  vm.release_after = vm.doomed ? state.now : state.now + pool.idle_time;
+  const Duration stays = vm.doomed ? Duration{} : vm.is_sick() ? pool.quarantine_time : pool.idle_time;
+  vm.release_after = state.now + stays;
+  if (vm.is_sick()) vm.wasted_since = state.now;
 }
 
 Reason reason_of(Refusal refusal) {

@@ -23,7 +23,9 @@ void fail_vm(Effects& fx, VmId vm, const std::string& message);
 /// that were not launched yet go elsewhere at once. Told several times, the earliest counts; a VM that will go stays
 /// so.
 void evict_vm(Effects& fx, VmId vm, Time at);
-/// The VM is ready and nobody's from now on.
+/// The node of a job is lost to it, `detail` says how: it gets another one, or ends and may go on elsewhere.
+void take_node_from(Effects& fx, Job& job, const std::string& detail);
+/// The VM is ready and nobody's from now on; a sick one is in quarantine.
 void note_idle(const State& state, Vm& vm, const Pool& pool);
 
 /// What a refusal is to a job that waits because of it.

@@ -49,6 +49,7 @@ void vacate(Effects& fx, const Job& job, const SharedList<JobNode>& nodes) {
     if (it == fx.state.vms.end()) continue;  // it died and is gone
     Vm& vm = it->second;
     if (std::erase(vm.jobs, job.id) == 0) continue;
+    vm.ran = vm.ran || job.started.is_set();
     const Pool& pool = fx.state.pool_of(vm);
     Resources demand = demand_per_node(job.spec, pool);
     vm.used.cpus -= demand.cpus;
@@ -205,6 +206,15 @@ void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail) {
   job.reason = reason;
   job.detail = std::move(detail);
   index_job(fx.state, job);
+}
+
+void unlaunch_job(Effects& fx, Job& job, std::string detail) {
+  VIRGA_ASSERT(job.launched && !job.started.is_set(), "what has run cannot be taken back");
+  fx.emit(ForgetJob{job.id, job.incarnation, job.nodes});
+  ++job.incarnation;  // the engine has heard of the old one
+  job.launched = false;
+  job.lost_node = true;
+  unbind_job(fx, job, Reason::node_failure, std::move(detail));
 }
 
 void give_back_beyond_budget(Effects& fx) {

@@ -30,6 +30,8 @@ std::uint32_t count_booting(const State& state, const Job& job);
 void launch_if_ready(Effects& fx, Job& job);
 /// A configuring job that was not launched goes back to its place in the queue.
 void unbind_job(Effects& fx, Job& job, Reason reason, std::string detail);
+/// The same for one that was launched, but of which nothing ran: a new incarnation of it waits.
+void unlaunch_job(Effects& fx, Job& job, std::string detail);
 /// After a change of the configuration: of jobs that do not run yet, the youngest give back what their tenants' budgets
 /// do not cover any more. O(n log n) for n jobs of tenants.
 void give_back_beyond_budget(Effects& fx);

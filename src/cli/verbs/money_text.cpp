@@ -83,32 +83,43 @@ std::string cost_text(const CostBody& body) {
   rows.back().name = "total";
   std::vector<Money> job_costs;
   std::vector<Money> vm_costs;
+  std::vector<Money> wasted_costs;
   for (const CostRow& row : body.rows) {
     job_costs.push_back(row.job_cost);
     vm_costs.push_back(row.vm_cost);
+    wasted_costs.push_back(row.wasted_cost);
   }
   std::vector<std::int64_t> jobs = whole_cents(job_costs);
   std::vector<std::int64_t> vms = whole_cents(vm_costs);
+  std::vector<std::int64_t> wasted = whole_cents(wasted_costs);
   jobs.push_back(whole_cents({body.total.job_cost}).front());
   vms.push_back(whole_cents({body.total.vm_cost}).front());
+  wasted.push_back(whole_cents({body.total.wasted_cost}).front());
   std::string head{name_of(body.by)};
   std::transform(head.begin(), head.end(), head.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
   std::vector<Cells> lines{{head, "JOBS", "NODE_HOURS", "JOBS_USD"}};
-  if (with_vms) lines[0].insert(lines[0].end(), {"VMS", "VM_HOURS", "VMS_USD", "IDLE_HOURS", "IDLE_USD"});
+  if (with_vms)
+    lines[0].insert(lines[0].end(),
+                    {"VMS", "VM_HOURS", "VMS_USD", "IDLE_HOURS", "IDLE_USD", "WASTED_HOURS", "WASTED_USD"});
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const CostRow& row = rows[i];
     lines.push_back({row.name.empty() ? "(none)" : row.name, std::to_string(row.jobs), hours_text(row.node_time),
                      cents_text(jobs[i])});
     if (!with_vms) continue;
     lines.back().insert(lines.back().end(), {std::to_string(row.vms), hours_text(row.vm_time), cents_text(vms[i]),
-                                             hours_text(row.idle_time), cents_text(vms[i] - jobs[i])});
+                                             hours_text(row.idle_time), cents_text(vms[i] - jobs[i]),
+                                             hours_text(row.wasted_time), cents_text(wasted[i])});
   }
-  std::string out = aligned(lines, "LRRRRRRRR");
+  std::string out = aligned(lines, "LRRRRRRRRRR");
   if (body.all_jobs && !with_vms) {
     const CostRow& total = body.total;
     out += fmt::format("{} VMs for {} hours: {} USD, of which {} for jobs and {} idle ({} hours without a job)\n",
                        total.vms, hours_text(total.vm_time), cents_text(vms.back()), cents_text(jobs.back()),
                        cents_text(vms.back() - jobs.back()), hours_text(total.idle_time));
+    if (total.wasted_time > Duration{}) {
+      out += fmt::format("wasted, in quarantine or on VMs that no job ever ran on: {} hours, {} USD\n",
+                         hours_text(total.wasted_time), cents_text(wasted.back()));
+    }
   }
   return out;
 }

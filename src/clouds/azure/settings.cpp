@@ -6,6 +6,7 @@
 
 #include "clouds/azure/address_range.hpp"
 #include "clouds/azure/pool_reader.hpp"
+#include "wire/local_url.hpp"
 #include "wire/toml_section.hpp"
 
 namespace virga {
@@ -173,11 +174,7 @@ AzurePool AzureSettings::pool(const std::string& name) const {
   return found == pools.end() ? AzurePool() : found->second;
 }
 
-bool is_local(const AzureSettings& settings) {
-  constexpr std::string_view k_here[] = {"https://127.", "https://localhost:", "https://localhost/", "https://[::1]"};
-  return std::any_of(std::begin(k_here), std::end(k_here),
-                     [&](std::string_view here) { return settings.endpoint.starts_with(here); });
-}
+bool is_local(const AzureSettings& settings) { return is_local_url(settings.endpoint); }
 
 bool has_azure_settings(std::string_view text) {
   try {

@@ -28,7 +28,7 @@ constexpr int k_stray_round_ms = 10;
 }  // namespace
 
 Agent::Agent(AgentSettings settings)
-    : settings_(std::move(settings)), notices_(settings_.metadata, settings_.notice_times) {}
+    : settings_(std::move(settings)), notices_(settings_.metadata, settings_.notice_times), health_(settings_.health) {}
 
 Agent::~Agent() {
   if (listener_ >= 0) close(listener_);
@@ -63,6 +63,7 @@ Status Agent::listen() {
 }
 
 void Agent::run() {
+  health_.begin(HealthDesk::Extent::full);
   while (!stopping_) serve_once();
   shut_down();
 }
@@ -86,7 +87,10 @@ void Agent::serve_once() {
     Supervisor* supervisor;
   };
   notices_.turn(Clock::now(), any_job());
-  std::vector<pollfd> fds = {{signals_, POLLIN, 0}, {listener_, POLLIN, 0}, {notices_.fd(), notices_.poll_events(), 0}};
+  std::vector<pollfd> fds = {{signals_, POLLIN, 0},
+                             {listener_, POLLIN, 0},
+                             {notices_.fd(), notices_.poll_events(), 0},
+                             {health_.fd(), health_.poll_events(), 0}};
   const std::size_t first = fds.size();
   std::vector<Source> sources(first, {nullptr, jobs_.end(), nullptr});
   for (Peer& peer : peers_) {
@@ -122,6 +126,8 @@ void Agent::serve_once() {
   check_deadlines();
   if (strays_) hunt_strays();
   for (auto& [key, job] : jobs_) check_over(key, job);
+  // Last: what waited may be served now, and adds jobs and supervisors.
+  if (fds[3].revents != 0) read_health();
 }
 
 void Agent::accept_peers() {
@@ -142,7 +148,7 @@ void Agent::accept_peers() {
       FrameChannel(fd).send(StartAnswer{false, "you have no job on node " + settings_.node_name});
       continue;
     }
-    peers_.push_back({FrameChannel(fd), credentials.uid, engine, false, std::nullopt, false});
+    peers_.push_back({FrameChannel(fd), credentials.uid, engine, false, {}, std::nullopt, false});
   }
 }
 
@@ -196,13 +202,24 @@ void Agent::read_notices() {
   }
 }
 
+void Agent::read_health() {
+  const bool was_first = health_.is_first();
+  if (!health_.read()) return;
+  if (health_.sick()) tell_engines(*health_.sick());
+  for (Peer& peer : peers_) {
+    if (was_first && peer.said_hello && !peer.handed_over) welcome(peer);
+    serve_waiting(peer);
+  }
+}
+
 bool Agent::any_job() const {
   return std::any_of(jobs_.begin(), jobs_.end(), [](const auto& entry) { return !entry.second.over; });
 }
 
-/// Our children that are neither supervisors nor the watcher were left by one that died; none of them may live.
+/// Our children that are neither supervisors nor the watcher nor the checker were left by one that died; none of them
+/// may live.
 void Agent::hunt_strays() {
-  std::set<pid_t> supervisors = {notices_.pid()};
+  std::set<pid_t> supervisors = {notices_.pid(), health_.pid()};
   for (const auto& [key, job] : jobs_) {
     for (const Supervisor& supervisor : job.supervisors) supervisors.insert(supervisor.pid);
   }
@@ -213,6 +230,7 @@ void Agent::hunt_strays() {
 /// The node goes down: end every job, and leave when the last supervisor has.
 void Agent::shut_down() {
   notices_.end();
+  health_.end();
   for (auto& [key, job] : jobs_) {
     job.ending = true;
     end_supervisors(job, SIGKILL, false, Reason::none);

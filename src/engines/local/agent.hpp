@@ -8,6 +8,9 @@
 // A job's life here:  (unknown) → bound → over → (forgotten)
 //  * `over` is reached when the script or allocation has ended (first node) or the engine said EndBound (any node), and
 //    every supervisor has said BoundEnded. The result is kept until ForgetBound, so the engine may ask again.
+//  * Where nodes are checked, no engine is welcomed before the first checks are over, and a job that is new here waits
+//    while checks run: they begin when a job ends that had processes here. On a sick node they are done once more for
+//    a new job, which is refused if they fail again.
 //  * poll() and not epoll: an epoll set would be shared with every forked supervisor.
 #pragma once
 
@@ -20,7 +23,9 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "engines/local/health_desk.hpp"
 #include "engines/local/notice_desk.hpp"
 #include "engines/local/supervisor.hpp"
 
@@ -50,7 +55,8 @@ class Agent {
     bool main_over = false;              ///< the script or the allocation has ended, or never was on this node
     bool ending = false;                 ///< nothing new may start
     bool over = false;
-    bool held = false;  ///< an allocation whose client has come
+    bool touched = false;  ///< processes of it have been on this node
+    bool held = false;     ///< an allocation whose client has come
     std::optional<Clock::time_point> hold_deadline;
     ExitStatus exit;
     Usage usage;
@@ -59,8 +65,9 @@ class Agent {
   struct Peer {
     FrameChannel channel;
     uid_t uid = 0;
-    bool is_engine = false;   ///< may say what the engine says
-    bool said_hello = false;  ///< is an engine, and wants to know how jobs do
+    bool is_engine = false;             ///< may say what the engine says
+    bool said_hello = false;            ///< is an engine, and wants to know how jobs do
+    std::vector<AgentMessage> waiting;  ///< BindJob and LaunchJob until the checks of this node are over
     std::optional<JobKey> holds;
     bool handed_over = false;  ///< a supervisor has it now
   };
@@ -74,6 +81,8 @@ class Agent {
   void read_supervisor(const JobKey& key, BoundJob& job, Supervisor& supervisor);
   void check_deadlines();
   void read_notices();
+  void read_health();
+  void welcome(Peer& peer);
   bool any_job() const;
   void hunt_strays();
   void shut_down();
@@ -88,6 +97,9 @@ class Agent {
   void on(Peer& peer, const HoldJob& message);
   void on(Peer& peer, const HoldDone& message);
   void on(Peer& peer, const StartTasks& message);
+  bool wait_for_health(Peer& peer, const JobKey& key, const AgentMessage& message);
+  void serve_waiting(Peer& peer);
+  void drop_waiting(const JobKey& key);
   Status check_owner(const Peer& peer, const JobKey& key) const;
   void launch_batch(BoundJob& job, const LaunchJob& message);
   void arm_allocation(BoundJob& job, const LaunchJob& message);
@@ -108,6 +120,7 @@ class Agent {
   std::list<Peer> peers_;
   std::map<JobKey, BoundJob> jobs_;
   NoticeDesk notices_;
+  HealthDesk health_;
 };
 
 }  // namespace virga

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "engines/local/agent.hpp"
 
@@ -37,9 +38,10 @@ void Agent::handle(Peer& peer, AgentMessage message) {
       return;
     }
     peer.said_hello = true;
-    peer.channel.send(AgentWelcome{k_agent_protocol_version, settings_.vm});
-    for (NodeNotice& notice : notices_.pending()) peer.channel.send(std::move(notice));
-    notices_.told(Clock::now());
+    if (!health_.is_first()) {
+      if (health_.sick()) peer.channel.send(*health_.sick());
+      welcome(peer);
+    }
     return;
   }
   auto privileged = [&](const auto& m) {
@@ -55,6 +57,12 @@ void Agent::handle(Peer& peer, AgentMessage message) {
                         [&](const HoldDone& m) { on(peer, m); }, [&](const StartTasks& m) { on(peer, m); },
                         [&](const auto&) { peer.handed_over = true; }},
              message);
+}
+
+void Agent::welcome(Peer& peer) {
+  peer.channel.send(AgentWelcome{k_agent_protocol_version, settings_.vm});
+  for (NodeNotice& notice : notices_.pending()) peer.channel.send(std::move(notice));
+  notices_.told(Clock::now());
 }
 
 /// Whether there was any.
@@ -87,8 +95,42 @@ std::optional<Agent::Supervisor> Agent::fork_supervisor(bool is_batch, Run run) 
   return Supervisor{pid, FrameChannel(ends[0]), is_batch, false};
 }
 
+/// A job that is new here waits for checks that run, and for new ones on a node that is sick. True: it waits.
+bool Agent::wait_for_health(Peer& peer, const JobKey& key, const AgentMessage& message) {
+  if (jobs_.contains(key)) return false;
+  if (!health_.is_busy() && health_.sick()) health_.begin(HealthDesk::Extent::brief);
+  if (!health_.is_busy()) return false;
+  peer.waiting.push_back(message);
+  return true;
+}
+
+/// The checks are over: what has waited for them is done, or refused.
+void Agent::serve_waiting(Peer& peer) {
+  for (AgentMessage& message : std::exchange(peer.waiting, {})) {
+    const auto* bind = std::get_if<BindJob>(&message);
+    const JobKey key = bind != nullptr ? bind->binding.key() : std::get<LaunchJob>(message).binding.key();
+    if (health_.sick() && !jobs_.contains(key)) {
+      const NodeSick& why = *health_.sick();
+      peer.channel.send(LaunchAnswer{
+          key, false, "node " + settings_.node_name + ": health: " + why.check + ": " + why.message, false});
+    } else {
+      handle(peer, std::move(message));
+    }
+  }
+}
+
+void Agent::drop_waiting(const JobKey& key) {
+  for (Peer& peer : peers_) {
+    std::erase_if(peer.waiting, [&](const AgentMessage& message) {
+      const auto* bind = std::get_if<BindJob>(&message);
+      return (bind != nullptr ? bind->binding.key() : std::get<LaunchJob>(message).binding.key()) == key;
+    });
+  }
+}
+
 void Agent::on(Peer& peer, const BindJob& message) {
   const JobKey key = message.binding.key();
+  if (wait_for_health(peer, key, message)) return;
   auto [it, is_new] = jobs_.try_emplace(key);
   BoundJob& job = it->second;
   if (is_new) {
@@ -100,6 +142,7 @@ void Agent::on(Peer& peer, const BindJob& message) {
 
 void Agent::on(Peer& peer, const LaunchJob& message) {
   const JobKey key = message.binding.key();
+  if (!message.again && wait_for_health(peer, key, message)) return;
   auto [it, is_new] = jobs_.try_emplace(key);
   BoundJob& job = it->second;
   if (!is_new) {
@@ -124,6 +167,7 @@ void Agent::launch_batch(BoundJob& job, const LaunchJob& message) {
   auto supervisor = fork_supervisor(
       true, [&](FrameChannel channel) { run_batch_supervisor(std::move(channel), settings_, message); });
   if (supervisor) {
+    job.touched = true;
     job.supervisors.push_back(std::move(*supervisor));
     return;
   }
@@ -151,6 +195,7 @@ void Agent::on(Peer&, const SignalBound& message) {
 }
 
 void Agent::on(Peer& peer, const EndBound& message) {
+  drop_waiting(message.key);
   auto [it, is_new] = jobs_.try_emplace(message.key);
   BoundJob& job = it->second;
   if (is_new) {
@@ -175,6 +220,7 @@ void Agent::on(Peer& peer, const EndBound& message) {
 }
 
 void Agent::on(Peer&, const ForgetBound& message) {
+  drop_waiting(message.key);
   auto it = jobs_.find(message.key);
   if (it != jobs_.end() && it->second.over) jobs_.erase(it);
 }
@@ -242,6 +288,7 @@ void Agent::on(Peer& peer, const StartTasks& message) {
         StartAnswer{false, "node " + settings_.node_name + " cannot start processes: " + std::strerror(errno)});
     return;
   }
+  job.touched = true;
   job.supervisors.push_back(std::move(*supervisor));
   peer.handed_over = true;
 }
@@ -298,6 +345,7 @@ void Agent::check_over(const JobKey& key, BoundJob& job) {
   bool working = std::any_of(job.supervisors.begin(), job.supervisors.end(), [](const auto& s) { return !s.done; });
   if (working) return;
   job.over = true;
+  if (job.touched && !stopping_) health_.begin(HealthDesk::Extent::brief);
   if (job.binding.job.spec->kind == JobKind::allocation) drop_empty_checkpoint_dir(settings_, key.job);
   tell_engines(BoundEnded{key, job.exit, job.usage});
 }

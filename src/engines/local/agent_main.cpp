@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "engines/local/agent.hpp"
+#include "wire/host_tmp.hpp"
 
 namespace virga {
 namespace {
@@ -20,20 +21,33 @@ namespace {
 int usage_error(const char* what) {
   std::fprintf(stderr,
                "virga-node agent: %s\nusage: virga-node agent --home DIR --vm ID --name NODE [--cluster NAME] "
-               "[--bin-dir DIR]\n",
+               "[--bin-dir DIR] [--health-size SKU [--health-tools DIR]]\n",
                what);
   return 2;
+}
+
+/// They must be something, or a socket of ours would become a job's standard output.
+void fill_standard_descriptors() {
+  for (int fd = 0; fd <= 2;) {
+    fd = open("/dev/null", O_RDWR);
+    if (fd < 0 || fd > 2) {
+      close(fd);
+      break;
+    }
+  }
 }
 
 }  // namespace
 
 int virga_node_agent_main(int argc, char** argv) {
   static const option k_options[] = {
-      {"home", required_argument, nullptr, 'h'},    {"vm", required_argument, nullptr, 'v'},
-      {"name", required_argument, nullptr, 'n'},    {"cluster", required_argument, nullptr, 'c'},
-      {"bin-dir", required_argument, nullptr, 'b'}, {nullptr, 0, nullptr, 0}};
+      {"home", required_argument, nullptr, 'h'},         {"vm", required_argument, nullptr, 'v'},
+      {"name", required_argument, nullptr, 'n'},         {"cluster", required_argument, nullptr, 'c'},
+      {"bin-dir", required_argument, nullptr, 'b'},      {"health-size", required_argument, nullptr, 's'},
+      {"health-tools", required_argument, nullptr, 't'}, {nullptr, 0, nullptr, 0}};
   AgentSettings settings;
   settings.cluster_name = "virga";
+  std::string health_tools;
   optind = 1;
   for (int option; (option = getopt_long(argc, argv, "", k_options, nullptr)) != -1;) {
     switch (option) {
@@ -55,6 +69,15 @@ int virga_node_agent_main(int argc, char** argv) {
       case 'b':
         settings.bin_dir = optarg;
         break;
+      case 's': {
+        const HealthLimits* limits = find_health_limits(optarg);
+        if (limits == nullptr) return usage_error("--health-size: nothing is known of the health of this size");
+        settings.health = HealthSettings{*limits, {}};
+        break;
+      }
+      case 't':
+        health_tools = optarg;
+        break;
       default:
         return usage_error("unknown option");
     }
@@ -62,19 +85,17 @@ int virga_node_agent_main(int argc, char** argv) {
   if (!settings.home.path.starts_with("/") || !settings.vm || settings.node_name.empty()) {
     return usage_error("--home (absolute), --vm and --name are needed");
   }
+  if (settings.health && !health_tools.empty()) {
+    // A folder that cannot be brought in shows as tools that are not there.
+    (void)expose_from_host_tmp(health_tools);
+    settings.health->tools = health_tools;
+  }
   if (const char* url = std::getenv("VIRGA_IMDS"); url != nullptr && *url != '\0') {
     auto service = MetadataClient::at(url);
     if (!service) return usage_error(("VIRGA_IMDS: " + service.error().message).c_str());
     settings.metadata = std::move(*service);
   }
-  // Descriptors 0 to 2 must be something, or a socket of ours would become a job's standard output.
-  for (int fd = 0; fd <= 2;) {
-    fd = open("/dev/null", O_RDWR);
-    if (fd < 0 || fd > 2) {
-      close(fd);
-      break;
-    }
-  }
+  fill_standard_descriptors();
   umask(022);
   Agent agent(std::move(settings));
   if (Status ok = agent.listen(); !ok) {

@@ -38,6 +38,7 @@ struct AgentLink {
   milliseconds retry_after = k_retry_first;
   std::optional<SteadyClock::time_point> lost_at;  ///< since when an agent that had answered does not
   std::set<std::string> notices;                   ///< of the cloud that were posted
+  std::optional<NodeSick> sick;                    ///< the last check of it that failed
 };
 
 std::string quoted(const std::string& text) {
@@ -65,10 +66,13 @@ class LocalEngine : public Engine {
     close(wake_);
   }
 
-  std::string user_data(const WantedVm& vm) override {
-    return fmt::format("#!/bin/sh\nexec {} agent --home {} --vm {} --name {} --cluster {} --bin-dir {}\n",
+  std::string user_data(const WantedVm& vm, const Pool& pool) override {
+    std::string health;
+    if (pool.health_checks) health = " --health-size " + quoted(pool.sku.name);
+    if (!health.empty() && !pool.health_tools.empty()) health += " --health-tools " + quoted(pool.health_tools);
+    return fmt::format("#!/bin/sh\nexec {} agent --home {} --vm {} --name {} --cluster {} --bin-dir {}{}\n",
                        quoted(options_.node_program), quoted(options_.home.path), vm.vm.value, quoted(vm.name),
-                       quoted(options_.cluster_name), quoted(options_.bin_dir));
+                       quoted(options_.cluster_name), quoted(options_.bin_dir), health);
   }
   void attach(VmId vm) override {
     ask([this, vm] { do_attach(vm); });
@@ -233,7 +237,9 @@ bool LocalEngine::send(VmId vm, const AgentMessage& message) {
 void LocalEngine::do_attach(VmId vm) {
   auto [it, is_new] = links_.try_emplace(vm);
   if (!is_new) {
-    if (it->second.ready_posted) sink_.post(VmReady{vm});
+    const AgentLink& link = it->second;
+    if (link.sick) sink_.post(VmUnhealthy{vm, link.sick->round, link.sick->check, link.sick->message});
+    if (link.ready_posted && !link.sick) sink_.post(VmReady{vm});
     return;
   }
   it->second.retry_at = SteadyClock::now();
@@ -388,6 +394,12 @@ void LocalEngine::handle(VmId vm, const AgentMessage& message) {
   if (std::holds_alternative<AgentWelcome>(message)) return welcomed(vm);
   if (const auto* notice = std::get_if<NodeNotice>(&message)) {
     if (links_.at(vm).notices.insert(notice->event).second) sink_.post(VmEvicting{vm, notice->at});
+    return;
+  }
+  if (const auto* sick = std::get_if<NodeSick>(&message)) {
+    links_.at(vm).ready_posted = true;  // it answers, but is not healthy
+    links_.at(vm).sick = *sick;
+    sink_.post(VmUnhealthy{vm, sick->round, sick->check, sick->message});
     return;
   }
   auto node_of = [&](Run& run) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engines/local/health_desk.hpp"
 #include "engines/local/identity.hpp"
 #include "engines/local/notice_watch.hpp"
 #include "wire/agent_protocol.hpp"
@@ -28,6 +29,7 @@ struct AgentSettings {
   std::string bin_dir;
   std::optional<MetadataClient> metadata;  ///< the cloud's metadata service, if this node has one
   NoticeTimes notice_times;
+  std::optional<HealthSettings> health;  ///< how the node is checked, if it is
 };
 
 EnvironmentSite site_of(const AgentSettings& settings, const JobBinding& binding);

@@ -76,8 +76,22 @@ void Machines::boot(VmId vm) {
   if (found == machines_.end() || found->second.dead || found->second.deleting) return;
   found->second.up = true;
   ++boots_[vm];
-  if (on_up) on_up(vm);
+  if (check(vm, faults_.boot_sick) && on_up) on_up(vm);
 }
+
+bool Machines::check(VmId vm, std::uint32_t falls_sick) {
+  auto found = machines_.find(vm);
+  if (found == machines_.end() || !found->second.up) return true;
+  Machine& machine = found->second;
+  machine.sick = machine.sick || health_random_.chance(falls_sick, 1'000);
+  if (!machine.sick) return true;
+  ++machine.failed_checks;
+  if (on_sick) on_sick(vm);
+  return false;
+}
+
+bool Machines::check_after_job(VmId vm) { return check(vm, faults_.job_sick); }
+bool Machines::check_before_job(VmId vm) { return check(vm, 0); }
 
 void Machines::stop_meter(Machine& machine) {
   if (!machine.metered) return;

@@ -37,6 +37,8 @@ struct LenderFaults {
   std::uint32_t no_create = 0;   ///< a machine cannot be created, without a good reason
   std::uint32_t boot_hang = 0;   ///< a machine never comes up
   std::uint32_t boot_death = 0;  ///< a machine dies while it boots
+  std::uint32_t boot_sick = 0;   ///< a machine comes up, and its health checks fail
+  std::uint32_t job_sick = 0;    ///< the same after a job on it
 };
 
 enum class Death : std::uint8_t {
@@ -53,6 +55,8 @@ struct Machine {
   std::uint32_t leaf = 0;
   Time created = {};
   bool up = false;  ///< its user data has run and its agent answers
+  bool sick = false;
+  std::uint32_t failed_checks = 0;
   bool dead = false;
   bool deleting = false;
   bool metered = true;
@@ -61,7 +65,7 @@ struct Machine {
 class Machines {
  public:
   Machines(EventQueue& queue, std::uint64_t seed, const LenderFaults& faults)
-      : queue_(queue), random_(seed), faults_(faults) {}
+      : queue_(queue), random_(seed), health_random_(~seed), faults_(faults) {}
 
   /// Null if there is none of that name.
   const Machine* find(VmId vm) const;
@@ -77,6 +81,9 @@ class Machines {
   /// Takes a machine away in order of a spot lender: after `notice`, which may be zero.
   void evict(VmId vm, Duration notice);
   void kill_leaf(const std::string& pool, std::uint32_t leaf, Death death);
+  /// A health check after a job, or before one is launched. False: the machine is sick, and stays so.
+  bool check_after_job(VmId vm);
+  bool check_before_job(VmId vm);
   /// From now on no machine of this name can be created; "" for none.
   void break_create(std::string name) { broken_name_ = std::move(name); }
   /// Whether creating this machine fails now.
@@ -93,6 +100,8 @@ class Machines {
 
   /// The node is up: its agent may run jobs.
   std::function<void(VmId)> on_up;
+  /// A health check of a node that is up failed.
+  std::function<void(VmId)> on_sick;
   /// The node has stopped, whatever the reason: nothing runs on it any more.
   std::function<void(VmId)> on_down;
   /// It died without being deleted.
@@ -101,11 +110,13 @@ class Machines {
  private:
   Duration draw_boot(const PoolTraits& traits);
   void boot(VmId vm);
+  bool check(VmId vm, std::uint32_t falls_sick);
   void stop_meter(Machine& machine);
   void erase(VmId vm);
 
   EventQueue& queue_;
   Prng random_;
+  Prng health_random_;
   const LenderFaults& faults_;
   std::map<VmId, Machine> machines_;
   std::map<std::string, PoolTraits> traits_;

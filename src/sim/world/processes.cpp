@@ -42,12 +42,20 @@ Processes::Processes(EventQueue& queue, Machines& machines, std::uint64_t seed)
   machines_.on_up = [this](VmId vm) {
     if (on_up) on_up(vm);
   };
+  machines_.on_sick = [this](VmId vm) {
+    if (on_sick) on_sick(vm);
+  };
   machines_.on_down = [this](VmId vm) { node_down(vm); };
 }
 
 bool Processes::is_up(VmId vm) const {
   const Machine* machine = machines_.find(vm);
   return machine != nullptr && machine->up;
+}
+
+std::uint32_t Processes::failed_checks(VmId vm) const {
+  const Machine* machine = machines_.find(vm);
+  return machine != nullptr && machine->sick ? machine->failed_checks : 0;
 }
 
 bool Processes::has_living_node(const std::vector<VmId>& nodes) const {
@@ -84,6 +92,9 @@ Processes::Answer Processes::start(const StartJob& command, const LaunchPayload&
   for (const JobNode& node : job.nodes) run.nodes.push_back(node.vm);
   if (!std::all_of(run.nodes.begin(), run.nodes.end(), [&](VmId vm) { return is_up(vm); })) {
     return Answer::nodes_at_fault;
+  }
+  for (VmId vm : run.nodes) {
+    if (!machines_.check_before_job(vm)) return Answer::nodes_at_fault;
   }
   if (run.plan.cannot_start) return Answer::job_at_fault;
   if (job.incarnation < run.plan.launch_failures) return Answer::nodes_at_fault;
@@ -134,7 +145,9 @@ void Processes::finish(Run& run, ExitStatus exit) {
   run.exit = exit;
   run.alive_on.clear();
   if (run.ran && seen_end) seen_end(run);
+  const std::vector<VmId> nodes = run.nodes;
   if (on_ended) on_ended(run);
+  for (VmId vm : nodes) machines_.check_after_job(vm);
 }
 
 Processes::EndAnswer Processes::end(const EndJob& command) {

@@ -79,6 +79,8 @@ class Processes {
   const Run* find(JobId job, std::uint32_t incarnation) const;
   const std::map<Key, Run>& all() const { return runs_; }
   bool is_up(VmId vm) const;
+  /// How many health checks of a sick node have failed; 0 of a healthy one.
+  std::uint32_t failed_checks(VmId vm) const;
   int runs_of(JobId job) const;
 
   /// These go to whoever controls the nodes, and are empty while nobody does.
@@ -86,6 +88,7 @@ class Processes {
   std::function<void(const Run&)> on_ended;
   std::function<void(const Run&)> on_launch_failed;
   std::function<void(VmId)> on_up;
+  std::function<void(VmId)> on_sick;
   /// These are for the one who watches the world.
   std::function<void(const Run&)> seen_start;
   std::function<void(const Run&)> seen_end;

@@ -226,7 +226,8 @@ void SeedChecks::check_idle(const Brain& brain) {
           vm.state == VmState::releasing) {
         since_.erase({id, "idle"});
       } else {
-        if (!longer_than(pool.idle_time + pool.boot_timeout + k_release_slack, "idle", id)) continue;
+        const Duration stays = pool.idle_time + (vm.is_sick() ? pool.quarantine_time : Duration{});
+        if (!longer_than(stays + pool.boot_timeout + k_release_slack, "idle", id)) continue;
         ++overdue;
         which = fmt::format("{} ({}{})", vm.name, name_of(vm.state), vm.drained ? ", drained" : "");
       }

@@ -8,11 +8,22 @@ namespace {
 
 constexpr std::uint64_t k_gib = std::uint64_t{1} << 30;
 constexpr std::uint64_t k_policy_stream = 0x9e37'79b9'7f4a'7c15;
+constexpr std::uint64_t k_health_stream = 0xc2b2'ae3d'27d4'eb4f;
+
+/// Half of all worlds have machines that fall sick.
+void draw_health(SeedPlan& plan, Prng random) {
+  if (random.chance(1, 2)) return;
+  plan.lender.boot_sick = static_cast<std::uint32_t>(random.below(80));
+  plan.lender.job_sick = static_cast<std::uint32_t>(random.below(40));
+  for (Pool& pool : plan.config.pools) {
+    pool.quarantine_time = random.chance(1, 4) ? Duration{} : Duration::minutes(random.between(1, 120));
+  }
+}
 
 class Drawing {
  public:
   Drawing(std::uint64_t seed, const SeedLimits& limits)
-      : random_(seed), policy_random_(seed ^ k_policy_stream), limits_(limits) {}
+      : seed_(seed), random_(seed), policy_random_(seed ^ k_policy_stream), limits_(limits) {}
 
   SeedPlan draw() {
     plan_.start = k_seed_start;
@@ -23,6 +34,7 @@ class Drawing {
     draw_jobs();
     if (limits_.faults) {
       draw_rates();
+      draw_health(plan_, Prng(seed_ ^ k_health_stream));
       draw_troubles();
     }
     plan_.snapshot_every = static_cast<std::uint64_t>(random_.between(100, 3'000));
@@ -245,6 +257,7 @@ class Drawing {
     }
   }
 
+  const std::uint64_t seed_;
   Prng random_;
   Prng policy_random_;
   const SeedLimits& limits_;

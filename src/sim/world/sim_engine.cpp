@@ -15,6 +15,9 @@ SimEngine::SimEngine(EventQueue& queue, Processes& processes, std::uint64_t seed
   processes_.on_up = [this](VmId vm) {
     if (attached_.contains(vm)) tell_ready(vm);
   };
+  processes_.on_sick = [this](VmId vm) {
+    if (attached_.contains(vm)) tell_sick(stream_of(vm), vm);
+  };
   processes_.on_started = [this](const Run& run) {
     if (watched_.contains({run.job, run.incarnation})) tell_started(run.job, run.incarnation);
   };
@@ -28,21 +31,31 @@ SimEngine::SimEngine(EventQueue& queue, Processes& processes, std::uint64_t seed
 
 SimEngine::~SimEngine() {
   processes_.on_up = nullptr;
+  processes_.on_sick = nullptr;
   processes_.on_started = nullptr;
   processes_.on_ended = nullptr;
   processes_.on_launch_failed = nullptr;
 }
 
-std::string SimEngine::user_data(const WantedVm& vm) { return "#!/bin/sh\n# agent of " + vm.name + "\n"; }
+std::string SimEngine::user_data(const WantedVm& vm, const Pool&) { return "#!/bin/sh\n# agent of " + vm.name + "\n"; }
 
 void SimEngine::attach(VmId vm) {
   attached_.insert(vm);
-  if (processes_.is_up(vm)) tell_ready(vm);
+  if (!processes_.is_up(vm)) return;
+  if (processes_.failed_checks(vm) > 0) {
+    tell_sick(stream_of(vm), vm);
+  } else {
+    tell_ready(vm);
+  }
 }
 
 void SimEngine::detach(VmId vm) { attached_.erase(vm); }
 
 void SimEngine::tell_ready(VmId vm) { courier_.send(stream_of(vm), VmReady{vm}, latency()); }
+
+void SimEngine::tell_sick(std::uint64_t stream, VmId vm) {
+  courier_.send(stream, VmUnhealthy{vm, processes_.failed_checks(vm), "gpu_count", "7 of 8 GPUs"}, latency());
+}
 
 void SimEngine::tell_started(JobId job, std::uint32_t incarnation) {
   courier_.send(job.value, JobStarted{job, incarnation}, latency());
@@ -76,6 +89,9 @@ void SimEngine::start(const StartJob& command, LaunchPayload payload) {
       break;
     }
     case Processes::Answer::nodes_at_fault:
+      for (const JobNode& node : command.job.nodes) {
+        if (processes_.failed_checks(node.vm) > 0) tell_sick(job.value, node.vm);  // known before what follows from it
+      }
       tell_launch_failed(job, incarnation, false);
       break;
     case Processes::Answer::job_at_fault:

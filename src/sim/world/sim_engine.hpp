@@ -20,7 +20,7 @@ class SimEngine : public Engine {
             EventSink& sink);
   ~SimEngine() override;
 
-  std::string user_data(const WantedVm& vm) override;
+  std::string user_data(const WantedVm& vm, const Pool& pool) override;
   void attach(VmId vm) override;
   void detach(VmId vm) override;
   void start(const StartJob& command, LaunchPayload payload) override;
@@ -30,6 +30,7 @@ class SimEngine : public Engine {
 
  private:
   void tell_ready(VmId vm);
+  void tell_sick(std::uint64_t stream, VmId vm);
   void tell_started(JobId job, std::uint32_t incarnation);
   void tell_ended(JobId job, std::uint32_t incarnation, ExitStatus exit);
   void tell_launch_failed(JobId job, std::uint32_t incarnation, bool job_at_fault);

@@ -79,6 +79,12 @@ const std::vector<Row>& job_rows() {
        [](State& s, const Everything& e) { s.jobs.at(e.alone).promised = s.jobs.at(e.alone).nodes; }},
       {"a configuring job knows how many of its nodes boot",
        [](State& s, const Everything& e) { --s.jobs.at(e.configuring).nodes_booting; }},
+      {"a sick node is taken from who was not launched there",
+       [](State& s, const Everything& e) {
+         Vm& vm = s.vms.at(s.jobs.at(e.configuring).nodes[0].vm);
+         vm.sick_since = s.now;
+         vm.drained = true;
+       }},
       {"the queue has who waits", [](State& s, const Everything& e) { s.index.queue.erase(s.jobs.at(e.waiting)); }},
       {"the queue has who waits", [](State& s, const Everything& e) { s.index.queue.insert(s.jobs.at(e.alone)); }},
   };
@@ -93,6 +99,9 @@ const std::vector<Row>& vm_rows() {
       {"each used GPU has an index", [](State& s, const Everything& e) { shared(s, e).gpus_used.pop_back(); }},
       {"no GPU is used twice",
        [](State& s, const Everything& e) { shared(s, e).gpus_used[2] = shared(s, e).gpus_used[1]; }},
+      {"a sick node takes no jobs", [](State& s, const Everything& e) { shared(s, e).sick_since = s.now; }},
+      {"quarantine is the time of a sick node without jobs",
+       [](State& s, const Everything& e) { shared(s, e).wasted_since = s.now; }},
       {"an exclusive node has one job", [](State& s, const Everything& e) { shared(s, e).exclusive = true; }},
       {"a requested VM belongs to an open gang", [](State& s, const Everything& e) { s.gangs.erase(e.asked.gang); }},
       {"a requested VM belongs to an open gang",

@@ -20,6 +20,8 @@ TEST_CASE("virga cost: the columns of a report by pool add up, to the cent") {
     row.vm_cost = {2'006'667};
     row.vm_time = Duration::minutes(120);
     row.idle_time = Duration::minutes(30);
+    row.wasted_cost = {333'334};
+    row.wasted_time = Duration::minutes(15);
     body.rows.push_back(row);
     body.total.job_cost += row.job_cost;
     body.total.vm_cost += row.vm_cost;
@@ -29,12 +31,14 @@ TEST_CASE("virga cost: the columns of a report by pool add up, to the cent") {
   body.total.node_time = Duration::minutes(270);
   body.total.vm_time = Duration::minutes(360);
   body.total.idle_time = Duration::minutes(90);
+  body.total.wasted_cost = {1'000'002};
+  body.total.wasted_time = Duration::minutes(45);
   CHECK(cost_text(body) ==
-        "POOL    JOBS  NODE_HOURS  JOBS_USD  VMS  VM_HOURS  VMS_USD  IDLE_HOURS  IDLE_USD\n"
-        "hb         2        1.50      1.00    1      2.00     2.01        0.50      1.01\n"
-        "nd         2        1.50      1.01    1      2.00     2.00        0.50      0.99\n"
-        "(none)     2        1.50      1.00    1      2.00     2.01        0.50      1.01\n"
-        "total      5        4.50      3.01    3      6.00     6.02        1.50      3.01\n");
+        "POOL    JOBS  NODE_HOURS  JOBS_USD  VMS  VM_HOURS  VMS_USD  IDLE_HOURS  IDLE_USD  WASTED_HOURS  WASTED_USD\n"
+        "hb         2        1.50      1.00    1      2.00     2.01        0.50      1.01          0.25        0.33\n"
+        "nd         2        1.50      1.01    1      2.00     2.00        0.50      0.99          0.25        0.34\n"
+        "(none)     2        1.50      1.00    1      2.00     2.01        0.50      1.01          0.25        0.33\n"
+        "total      5        4.50      3.01    3      6.00     6.02        1.50      3.01          0.75        1.00\n");
   body.by = CostBy::user;
   CHECK(cost_text(body) ==
         "USER    JOBS  NODE_HOURS  JOBS_USD\n"
@@ -42,7 +46,8 @@ TEST_CASE("virga cost: the columns of a report by pool add up, to the cent") {
         "nd         2        1.50      1.01\n"
         "(none)     2        1.50      1.00\n"
         "total      5        4.50      3.01\n"
-        "3 VMs for 6.00 hours: 6.02 USD, of which 3.01 for jobs and 3.01 idle (1.50 hours without a job)\n");
+        "3 VMs for 6.00 hours: 6.02 USD, of which 3.01 for jobs and 3.01 idle (1.50 hours without a job)\n"
+        "wasted, in quarantine or on VMs that no job ever ran on: 0.75 hours, 1.00 USD\n");
   body.all_jobs = false;
   CHECK(cost_text(body).ends_with("total      5        4.50      3.01\n"));
 }

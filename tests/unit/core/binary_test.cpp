@@ -180,7 +180,7 @@ TEST_CASE("binary: the stored layouts of schema version 5") {
   add("vm_record", encode(filled<VmRecord>(1)));
   REQUIRE(k_schema_version == 5);
   CHECK(layouts == R"(
-config_changed 1008 b8520d45b4b80285
+config_changed 1043 19941e897e71f87c
 job_submitted 281 9c4f7c267a1c9607
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
@@ -199,9 +199,10 @@ job_launch_failed 26 fddfcbeef095db34
 job_ended 50 6931c36801fadced
 timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
+vm_unhealthy 36 427d30b9d0e7d4c8
 payload 47 3bdc9714919957d6
 job 715 5f0d5c513b5124b3
-vm_record 69 1bd0bc5c92c00759
+vm_record 77 bb14fdf0800645c5
 )");
 }
 

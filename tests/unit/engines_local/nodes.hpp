@@ -69,8 +69,9 @@ class Nodes {
   const std::string& work() const { return work_; }
   std::string work(const std::string& name) const { return work_ + "/" + name; }
 
-  /// `metadata`: the URL of the metadata service of the node with this name.
-  JobNode boot(const std::function<std::string(const std::string&)>& metadata = {}) {
+  /// `metadata`: the URL of the metadata service of the node with this name. `more`: further arguments of its agent.
+  JobNode boot(const std::function<std::string(const std::string&)>& metadata = {},
+               const std::vector<std::string>& more = {}) {
     VmId vm{next_++};
     std::string name = "nd-" + std::to_string(vm.value);
     pid_t pid = fork();
@@ -83,6 +84,7 @@ class Nodes {
       std::vector<std::string> words = {
           "agent", "--home",    home_.path, "--vm",      std::to_string(vm.value), "--name",
           name,    "--cluster", "testing",  "--bin-dir", "/opt/virga-test/bin"};
+      words.insert(words.end(), more.begin(), more.end());
       std::vector<char*> argv;
       for (std::string& word : words) argv.push_back(word.data());
       argv.push_back(nullptr);
@@ -109,7 +111,7 @@ class Nodes {
     using std::chrono::milliseconds;
     auto client = MetadataClient::at(service);
     if (!client) return 2;
-    AgentSettings settings{home_, vm, name, "testing", "/opt/virga-test/bin", std::move(*client), {}};
+    AgentSettings settings{home_, vm, name, "testing", "/opt/virga-test/bin", std::move(*client), {}, {}};
     settings.notice_times = {milliseconds(20),  milliseconds(100), milliseconds(500),
                              milliseconds(500), milliseconds(20),  milliseconds(150)};
     Agent agent(std::move(settings));
@@ -124,6 +126,20 @@ class Nodes {
   std::map<VmId, pid_t> agents_;
 };
 
+/// A job of somebody's on all of these nodes, in this folder.
+inline Job job_on(const std::vector<JobNode>& nodes, const std::string& work_dir, std::uint32_t id) {
+  Job made;
+  made.id = {id};
+  made.owner = somebody();
+  made.spec.edit().name = "test";
+  made.spec.edit().work_dir = work_dir;
+  made.spec.edit().nodes = static_cast<std::uint32_t>(nodes.size());
+  made.spec.edit().tasks = made.spec->nodes;
+  made.spec.edit().per_node = {2, 0, 0};
+  made.nodes = nodes;
+  return made;
+}
+
 /// One engine, some nodes, and jobs of one owner on all of them.
 struct Bench {
   explicit Bench(int node_count = 1, const std::function<std::string(const std::string&)>& metadata = {}) {
@@ -131,18 +147,7 @@ struct Bench {
     engine = cluster.engine(sink);
     engine_contract::wait_ready(sink, *engine, nodes);
   }
-  Job job(std::uint32_t id) const {
-    Job made;
-    made.id = {id};
-    made.owner = somebody();
-    made.spec.edit().name = "test";
-    made.spec.edit().work_dir = cluster.work();
-    made.spec.edit().nodes = static_cast<std::uint32_t>(nodes.size());
-    made.spec.edit().tasks = made.spec->nodes;
-    made.spec.edit().per_node = {2, 0, 0};
-    made.nodes = nodes;
-    return made;
-  }
+  Job job(std::uint32_t id) const { return job_on(nodes, cluster.work(), id); }
   static LaunchPayload script(const std::string& text) {
     LaunchPayload payload;
     payload.script = "#!/bin/sh\n" + text + "\n";

@@ -148,6 +148,35 @@ up = false
   CHECK_FALSE(config->partitions[1].is_default);
 }
 
+TEST_CASE("health checks: on by default for Azure's own machines, off for those that have no GPUs to check") {
+  const auto pool_of = [](const std::string& text) {
+    const auto config = parse_config(text + "[partition.main]\npools = [\"nd\"]\n", "virga.toml", ConfigContext{});
+    REQUIRE_MESSAGE(config.has_value(), config.error().message);
+    return config->pools.front();
+  };
+  const std::string azure = "[pool.nd]\ncloud = \"azure\"\n";
+  CHECK_FALSE(pool_of("[pool.nd]\n").health_checks);
+  CHECK(pool_of(azure).health_checks);
+  CHECK(pool_of("[cloud.azure]\nendpoint = \"https://management.azure.com\"\n" + azure).health_checks);
+  CHECK_FALSE(pool_of("[cloud.azure]\nendpoint = \"https://127.0.0.1:37089\"\n" + azure).health_checks);
+  CHECK_FALSE(pool_of(azure + "health_checks = false\n").health_checks);
+  CHECK(pool_of("[pool.nd]\n").quarantine_time == Duration::minutes(30));
+  const virga::Pool pool =
+      pool_of("[pool.nd]\nhealth_checks = true\nhealth_tools = \"/opt/checks\"\nquarantine_time = \"0s\"\n");
+  CHECK(pool.health_checks);
+  CHECK(pool.health_tools == "/opt/checks");
+  CHECK(pool.quarantine_time == Duration{});
+  CHECK(has(
+      refusal("[sku.own]\ncpus = 1\nmemory = \"1GiB\"\n[pool.nd]\nsku = \"own\"\nhealth_checks = true\n"
+              "[partition.main]\npools = [\"nd\"]\n"),
+      "virga.toml:6:17: pool.nd.health_checks: nothing is known of a healthy \"own\"; write health_checks = false"));
+  CHECK(has(pool_refusal("health_tools = \"checks\""),
+            "\"checks\" is no folder of a PATH; write one that starts with /"));
+  CHECK(has(pool_refusal("health_tools = \"/a:/b\""), "is no folder of a PATH"));
+  CHECK(has(pool_refusal("health_tools = \"/a\""), "the nodes of this pool are not checked; add health_checks = true"));
+  CHECK(has(pool_refusal("quarantine_time = \"31d\""), "out of range"));
+}
+
 TEST_CASE("plain nodes are called by their addresses") {
   ConfigContext context;
   context.plain_network = "127.77.";

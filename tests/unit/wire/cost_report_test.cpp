@@ -82,6 +82,33 @@ TEST_CASE("cost report: by tenant, user, job and pool the same totals") {
   CHECK(cost_report(small_input(), CostBy::tenant).rows[1].name == "physics");
 }
 
+TEST_CASE("cost report: what was of no use is told, exactly, over any spans") {
+  CostInput input = small_input();
+  input.vms[0].wasted_since = at(50);  // sick after its last job
+  input.vms.push_back(vm(4, "hb", 30, 60, {10'000'001}));
+  input.vms[3].wasted_since = at(30);  // nobody ever ran on it
+  const CostBody body = cost_report(input, CostBy::pool);
+  CHECK(body.rows[0].wasted_time == Duration::minutes(30));
+  CHECK(body.rows[0].wasted_cost == Money{10'000'001});
+  CHECK(body.rows[1].wasted_time == Duration::minutes(10));
+  CHECK(body.rows[1].wasted_cost == Money::usd(10));
+  CHECK(body.total.wasted_cost == Money{20'000'001});
+  CHECK(body.total.wasted_time == Duration::minutes(40));
+  Money sum_of_spans;
+  Duration time_of_spans;
+  for (const auto& [from, to] : {std::pair(0, 37), {37, 51}, {51, 58}, {58, 120}}) {
+    input.since = at(from);
+    input.until = at(to);
+    const CostBody part = cost_report(input, CostBy::tenant);
+    sum_of_spans += part.total.wasted_cost;
+    time_of_spans = time_of_spans + part.total.wasted_time;
+  }
+  CHECK(sum_of_spans == Money{20'000'001});
+  CHECK(time_of_spans == Duration::minutes(40));
+  input.may_see_all = false;
+  CHECK(cost_report(input, CostBy::tenant).total.wasted_cost == Money{});
+}
+
 TEST_CASE("cost report: a span cuts what lies partly in it") {
   CostInput input = small_input();
   input.since = at(20);
