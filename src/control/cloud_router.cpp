@@ -26,6 +26,12 @@ void CloudRouter::reserve(const ReserveGang& command, const std::function<std::s
 void CloudRouter::release(VmId vm) { owner_of(vm).release(vm); }
 
 Result<std::vector<ListedVm>> CloudRouter::list(const std::vector<KnownVm>& known) {
+  // Also of those that no cloud has any more: their cloud tidies up after them when they are released.
+  for (const KnownVm& vm : known) {
+    for (const Named& named : clouds_) {
+      if (named.name == vm.cloud) note(vm.vm, *named.cloud);
+    }
+  }
   std::vector<ListedVm> all;
   for (const Named& named : clouds_) {
     auto listed = named.cloud->list(known);

@@ -5,8 +5,9 @@
 //   clouds.add("azure", make_azure_cloud({…}, clouds));
 //   controller.recover({&journal, &clouds, …}, config);
 //
-// A VM belongs to the cloud that was asked for it, or that listed it, until it is released. One that nobody knows is
-// the first cloud's, which answers as every cloud does for a VM that it does not know.
+// A VM belongs to the cloud that was asked for it, that listed it, or that the journal says it is of, until it is
+// released. One that nobody knows is the first cloud's, which answers as every cloud does for a VM that it does not
+// know.
 #pragma once
 
 #include <map>

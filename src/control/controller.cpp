@@ -114,7 +114,8 @@ Status Controller::Inside::replay() {
 Status Controller::Inside::reconcile(const Config& config) {
   std::vector<KnownVm> known;
   for (const auto& [id, vm] : brain.state().vms) {
-    if (!vm.address.empty()) known.push_back({id, vm.name, vm.pool, vm.address});
+    if (vm.address.empty()) continue;
+    known.push_back({id, vm.name, vm.pool, vm.address, brain.state().pool_of(vm).cloud});
   }
   Result<std::vector<ListedVm>> listed = ports.cloud->list(known);
   if (!listed) return unexpected(listed.error());

@@ -37,6 +37,7 @@ struct KnownVm {
   std::string name;
   std::string pool;
   std::string address;
+  std::string cloud = {};  ///< of its pool
 };
 
 class Cloud {

@@ -106,6 +106,15 @@ TEST_CASE("cloud router: after a restart the lists say whose a VM is") {
   CHECK(world.host.released.empty());
 }
 
+TEST_CASE("cloud router: what no cloud lists is released by the cloud that the journal says it is of") {
+  World world;
+  REQUIRE(world.clouds.list({{VmId{7}, "nd1", "nd", "10.64.0.4", "azure"}, {VmId{8}, "x1", "x", "10.70.0.1", "host"}}));
+  world.clouds.release(VmId{7});
+  world.clouds.release(VmId{8});
+  CHECK(world.azure.released == Numbers{7});
+  CHECK(world.host.released == Numbers{8});
+}
+
 TEST_CASE("cloud router: one cloud that does not answer is no empty cloud; one that is not there refuses") {
   World world;
   world.azure.answers = false;
