@@ -60,7 +60,7 @@ Resource& ResourceTable::put(const Target& target, const std::string& location, 
 void ResourceTable::erase(std::string_view id) { by_id_.erase(lower_case(id)); }
 
 std::vector<Resource*> ResourceTable::list(std::string_view type, std::string_view group, std::string_view parent,
-                                       Time now) {
+                                           Time now) {
   std::vector<Resource*> found;
   const std::string prefix = lower_case(parent);
   for (auto& [id, resource] : by_id_) {
