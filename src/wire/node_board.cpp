@@ -120,7 +120,7 @@ Status NodeBoard::write_hosts() const {
   // One write, then the cut: a reader in between sees whole lines, at worst some twice.
   const bool written = fchmod(fd, 0644) == 0 && pwrite(fd, text.data(), text.size(), 0) == ssize_t(text.size()) &&
                        ftruncate(fd, off_t(text.size())) == 0;
-  const Status result = written ? Status{} : Status{trouble("write", path)};
+  Status result = written ? Status{} : Status{trouble("write", path)};
   close(fd);
   return result;
 }
