@@ -90,8 +90,10 @@ run "" image list -g g
 run "" identity list -g g
 providers=/subscriptions/$subscription/resourceGroups/g/providers
 network=$providers/Microsoft.Network/interconnectGroups/i
-run '"i"' rest --method put --url "$url$network?api-version=2025-07-01" --resource "$url" --body '{"location": "eastus"}'
-run '"block"' rest --method put --url "$url$providers/Microsoft.Compute/interconnectBlocks/block?api-version=2026-03-01" \
+run '"i"' rest --method put --url "$url$network?api-version=2025-07-01" --resource "$url" \
+  --body '{"location": "eastus"}'
+block=$url$providers/Microsoft.Compute/interconnectBlocks/block
+run '"block"' rest --method put --url "$block?api-version=2026-03-01" \
   --resource "$url" --body '{"location": "eastus", "sku": {"name": "Standard_ND128isr_NDR_GB200_v6", "capacity": 18},
     "properties": {"interconnectGroup": {"id": "'"$network"'"}}}'
 run "" group delete -n g --yes
