@@ -28,7 +28,7 @@ Result<std::unique_ptr<NodeVms>> NodeVms::open(const NodeVmsOptions& options) {
   return nodes;
 }
 
-NodeVms::NodeVms(const NodeVmsOptions& options) {
+NodeVms::NodeVms(const NodeVmsOptions& options) : private_files_(options.private_files) {
   HostCloudOptions host{options.home, options.node_program, "virga-arm", {}, {}};
   host.address_of = [this](const WantedVm& vm) { return nodes_.at(vm.vm).address; };
   host.serve_metadata = [this](int listener) { server_->add_metadata_listener(listener); };
@@ -58,6 +58,7 @@ void NodeVms::start(const VmOrder& order, Reply reply, Time now) {
   }
   ReserveGang gang{GangId{vm.value}, {}, {{vm, order.name}}};
   gang.pool.name = "nodes";
+  gang.pool.shared_files = !private_files_;
   gang.pool.sku.name = order.size;
   if (const AzureSize* size = find_azure_size(order.size)) {
     gang.pool.sku.resources.cpus = size->vcpus;

@@ -28,8 +28,9 @@
 namespace virga {
 
 struct NodeVmsOptions {
-  Home home;                 ///< of the nodes; nobody else's
-  std::string node_program;  ///< path of virga-node
+  Home home;                   ///< of the nodes; nobody else's
+  std::string node_program;    ///< path of virga-node
+  bool private_files = false;  ///< the nodes see nothing of this machine's files, as VMs of a cloud do
 };
 
 class NodeVms : public VmBackend, private EventSink {
@@ -61,6 +62,7 @@ class NodeVms : public VmBackend, private EventSink {
   void take(const EventBody& event, Time now);
   void wait_until_released();
 
+  const bool private_files_;
   ArmServer* server_ = nullptr;
   Death death_;
   std::uint64_t last_ = 0;

@@ -36,6 +36,9 @@ ExplainedReason explain_policy(const Job& job, const std::string& own) {
       return {job.reason, "it gave its nodes to a more important job" + own, ""};
     case Reason::deadline:
       return {job.reason, "it cannot end before its deadline" + own, "a later --deadline, or a shorter --time"};
+    case Reason::files_unsaved:
+      return {job.reason, "what it wrote did not all reach the storage" + own,
+              "submit it again once the storage works"};
     default:
       return {};
   }

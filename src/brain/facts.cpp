@@ -152,14 +152,19 @@ void on_job_ended(Effects& fx, const JobEnded& e) {
   job->exit = e.exit;
   job->usage = e.usage;
   if (job->state == JobState::completing) {
-    finish_job(fx, *job, job->ending, job->reason, job->detail);
+    const char* between = job->detail.empty() || e.unsaved.empty() ? "" : "; ";
+    finish_job(fx, *job, job->ending, job->reason, job->detail + between + e.unsaved);
   } else if (yielded_to_eviction(*job)) {
     job->requeue_after_end = true;
-    finish_job(fx, *job, JobState::node_fail, Reason::node_failure, "ended before a machine that the cloud takes back");
-  } else if (e.exit.ok()) {
-    finish_job(fx, *job, JobState::completed, Reason::none, "");
+    const char* between = e.unsaved.empty() ? "" : "; ";
+    finish_job(fx, *job, JobState::node_fail, Reason::node_failure,
+               std::string("ended before a machine that the cloud takes back") + between + e.unsaved);
+  } else if (!e.exit.ok()) {
+    finish_job(fx, *job, JobState::failed, Reason::non_zero_exit, e.unsaved);
+  } else if (!e.unsaved.empty()) {
+    finish_job(fx, *job, JobState::failed, Reason::files_unsaved, e.unsaved);
   } else {
-    finish_job(fx, *job, JobState::failed, Reason::non_zero_exit, "");
+    finish_job(fx, *job, JobState::completed, Reason::none, "");
   }
 }
 

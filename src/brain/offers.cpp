@@ -8,6 +8,7 @@
 #include "brain/policy/ranking.hpp"
 #include "brain/policy/start_rules.hpp"
 #include "brain/requests.hpp"
+#include "brain/sched/files.hpp"
 #include "brain/sched/forecast.hpp"
 #include "brain/sched/queue.hpp"
 #include "brain/sched/supply.hpp"
@@ -39,6 +40,7 @@ Job imagined(const State& state, const Actor& owner, Shared<JobSpec> spec, Time 
   job.spec = std::move(spec);
   job.submitted = job.eligible = now;
   job.partition_number = state.number_of_partition(job.spec->partition);
+  job.files_on_storage = lies_on_storage(state.config.storage, job.spec);
   const Place place = place_in_queue(state, job);
   job.rank = place.rank;
   job.full_age = place.full_age;

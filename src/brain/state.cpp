@@ -7,6 +7,7 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/policy/start_rules.hpp"
+#include "brain/sched/files.hpp"
 #include "brain/sched/lifecycle.hpp"
 
 namespace virga {
@@ -143,6 +144,7 @@ void index_job(State& state, Job& job) {
     unindex_job(state, job);
     if (place == IndexedAs::queued || place == IndexedAs::asleep) {
       job.partition_number = state.number_of_partition(job.spec->partition);
+      job.files_on_storage = lies_on_storage(state.config.storage, job.spec);
     }
     if (place == IndexedAs::queued) enter_queue(state, job);
     if (place == IndexedAs::set_aside) enter_set_aside(state, job);

@@ -182,6 +182,7 @@ Status StepClient::open_input() {
 Status StepClient::start() {
   const Job& job = request_.job;
   const EnvironmentSite site{.home = request_.home,
+                             .checkpoints = request_.home.checkpoints(),
                              .cluster_name = request_.cluster_name,
                              .bin_dir = request_.bin_dir,
                              .submit_host = "",

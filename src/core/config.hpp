@@ -10,6 +10,7 @@
 
 #include "core/job.hpp"
 #include "core/policy.hpp"
+#include "core/storage.hpp"
 
 namespace virga {
 
@@ -83,6 +84,7 @@ struct Pool {
   std::string health_tools = {};    ///< a folder that is first on the PATH of these checks; empty: none
   Duration quarantine_time = Duration::minutes(30);  ///< a sick VM without jobs is kept for so long
   PoolFabric fabric;
+  bool shared_files = true;  ///< its nodes see this machine's files; else only what is mounted (Config::storage)
 
   Money node_price() const { return price_per_hour.micro_usd > 0 ? price_per_hour : sku.price_per_hour; }
 
@@ -109,6 +111,7 @@ struct Pool {
     v("health_tools", s.health_tools);
     v("quarantine_time", s.quarantine_time);
     v("fabric", s.fabric);
+    v("shared_files", s.shared_files);
   }
 };
 
@@ -155,6 +158,7 @@ struct Config {
   std::vector<Qos> qos;         ///< empty: jobs may name none
   std::vector<Tenant> tenants;  ///< empty: --account is a word for the accounts and nothing else
   std::vector<Reservation> reservations;
+  std::vector<Storage> storage;  ///< mounted on the nodes of pools without shared files
 
   /// Null where there is none of that name.
   const Qos* find_qos(std::string_view name) const { return find(qos, name); }
@@ -188,6 +192,7 @@ struct Config {
     v("qos", s.qos);
     v("tenants", s.tenants);
     v("reservations", s.reservations);
+    v("storage", s.storage);
   }
 
  private:

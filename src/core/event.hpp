@@ -259,12 +259,14 @@ struct JobEnded {
   std::uint32_t incarnation = 0;
   ExitStatus exit;
   Usage usage;
+  std::string unsaved = {};  ///< why files that it wrote may be missing from the storage; empty: none are
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("job", s.job);
     v("incarnation", s.incarnation);
     v("exit", s.exit);
     v("usage", s.usage);
+    v("unsaved", s.unsaved);
   }
 };
 

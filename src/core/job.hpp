@@ -120,6 +120,7 @@ enum class Reason : std::uint8_t {
   preempted,         ///< gave its nodes to a more important job
   deadline,          ///< cannot end before its deadline
   cloud_setup,       ///< the cloud does not take what it is asked for; somebody has to change something
+  files_unsaved,     ///< it ended, but what it wrote did not all reach the storage
 };
 template <>
 struct EnumNames<Reason> {
@@ -129,7 +130,7 @@ struct EnumNames<Reason> {
       "partition_down", "shutting_down", "requeued",       "launch_failed", "node_failure",     "time_limit",
       "cancelled",      "non_zero_exit", "config_refuses", "dependency",    "dependency_never", "begin_time",
       "array_limit",    "qos_limit",     "qos_node_limit", "tenant_limit",  "tenant_gpu_limit", "budget",
-      "reservation",    "preempted",     "deadline",       "cloud_setup"};
+      "reservation",    "preempted",     "deadline",       "cloud_setup",   "files_unsaved"};
 };
 
 /// How a process ended: an exit code, or the signal that killed it.
@@ -438,6 +439,7 @@ struct Job {
   bool full_age = false;               ///< the same
   std::uint32_t partition_number = 0;  ///< in Config::partitions, while it is in the queue or on the way to it
   PolicyCount counted;
+  bool files_on_storage = false;    ///< its files lie where nodes without shared files have them
   std::uint32_t nodes_booting = 0;  ///< of a configuring job
   Time alarm = Time::never();       ///< when it needs attention next: a limit, a warning, the end of a grace time
 

@@ -2,7 +2,7 @@
 // an account. docs/virga-arm.md tells what it serves.
 //
 //   virga-arm [--scenario FILE] [--listen 127.0.0.1:0] [--imds 127.0.0.1:0] [--dir DIR] [--speed N]
-//             [--nodes DIR] [--anyone]
+//             [--nodes DIR [--private-files]] [--anyone]
 //
 // Prints one line once it takes connections: where it listens, and the certificate authority to trust. SIGTERM and
 // SIGINT end it. Exit code: 0 after that, 2 for bad arguments, a bad scenario or a folder that cannot be used, 5 if it
@@ -33,16 +33,17 @@ using virga::Status;
 
 constexpr const char* k_usage =
     "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N] "
-    "[--nodes DIR] [--anyone]\n";
+    "[--nodes DIR [--private-files]] [--anyone]\n";
 
 struct Arguments {
   std::string scenario;
   std::string listen = "127.0.0.1:0";
   std::string imds = "127.0.0.1:0";
   std::string folder;
-  std::string nodes;        ///< where virtual nodes live that are the VMs; "": the VMs are simulated
-  std::uint32_t speed = 0;  ///< 0: as the scenario says
-  bool anyone = false;      ///< others than this machine may connect
+  std::string nodes;           ///< where virtual nodes live that are the VMs; "": the VMs are simulated
+  bool private_files = false;  ///< these see nothing of this machine's files
+  std::uint32_t speed = 0;     ///< 0: as the scenario says
+  bool anyone = false;         ///< others than this machine may connect
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
@@ -51,6 +52,10 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
     const std::string option = argv[i];
     if (option == "--anyone") {
       arguments.anyone = true;
+      continue;
+    }
+    if (option == "--private-files") {
+      arguments.private_files = true;
       continue;
     }
     if (i + 1 >= argc) return virga::fail(Code::invalid, "unknown or incomplete option '" + option + "'; " + k_usage);
@@ -75,6 +80,9 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
     } else {
       return virga::fail(Code::invalid, "unknown option '" + option + "'; " + k_usage);
     }
+  }
+  if (arguments.private_files && arguments.nodes.empty()) {
+    return virga::fail(Code::invalid, "--private-files is for virtual nodes; give their folder with --nodes, too");
   }
   return arguments;
 }
@@ -112,12 +120,13 @@ std::string folder_of_this_program() {
   return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
-Result<std::unique_ptr<virga::NodeVms>> open_nodes(const std::string& folder) {
+Result<std::unique_ptr<virga::NodeVms>> open_nodes(const Arguments& arguments) {
+  const std::string& folder = arguments.nodes;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   const std::filesystem::path home = error ? "" : std::filesystem::canonical(folder, error);
   if (error) return virga::fail(Code::invalid, "cannot make the folder " + folder + ": " + error.message());
-  return virga::NodeVms::open({virga::Home{home}, folder_of_this_program() + "/virga-node"});
+  return virga::NodeVms::open({virga::Home{home}, folder_of_this_program() + "/virga-node", arguments.private_files});
 }
 
 virga::Time wall_clock() {
@@ -138,7 +147,7 @@ Status serve(const Arguments& arguments) {
 
   std::unique_ptr<virga::NodeVms> nodes;
   if (!arguments.nodes.empty()) {
-    auto opened = open_nodes(arguments.nodes);
+    auto opened = open_nodes(arguments);
     if (!opened) return virga::unexpected(opened.error());
     nodes = *std::move(opened);
   }

@@ -18,12 +18,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <future>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "clouds/azure/azure_cloud.hpp"
 #include "clouds/azure/doctor.hpp"
@@ -33,12 +36,14 @@
 #include "control/controller.hpp"
 #include "control/system_clock.hpp"
 #include "engines/local/local_engine.hpp"
+#include "engines/local/storage_access.hpp"
 #include "http/server.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/machine_paths.hpp"
 #include "wire/node_board.hpp"
 
 namespace {
@@ -114,6 +119,29 @@ Status check_azure(const virga::AzureSettings& azure) {
                          "virga-arm that was started with --nodes");
 }
 
+/// Nodes with files of their own, and what they mount, as far as it can be told before the first of them boots.
+Status check_files(const Config& config, const virga::TierReport& tier) {
+  for (const virga::Pool& pool : config.pools) {
+    const bool is_here = pool.cloud == "host" && !pool.shared_files;
+    if (is_here && tier.tier == virga::Tier::plain) {
+      return virga::fail(Code::invalid, "pool." + pool.name +
+                                            ".shared_files is false, but nodes of this machine are "
+                                            "plain processes and see all files; leave it out, or see virga doctor");
+    }
+    if (!pool.shared_files && !config.storage.empty() && tier.tier != virga::Tier::root) {
+      return virga::fail(Code::invalid, "[storage] is mounted on the nodes of pool " + pool.name +
+                                            ", which only root can do; run virgad as root");
+    }
+  }
+  for (const virga::Storage& storage : config.storage) {
+    if (storage.key_file.empty()) continue;
+    if (auto key = virga::read_account_key(storage.key_file); !key) {
+      return virga::fail(Code::invalid, "storage." + storage.name + ": " + key.error().message);
+    }
+  }
+  return {};
+}
+
 /// Empty without a file.
 Result<std::string> config_text(const Home& home) {
   std::string text;
@@ -136,6 +164,7 @@ Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) 
   }
   Result<Config> config = virga::parse_config(*text, home.config(), context);
   if (!config) return virga::unexpected(config.error());
+  if (Status usable = check_files(*config, tier); !usable) return virga::unexpected(usable.error());
   Settings settings{*std::move(config), std::nullopt};
   const auto& pools = settings.config.pools;
   const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
@@ -159,22 +188,44 @@ sigset_t signals_we_take() {
   return set;
 }
 
-Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
+/// What nodes have to mount, as the configuration that holds says; asked by the engine from its own thread.
+class StorageList {
+ public:
+  void set(std::vector<virga::Storage> storage) {
+    const std::lock_guard lock(mutex_);
+    storage_ = std::move(storage);
+  }
+  std::vector<virga::Storage> get() const {
+    const std::lock_guard lock(mutex_);
+    return storage_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<virga::Storage> storage_;
+};
+
+Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier,
+                     StorageList& storage) {
   Result<Settings> settings = read_settings(home, tier);
   if (!settings) return virga::unexpected(settings.error());
+  const std::vector<virga::Storage> changed_storage = settings->config.storage;
   std::promise<Status> changed;
   controller.request(virga::ConfigChanged{std::move(settings->config)}, std::nullopt,
                      [&](Result<std::uint64_t> answer, const virga::Brain&) {
                        changed.set_value(answer ? Status{} : Status{virga::unexpected(answer.error())});
                      });
-  return changed.get_future().get();
+  Status answer = changed.get_future().get();
+  if (answer) storage.set(changed_storage);
+  return answer;
 }
 
-void take_signals(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
+void take_signals(virga::Controller& controller, const Home& home, const virga::TierReport& tier,
+                  StorageList& storage) {
   const sigset_t set = signals_we_take();
   for (int signal = 0; sigwait(&set, &signal) == 0;) {
     if (signal != SIGHUP) return controller.stop();
-    if (Status changed = change_config(controller, home, tier); !changed) {
+    if (Status changed = change_config(controller, home, tier, storage); !changed) {
       std::fprintf(stderr, "virgad: configuration kept as it was: %s\n", changed.error().message.c_str());
     }
   }
@@ -197,9 +248,15 @@ std::string quoted(const std::string& text) {
 std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& node_program,
                                          const virga::AzureSettings& settings, virga::EventSink& sink) {
   const auto board = std::make_shared<virga::NodeBoard>(home.board());
+  std::error_code ignored;  // told by the first use
+  std::filesystem::create_directories(home.board(),
+                                      ignored);  // nodes with private files keep it, so it has to be there
   virga::AzureOptions options;
   options.settings = settings;
-  options.join_script = "#!/bin/sh\nexec " + quoted(node_program) + " join --board " + quoted(home.board()) + "\n";
+  const std::string bin_dir = node_program.substr(0, node_program.rfind('/'));
+  options.join_script = "#!/bin/sh\n" + virga::machine_path_line(home.run()) + virga::machine_path_line(home.board()) +
+                        virga::machine_path_line(bin_dir) + "exec " + quoted(node_program) + " join --board " +
+                        quoted(home.board()) + "\n";
   options.publish = [board](const auto& machines) { return board->put(machines); };
   options.withdraw = [board, home](virga::VmId vm) {
     board->remove(vm);
@@ -239,7 +296,15 @@ Status serve(const Home& home, const Arguments& arguments) {
   virga::CloudRouter clouds(controller);
   clouds.add("host", virga::make_host_cloud({home, node_program, config->cluster_name}, clouds));
   if (settings->azure) clouds.add("azure", open_azure(home, node_program, *settings->azure, clouds));
-  auto engine = virga::make_local_engine({home, node_program, config->cluster_name, bin_dir}, controller);
+  StorageList storage;
+  storage.set(config->storage);
+  virga::LocalEngineOptions engine_options;
+  engine_options.home = home;
+  engine_options.node_program = node_program;
+  engine_options.cluster_name = config->cluster_name;
+  engine_options.bin_dir = bin_dir;
+  engine_options.storage = [&storage] { return storage.get(); };
+  auto engine = virga::make_local_engine(std::move(engine_options), controller);
 
   virga::HttpOptions http;
   http.home = home;
@@ -247,7 +312,7 @@ Status serve(const Home& home, const Arguments& arguments) {
   http.token_file = config->token_file;
   http.daemon_uid = geteuid();
   http.operator_group = config->operator_group;
-  http.reload = [&] { return change_config(controller, home, tier); };
+  http.reload = [&] { return change_config(controller, home, tier, storage); };
   http.market = [&](const virga::MarketQuery& query) { return clouds.market(query); };
   http.version = VIRGA_VERSION;
   auto server = virga::HttpServer::start(http, controller);
@@ -255,7 +320,7 @@ Status serve(const Home& home, const Arguments& arguments) {
   Status recovered = controller.recover({journal->get(), &clouds, engine.get(), clock.get()}, *config);
   if (!recovered) return recovered;
   write_pid_file(home);
-  std::thread(take_signals, std::ref(controller), home, tier).detach();
+  std::thread(take_signals, std::ref(controller), home, tier, std::ref(storage)).detach();
   if (arguments.ready_fd >= 0) {
     if (write(arguments.ready_fd, "ready\n", 6) != 6)
       return virga::fail(Code::internal, "cannot tell that it is ready");

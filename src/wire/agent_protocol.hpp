@@ -4,10 +4,11 @@
 // AgentMessage. Both ends are built from the same sources; AgentHello carries the version, and an agent of another
 // version refuses.
 //
-//   engine → agent: AgentHello, BindJob, LaunchJob, SignalBound, EndBound, ForgetBound
-//   agent → engine: AgentWelcome, BindAnswer, LaunchAnswer, BoundEnded, NodeNotice, NodeSick
+//   engine → agent: AgentHello, MountStorage, BindJob, LaunchJob, SignalBound, EndBound, ForgetBound
+//   agent → engine: AgentWelcome, StorageMounted, BindAnswer, LaunchAnswer, BoundEnded, NodeNotice, NodeSick
 //   srun   → agent: HoldJob, HoldDone | StartTasks, TaskInput, SignalTasks
 //   agent → srun:   HoldAnswer, HoldRevoked | StartAnswer, TaskOutput, TaskInputTaken, TaskEnded, StepGone
+//   the agent's helpers → agent: StorageMounted, StorageSaved
 //   the agent's watcher → agent: NodeNotice, NoticeOver;  agent → watcher: ApproveNotice
 //   the agent's checker → agent: HealthChecked
 //
@@ -27,10 +28,11 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "core/job.hpp"
+#include "core/storage.hpp"
 
 namespace virga {
 
-inline constexpr std::uint32_t k_agent_protocol_version = 1;
+inline constexpr std::uint32_t k_agent_protocol_version = 2;
 /// A script of more than 10 MB and an environment of 20,000 variables fit well.
 inline constexpr std::uint32_t k_agent_frame_bytes_max = 64U << 20;
 
@@ -50,7 +52,8 @@ struct JobKey {
 /// A job as a node must know it: whose it is, and what its environment is made of.
 struct JobBinding {
   Job job;
-  std::vector<std::uint32_t> groups;  ///< supplementary groups of the owner
+  std::vector<std::uint32_t> groups;     ///< supplementary groups of the owner
+  std::vector<std::string> group_names;  ///< in the same order
   std::string home_dir;
   std::string shell;
   std::string submit_host;
@@ -60,6 +63,7 @@ struct JobBinding {
   static void visit(Self& s, V&& v) {
     v("job", s.job);
     v("groups", s.groups);
+    v("group_names", s.group_names);
     v("home_dir", s.home_dir);
     v("shell", s.shell);
     v("submit_host", s.submit_host);
@@ -78,11 +82,58 @@ struct AgentHello {
 struct AgentWelcome {
   std::uint32_t version = k_agent_protocol_version;
   VmId vm;
+  bool own_files = false;  ///< it wants to be told what to mount, and is ready once that is done
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("version", s.version);
     v("vm", s.vm);
+    v("own_files", s.own_files);
+  }
+};
+
+/// One of Config::storage, with what it takes to get in.
+struct StorageMount {
+  Storage storage;
+  std::string access;  ///< of a container with a key: a query string that opens this container and nothing else
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("storage", s.storage);
+    v("access", s.access);
+  }
+};
+
+/// Mount all of this. Again: only the answer.
+struct MountStorage {
+  std::vector<StorageMount> mounts;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("mounts", s.mounts);
+  }
+};
+
+struct StorageMounted {
+  bool ok = false;
+  std::string message;                 ///< why not
+  std::vector<std::uint32_t> helpers;  ///< processes that serve the mounts
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("ok", s.ok);
+    v("message", s.message);
+    v("helpers", s.helpers);
+  }
+};
+
+/// What was written to the storage has reached it, or why that is not certain.
+struct StorageSaved {
+  std::string trouble;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("trouble", s.trouble);
   }
 };
 
@@ -170,14 +221,16 @@ struct EndBound {
 /// The job is over on this node and no process of it is left.
 struct BoundEnded {
   JobKey key;
-  ExitStatus exit;  ///< of the script or the allocation
-  Usage usage;      ///< of all its processes on this node
+  ExitStatus exit;           ///< of the script or the allocation
+  Usage usage;               ///< of all its processes on this node
+  std::string unsaved = {};  ///< why what it wrote may be missing from the storage
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("key", s.key);
     v("exit", s.exit);
     v("usage", s.usage);
+    v("unsaved", s.unsaved);
   }
 };
 
@@ -399,10 +452,11 @@ struct HealthChecked {
   }
 };
 
-using AgentMessage = std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound,
-                                  EndBound, BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked,
-                                  StartTasks, StartAnswer, TaskInput, TaskInputTaken, SignalTasks, TaskOutput,
-                                  TaskEnded, StepGone, NodeNotice, NoticeOver, ApproveNotice, NodeSick, HealthChecked>;
+using AgentMessage =
+    std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound, EndBound,
+                 BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked, StartTasks, StartAnswer,
+                 TaskInput, TaskInputTaken, SignalTasks, TaskOutput, TaskEnded, StepGone, NodeNotice, NoticeOver,
+                 ApproveNotice, NodeSick, HealthChecked, MountStorage, StorageMounted, StorageSaved>;
 
 std::string encode_frame(const AgentMessage& message);
 

@@ -9,6 +9,7 @@
 #include "wire/config_names.hpp"
 #include "wire/config_policy.hpp"
 #include "wire/config_pool.hpp"
+#include "wire/config_storage.hpp"
 #include "wire/config_units.hpp"
 #include "wire/local_url.hpp"
 #include "wire/sku_table.hpp"
@@ -71,6 +72,7 @@ Config Parser::parse() {
   const auto* pools = top.table("pool");
   const auto* partitions = top.table("partition");
   ConfigPolicy policy(top, config_, mistakes_);
+  read_storage(top, config_, mistakes_);
   top.finish();
 
   if (pools != nullptr) {
@@ -251,6 +253,7 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
       section.wrong("network", fmt::format("no network \"{}\"; write \"fabric\" or \"host\"", network));
     }
   }
+  section.flag("shared_files", pool.shared_files);
   section.number("limit_cpus", pool.limit_cpus, {0, 100'000});
   section.bytes("limit_memory", pool.limit_memory_bytes);
   pool.health_checks = pool.cloud == "azure" && has_real_azure();

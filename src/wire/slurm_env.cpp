@@ -224,17 +224,17 @@ std::string job_marker(const Home& home, JobId job, std::uint32_t incarnation) {
   return fmt::format("{:016x}:{}:{}", digest_of(home.path), job.value, incarnation);
 }
 
-std::string checkpoint_dir(const Home& home, JobId job, const std::vector<std::string>& environment) {
+std::string checkpoint_dir(const std::string& checkpoints, JobId job, const std::vector<std::string>& environment) {
   Environment env(environment);
   // A job that is submitted from inside a job inherits that one's folder by accident, not by choice.
-  std::string inherited = home.checkpoints() + "/" + env.value("SLURM_JOB_ID");
+  std::string inherited = checkpoints + "/" + env.value("SLURM_JOB_ID");
   std::string chosen = env.value("VIRGA_CHECKPOINT_DIR");
-  return chosen.empty() || chosen == inherited ? home.checkpoints() + "/" + std::to_string(job.value) : chosen;
+  return chosen.empty() || chosen == inherited ? checkpoints + "/" + std::to_string(job.value) : chosen;
 }
 
 std::vector<std::string> allocation_environment(const Job& job, std::vector<std::string> submitted,
                                                 const EnvironmentSite& site) {
-  std::string checkpoints = checkpoint_dir(site.home, job.id, submitted);
+  std::string checkpoints = checkpoint_dir(site.checkpoints, job.id, submitted);
   Environment env(std::move(submitted));
   for (std::string_view name : k_step_variables) env.erase(name);
   set_job(env, job, site);

@@ -23,6 +23,7 @@ namespace virga {
 /// What the environment needs to know beyond the job itself.
 struct EnvironmentSite {
   Home home;
+  std::string checkpoints;  ///< the folder of all jobs' checkpoints
   std::string cluster_name;
   std::string bin_dir;      ///< Virga's commands; first in PATH
   std::string submit_host;  ///< used if the submission did not name it
@@ -59,8 +60,8 @@ std::string compress_counts(const std::vector<std::uint32_t>& counts);
 
 /// What identifies the processes of one incarnation of one instance's job: the value of VIRGA_JOB.
 std::string job_marker(const Home& home, JobId job, std::uint32_t incarnation);
-/// Where the job keeps its checkpoints: what its environment says, else <home>/checkpoints/<job>.
-std::string checkpoint_dir(const Home& home, JobId job, const std::vector<std::string>& environment);
+/// Where the job keeps its checkpoints: what its environment says, else <checkpoints>/<job>.
+std::string checkpoint_dir(const std::string& checkpoints, JobId job, const std::vector<std::string>& environment);
 
 std::vector<std::string> batch_environment(const Job& job, std::vector<std::string> submitted,
                                            const EnvironmentSite& site);

@@ -44,6 +44,7 @@ constexpr std::string_view k_reasons[] = {
     "Preempted",                 // preempted: in Slurm the state alone says it
     "DeadLine",                  // deadline
     "CloudSetup",                // cloud_setup
+    "FilesNotSaved",             // files_unsaved
 };
 static_assert(std::size(k_reasons) == std::size(EnumNames<Reason>::names), "every reason has a word");
 

@@ -45,7 +45,8 @@ class CannotRun(Exception):
 
 
 class StandIn:
-    def __init__(self, virga: Instance, scenario: str = "", simulated: bool = False, speed: int = 0) -> None:
+    def __init__(self, virga: Instance, scenario: str = "", simulated: bool = False, speed: int = 0,
+                 private_files: bool = False) -> None:
         self.folder = virga.home / "azure"
         self.nodes = self.folder / "nodes"
         self.folder.mkdir(exist_ok=True)
@@ -59,6 +60,7 @@ class StandIn:
                  str(self.folder / "scenario.toml")]
         words += ["--speed", str(speed)] if speed else []
         words += [] if simulated else ["--nodes", str(self.nodes)]
+        words += ["--private-files"] if private_files else []
         self.log = open(self.folder / "virga-arm.log", "w")
         self.process = subprocess.Popen(words, cwd=virga.work, env=virga.env, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.log, text=True,

@@ -21,12 +21,16 @@ constexpr Duration k_backoff_longest = Duration::minutes(5);
 /// An idle node that somebody may still need is looked at again after its idle time, but not all the time.
 constexpr Duration k_idle_recheck_shortest = Duration::minutes(1);
 
+/// Of an eviction's notice, for bringing home what the jobs wrote last: so much, or a part of it where it is short.
+constexpr Duration k_saving_time = Duration::seconds(5);
+constexpr std::int64_t k_saving_part = 6;
+
 bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(); }
 
 /// Could the pool serve this job at all?
 bool may_serve(const State& state, const Pool& pool, const Job& job) {
   const Partition* partition = state.find_partition(job.spec->partition);
-  return partition != nullptr && !misfit_of(pool, job.spec) &&
+  return partition != nullptr && !misfit_of(state.config, pool, job.spec) &&
          std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
 }
 
@@ -139,6 +143,9 @@ void keep_warm(Effects& fx) {
 /// When the jobs of a VM that goes at `at` have to be ended, so that their grace time is over by then. Where the notice
 /// is too short for that and a job wants to be warned, half of it is for what the job does then: saving what it has.
 Time last_moment(const State& state, const Vm& vm, Time at) {
+  if (!state.pool_of(vm).shared_files && !state.config.storage.empty()) {
+    at = at - std::min(k_saving_time, Duration{(at - state.now).ns / k_saving_part});
+  }
   Duration grace = state.config.kill_wait;
   const bool warns = std::any_of(vm.jobs.begin(), vm.jobs.end(),
                                  [&](JobId id) { return state.jobs.at(id).spec->warning.signal != 0; });

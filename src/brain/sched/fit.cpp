@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "brain/sched/files.hpp"
+
 namespace virga {
 
 Resources demand_per_node(const JobSpec& spec, const Pool& pool) {
@@ -24,7 +26,19 @@ std::uint64_t part_of_node(std::uint64_t amount, const JobSpec& spec, const Pool
   return amount / denominator * numerator;
 }
 
-std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
+namespace {
+
+std::string files_misfit(const Config& config, const Pool& pool, const std::string& lost) {
+  std::string mounts;
+  for (const Storage& one : config.storage) mounts += (mounts.empty() ? "" : ", ") + one.mount;
+  return fmt::format("{} is not on the nodes of pool {}, which share no files with this machine; {}", lost, pool.name,
+                     mounts.empty() ? "nothing is mounted there: an administrator can add [storage.NAME]"
+                                    : "use a folder below " + mounts + " (sbatch --chdir)");
+}
+
+}  // namespace
+
+std::optional<std::string> misfit_of(const Config& config, const Pool& pool, const JobSpec& spec) {
   const Resources& has = pool.sku.resources;
   if (spec.nodes > pool.max_nodes) {
     return fmt::format("{} nodes asked for, pool {} has at most {}", spec.nodes, pool.name, pool.max_nodes);
@@ -39,6 +53,9 @@ std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec) {
   if (spec.switches > 0 && spec.switches_wait.is_infinite() && leaf > 0 && spec.nodes > spec.switches * leaf) {
     return fmt::format("{} nodes asked for below {} switches, and a leaf of pool {} has {}", spec.nodes, spec.switches,
                        pool.name, leaf);
+  }
+  if (!pool.shared_files) {
+    if (const auto lost = file_off_storage(config.storage, spec)) return files_misfit(config, pool, *lost);
   }
   if (spec.per_node.fits_in(has)) return std::nullopt;  // an exclusive job too: a whole node may be too little
   if (spec.per_node.gpus > has.gpus) {
@@ -58,7 +75,7 @@ std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
   for (const std::string& name : partition->pools) {
     const Pool* pool = state.find_pool(name);
     if (pool == nullptr) continue;
-    std::optional<std::string> misfit = misfit_of(*pool, spec);
+    std::optional<std::string> misfit = misfit_of(state.config, *pool, spec);
     if (!misfit) return std::nullopt;
     why = *std::move(misfit);
   }

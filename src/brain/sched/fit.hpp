@@ -1,6 +1,6 @@
 // Whether a pool could ever hold a job, whatever else runs.
 //
-//   if (auto why = misfit_of(pool, spec)) …"pool nd has at most 8 nodes"…
+//   if (auto why = misfit_of(config, pool, spec)) …"pool nd has at most 8 nodes"…
 //   review_waiting_jobs(fx);      // after a change of the configuration, or when the supercomputer is taken down
 #pragma once
 
@@ -17,7 +17,7 @@ Resources demand_per_node(const JobSpec& spec, const Pool& pool);
 /// The part of `amount` that stands for the job's part of a node: of its CPUs or its GPUs, whichever is more.
 std::uint64_t part_of_node(std::uint64_t amount, const JobSpec& spec, const Pool& pool);
 /// Why this pool can never hold the job.
-std::optional<std::string> misfit_of(const Pool& pool, const JobSpec& spec);
+std::optional<std::string> misfit_of(const Config& config, const Pool& pool, const JobSpec& spec);
 /// Why no pool of the job's partition can ever hold it, drained nodes aside; nothing if one can.
 std::optional<Error> never_fits(const State& state, const JobSpec& spec);
 

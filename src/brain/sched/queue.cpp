@@ -13,8 +13,8 @@ constexpr std::size_t k_spare_lanes = 4;
 
 LaneKey lane_of(const Job& job) {
   const JobSpec& spec = job.spec;
-  return {job.partition_number,       spec.per_node.cpus, spec.per_node.gpus,
-          spec.per_node.memory_bytes, spec.exclusive,     job.full_age};
+  return {job.partition_number, spec.per_node.cpus,   spec.per_node.gpus, spec.per_node.memory_bytes,
+          spec.exclusive,       job.files_on_storage, job.full_age};
 }
 
 OrderKey order_of(const Job& job) { return {job.rank, job.id.value}; }

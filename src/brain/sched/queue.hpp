@@ -3,10 +3,10 @@
 //   queue.insert(job);
 //   for (auto& [key, lane] : queue.lanes()) { … lane.first() … }
 //
-// Jobs of one partition that ask the same of each node form a lane. Within a lane only the number of nodes and the
-// expected time differ, so "the first one that fits into what is free" is one search in a WaitingList, whatever the
-// length of the queue. The order over all lanes is (rank, job id): lower first; ranks in lanes of full age are behind
-// the others by a shift that grows with the time (policy/priority.hpp).
+// Jobs of one partition that ask the same of each node, and could have the same pools, form a lane. Within a lane only
+// the number of nodes and the expected time differ, so "the first one that fits into what is free" is one search in a
+// WaitingList, whatever the length of the queue. The order over all lanes is (rank, job id): lower first; ranks in
+// lanes of full age are behind the others by a shift that grows with the time (policy/priority.hpp).
 #pragma once
 
 #include <compare>
@@ -26,7 +26,8 @@ struct LaneKey {
   std::uint32_t gpus = 0;
   std::uint64_t memory_bytes = 0;
   bool exclusive = false;
-  bool full_age = false;  ///< its jobs' priorities do not grow any more
+  bool files_on_storage = false;  ///< pools without shared files may serve it
+  bool full_age = false;          ///< its jobs' priorities do not grow any more
 
   friend auto operator<=>(const LaneKey&, const LaneKey&) = default;
 };

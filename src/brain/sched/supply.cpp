@@ -95,7 +95,7 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number, Time no
   const GangRequest request = request_of(job, pool, now);
   Offer offer;
   offer.pool = number;
-  if (misfit_of(pool, job.spec)) return offer;
+  if (misfit_of(state.config, pool, job.spec)) return offer;
   const Duration expected = expected_time(job.spec);
   offer.price = {price_for(running_price(pool), expected).micro_usd * job.spec->nodes};
   const std::uint32_t kept = kept_from(job, pool);

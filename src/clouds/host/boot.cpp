@@ -69,7 +69,7 @@ Status prepare_surroundings(const Home& home, const VmFile& file, BootReporter& 
 }
 
 /// Starts the init, waits until its steps are done, writes it down, and lets it go. False: it told its trouble itself.
-Result<bool> start_init(const Home& home, VmFile file, BootReporter& report) {
+Result<bool> start_init(const Home& home, VmFile file, BootReporter& report, UniqueFd uplink) {
   int ready_ends[2];
   int go_ends[2];
   if (pipe2(ready_ends, O_CLOEXEC) != 0) return fail_errno("pipe");
@@ -83,7 +83,7 @@ Result<bool> start_init(const Home& home, VmFile file, BootReporter& report) {
   if (child == 0) {
     ready.reset();
     go.reset();
-    run_init({home, file, &report, std::move(to_ready), std::move(from_go)});
+    run_init({home, file, &report, std::move(to_ready), std::move(uplink), std::move(from_go)});
   }
   to_ready.reset();
   from_go.reset();
@@ -117,8 +117,10 @@ Result<bool> boot(const Home& home, VmId vm, std::uint64_t attempt, BootReporter
   if (auto ok = report.step("record"); !ok) return unexpected(ok.error());
   if (file.attempt != attempt || file.phase != VmPhase::intent)
     return fail(Code::conflict, "the VM's record is not fresh");
+  UniqueFd uplink(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));  // before it gets a network of its own
   if (auto ok = prepare_surroundings(home, file, report); !ok) return unexpected(ok.error());
-  return start_init(home, std::move(file), report);
+  if (!file.on_fabric()) uplink.reset();
+  return start_init(home, std::move(file), report, std::move(uplink));
 }
 
 }  // namespace

@@ -13,7 +13,9 @@
 #include <cstring>
 
 #include "clouds/host/namespaces.hpp"
+#include "clouds/host/private_files.hpp"
 #include "clouds/host/process.hpp"
+#include "wire/machine_paths.hpp"
 
 namespace virga::host {
 
@@ -32,6 +34,22 @@ unsigned long long machine_memory_bytes() {
          static_cast<unsigned long long>(sysconf(_SC_PAGESIZE));
 }
 
+/// Its programs, its record and its bootstrap, and what that names.
+Status make_files_of_its_own(const InitPlan& plan, const std::string& staging, unsigned long long bytes_max) {
+  auto script = read_file(vm_user_data_path(plan.home, plan.file.vm));
+  if (!script) return unexpected(script.error());
+  const std::string program = own_program();
+  PrivateFiles files;
+  files.staging = staging;
+  files.kept = machine_paths(*script);
+  files.kept.push_back(plan.home.vm(plan.file.vm));
+  files.kept.push_back(program.substr(0, program.rfind('/')));
+  files.hosts = hosts_path(plan.home);
+  files.bytes_max = bytes_max;
+  files.uplink = plan.file.tier == Tier::root ? plan.uplink.get() : -1;
+  return make_private_files(files);
+}
+
 Status make_node(const InitPlan& plan) {
   const VmFile& file = plan.file;
   BootReporter& report = *plan.report;
@@ -47,13 +65,19 @@ Status make_node(const InitPlan& plan) {
     std::string program = own_program();
     if (mkdir(host_tmp.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir " + host_tmp);
     auto memory = file.limit_memory_bytes > 0 ? file.limit_memory_bytes : machine_memory_bytes();
-    PrivateMounts mounts{host_tmp.c_str(), {plan.home.path.c_str(), program.c_str()}, memory / 2};
-    if (auto ok = make_private_mounts(mounts); !ok) return ok;
+    if (file.shared_files) {
+      PrivateMounts mounts{host_tmp.c_str(), {plan.home.path.c_str(), program.c_str()}, memory / 2};
+      if (auto ok = make_private_mounts(mounts); !ok) return ok;
 
-    if (auto ok = report.step("hosts"); !ok) return ok;
-    if (mount(hosts_path(plan.home).c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) {
-      return fail_errno("bind /etc/hosts");
+      if (auto ok = report.step("hosts"); !ok) return ok;
+      if (mount(hosts_path(plan.home).c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) {
+        return fail_errno("bind /etc/hosts");
+      }
+    } else if (auto ok = make_files_of_its_own(plan, host_tmp, memory / 2); !ok) {
+      return ok;
     }
+  } else if (!file.shared_files) {
+    return fail(Code::unavailable, "a node that is a plain process cannot have files of its own");
   }
 
   if (auto ok = report.step("user_data"); !ok) return ok;
@@ -79,7 +103,11 @@ std::vector<std::string> node_environment(const InitPlan& plan) {
       "VIRGA_NODE_NAME=" + file.name,
       "VIRGA_NODE_ADDRESS=" + file.address,
   };
-  if (file.tier != Tier::plain) environment.push_back("VIRGA_HOST_TMP=" + vm_host_tmp_path(plan.home, file.vm));
+  if (!file.shared_files && access(k_uplink_path, F_OK) == 0) {
+    environment.push_back(std::string("VIRGA_UPLINK=") + k_uplink_path);
+  }
+  if (file.tier != Tier::plain && file.shared_files)
+    environment.push_back("VIRGA_HOST_TMP=" + vm_host_tmp_path(plan.home, file.vm));
   for (const char* name : {"HOME", "LANG", "TZ", "VIRGA_TIER", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
   }

@@ -14,8 +14,9 @@ struct InitPlan {
   Home home;
   VmFile file;
   BootReporter* report;
-  UniqueFd ready;  ///< one byte: all steps are done
-  UniqueFd go;     ///< one byte: run the user data; end of file: the launcher is dead
+  UniqueFd ready;   ///< one byte: all steps are done
+  UniqueFd uplink;  ///< this machine's network, where the node has another one
+  UniqueFd go;      ///< one byte: run the user data; end of file: the launcher is dead
 };
 
 [[noreturn]] void run_init(InitPlan plan);

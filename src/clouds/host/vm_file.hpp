@@ -40,7 +40,8 @@ struct VmFile {
   std::uint32_t index = 0;  ///< the number in the address, unique among the VMs of the instance
   Tier tier = Tier::plain;
   HostNetwork network = HostNetwork::fabric;
-  bool metadata = false;  ///< it can reach a metadata service
+  bool shared_files = true;  ///< it sees this machine's files
+  bool metadata = false;     ///< it can reach a metadata service
   std::uint32_t limit_cpus = 0;
   std::uint64_t limit_memory_bytes = 0;
   std::vector<std::string> cgroups;

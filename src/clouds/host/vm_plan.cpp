@@ -23,6 +23,7 @@ VmFile plan_vm_file(Tier tier, const ReserveGang& command, const WantedVm& wante
   file.name = wanted.name;
   file.tier = tier;
   file.network = pool.network;
+  file.shared_files = pool.shared_files;
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   file.attempt = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);

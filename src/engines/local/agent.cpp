@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "engines/local/process_tree.hpp"
+#include "engines/local/storage_mounts.hpp"
 
 namespace virga {
 namespace {
@@ -72,7 +73,9 @@ int Agent::timeout_ms() const {
   if (strays_) return k_stray_round_ms;
   std::optional<Clock::time_point> next;
   for (const auto& [key, job] : jobs_) {
-    if (job.hold_deadline && (!next || *job.hold_deadline < *next)) next = job.hold_deadline;
+    for (const auto& due : {job.hold_deadline, job.save_deadline}) {
+      if (due && (!next || *due < *next)) next = due;
+    }
   }
   if (auto due = notices_.due(); due && (!next || *due < *next)) next = due;
   if (!next) return -1;
@@ -90,7 +93,8 @@ void Agent::serve_once() {
   std::vector<pollfd> fds = {{signals_, POLLIN, 0},
                              {listener_, POLLIN, 0},
                              {notices_.fd(), notices_.poll_events(), 0},
-                             {health_.fd(), health_.poll_events(), 0}};
+                             {health_.fd(), health_.poll_events(), 0},
+                             {storage_.fd(), POLLIN, 0}};
   const std::size_t first = fds.size();
   std::vector<Source> sources(first, {nullptr, jobs_.end(), nullptr});
   for (Peer& peer : peers_) {
@@ -106,6 +110,7 @@ void Agent::serve_once() {
   if (poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
   if (fds[0].revents != 0) read_signals();
   if (fds[2].revents != 0) read_notices();
+  if (fds[4].revents != 0) read_storage();
   // Supervisors first: an engine's "forget" must not remove a job that still has something to say. Removal of what a
   // later entry points to happens only at the end of this turn or, for jobs, in read_peer(), after all supervisors.
   for (std::size_t i = first; i < fds.size(); ++i) {
@@ -158,8 +163,7 @@ void Agent::read_signals() {
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
   }
   // How supervisors end is told by their sockets; here only their zombies, and those of strays, are collected.
-  while (waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
+  for (pid_t pid; (pid = waitpid(-1, nullptr, WNOHANG)) > 0;) hung_savers_.erase(pid);
 }
 
 void Agent::read_peer(Peer& peer) {
@@ -188,6 +192,7 @@ void Agent::read_supervisor(const JobKey& key, BoundJob& job, Supervisor& superv
 void Agent::check_deadlines() {
   const auto now = Clock::now();
   for (auto& [key, job] : jobs_) {
+    if (job.save_deadline && *job.save_deadline <= now) give_up_saving(job);
     if (!job.hold_deadline || *job.hold_deadline > now) continue;
     std::fprintf(stderr, "virga-node agent: nobody came for allocation %u\n", key.job.value);
     allocation_over(key, job, {1, 0});
@@ -212,6 +217,16 @@ void Agent::read_health() {
   }
 }
 
+void Agent::read_storage() {
+  const auto answer = storage_.read();
+  if (!answer) return;
+  if (!answer->ok) std::fprintf(stderr, "virga-node agent: %s\n", answer->message.c_str());
+  for (const Storage& one : storage_.mounted()) {
+    if (one.checkpoints) settings_.checkpoints = one.mount + "/virga-checkpoints";
+  }
+  tell_engines(*answer);
+}
+
 bool Agent::any_job() const {
   return std::any_of(jobs_.begin(), jobs_.end(), [](const auto& entry) { return !entry.second.over; });
 }
@@ -220,6 +235,8 @@ bool Agent::any_job() const {
 /// may live.
 void Agent::hunt_strays() {
   std::set<pid_t> supervisors = {notices_.pid(), health_.pid()};
+  for (const pid_t pid : storage_.helpers()) supervisors.insert(pid);
+  supervisors.insert(hung_savers_.begin(), hung_savers_.end());
   for (const auto& [key, job] : jobs_) {
     for (const Supervisor& supervisor : job.supervisors) supervisors.insert(supervisor.pid);
   }
@@ -239,9 +256,10 @@ void Agent::shut_down() {
   for (;;) {
     bool left = strays_;
     for (const auto& [key, job] : jobs_) left = left || !job.supervisors.empty();
-    if (!left) return;
+    if (!left) break;
     serve_once();
   }
+  unmount_storage(storage_.mounted());
 }
 
 }  // namespace virga

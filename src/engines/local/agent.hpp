@@ -26,7 +26,9 @@
 #include <vector>
 
 #include "engines/local/health_desk.hpp"
+#include "engines/local/node_users.hpp"
 #include "engines/local/notice_desk.hpp"
+#include "engines/local/storage_desk.hpp"
 #include "engines/local/supervisor.hpp"
 
 namespace virga {
@@ -46,7 +48,8 @@ class Agent {
     pid_t pid = -1;
     FrameChannel channel;
     bool is_batch = false;
-    bool done = false;  ///< has said BoundEnded, or is gone
+    bool done = false;      ///< has said BoundEnded, or is gone
+    bool is_saver = false;  ///< no process of the job: it brings home what the job wrote
   };
   struct BoundJob {
     JobBinding binding;
@@ -60,6 +63,10 @@ class Agent {
     std::optional<Clock::time_point> hold_deadline;
     ExitStatus exit;
     Usage usage;
+    bool ran = false;                                ///< something of it was started here
+    bool saving = false;                             ///< or done with it
+    std::optional<Clock::time_point> save_deadline;  ///< while it is
+    std::string unsaved;
     std::list<Supervisor> supervisors;
   };
   struct Peer {
@@ -83,12 +90,14 @@ class Agent {
   void read_notices();
   void read_health();
   void welcome(Peer& peer);
+  void read_storage();
   bool any_job() const;
   void hunt_strays();
   void shut_down();
 
   // agent_jobs.cpp: what the messages do
   void handle(Peer& peer, AgentMessage message);
+  void on(Peer& peer, const MountStorage& message);
   void on(Peer& peer, const BindJob& message);
   void on(Peer& peer, const LaunchJob& message);
   void on(Peer& peer, const SignalBound& message);
@@ -108,6 +117,9 @@ class Agent {
   void supervisor_said(const JobKey& key, BoundJob& job, Supervisor& supervisor, const AgentMessage& message);
   void supervisor_lost(const JobKey& key, BoundJob& job, Supervisor& supervisor);
   void check_over(const JobKey& key, BoundJob& job);
+  bool begin_saving(BoundJob& job);
+  void give_up_saving(BoundJob& job);
+  Status welcome_user(const JobBinding& binding) const;
   bool tell_engines(const AgentMessage& message);
   template <class Run>
   std::optional<Supervisor> fork_supervisor(bool is_batch, Run run);
@@ -121,6 +133,8 @@ class Agent {
   std::map<JobKey, BoundJob> jobs_;
   NoticeDesk notices_;
   HealthDesk health_;
+  StorageDesk storage_;
+  std::set<pid_t> hung_savers_;  ///< killed, but the kernel holds them as long as their storage does not answer
 };
 
 }  // namespace virga

@@ -6,16 +6,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "engines/local/agent.hpp"
+#include "engines/local/storage_mounts.hpp"
 
 namespace virga {
 namespace {
 
 /// How long a granted allocation waits for its srun.
 constexpr auto k_hold_wait = std::chrono::seconds(60);
+/// A helper that saves keeps to its limit by itself, unless it hangs.
+constexpr auto k_save_answer_wait = std::chrono::milliseconds(500);
 
 template <class... F>
 struct Overloaded : F... {
@@ -51,16 +55,16 @@ void Agent::handle(Peer& peer, AgentMessage message) {
       peer.handed_over = true;  // not his business: hang up
     }
   };
-  std::visit(Overloaded{[&](const BindJob& m) { privileged(m); }, [&](const LaunchJob& m) { privileged(m); },
-                        [&](const SignalBound& m) { privileged(m); }, [&](const EndBound& m) { privileged(m); },
-                        [&](const ForgetBound& m) { privileged(m); }, [&](const HoldJob& m) { on(peer, m); },
-                        [&](const HoldDone& m) { on(peer, m); }, [&](const StartTasks& m) { on(peer, m); },
-                        [&](const auto&) { peer.handed_over = true; }},
+  std::visit(Overloaded{[&](const MountStorage& m) { privileged(m); }, [&](const BindJob& m) { privileged(m); },
+                        [&](const LaunchJob& m) { privileged(m); }, [&](const SignalBound& m) { privileged(m); },
+                        [&](const EndBound& m) { privileged(m); }, [&](const ForgetBound& m) { privileged(m); },
+                        [&](const HoldJob& m) { on(peer, m); }, [&](const HoldDone& m) { on(peer, m); },
+                        [&](const StartTasks& m) { on(peer, m); }, [&](const auto&) { peer.handed_over = true; }},
              message);
 }
 
 void Agent::welcome(Peer& peer) {
-  peer.channel.send(AgentWelcome{k_agent_protocol_version, settings_.vm});
+  peer.channel.send(AgentWelcome{k_agent_protocol_version, settings_.vm, settings_.own_files});
   for (NodeNotice& notice : notices_.pending()) peer.channel.send(std::move(notice));
   notices_.told(Clock::now());
 }
@@ -92,7 +96,24 @@ std::optional<Agent::Supervisor> Agent::fork_supervisor(bool is_batch, Run run) 
     close(ends[0]);
     return std::nullopt;
   }
-  return Supervisor{pid, FrameChannel(ends[0]), is_batch, false};
+  return Supervisor{pid, FrameChannel(ends[0]), is_batch};
+}
+
+void Agent::on(Peer& peer, const MountStorage& message) {
+  if (std::getenv("VIRGA_HOST_TMP") != nullptr) {  // nothing may be mounted, and nobody added, where others see it
+    peer.channel.send(StorageMounted{false,
+                                     "its pool says shared_files = false, but it sees this machine's files; leave that "
+                                     "out, or start virga-arm with --private-files",
+                                     {}});
+    return;
+  }
+  if (const auto answer = storage_.mount(message)) peer.channel.send(*answer);
+}
+
+/// Nothing to do where the node has the machine's users.
+Status Agent::welcome_user(const JobBinding& binding) const {
+  if (!settings_.own_files) return {};
+  return NodeUsers("/etc").add(binding);
 }
 
 /// A job that is new here waits for checks that run, and for new ones on a node that is sick. True: it waits.
@@ -136,6 +157,10 @@ void Agent::on(Peer& peer, const BindJob& message) {
   if (is_new) {
     job.binding = message.binding;
     job.main_over = true;
+    // The first node says why not; here steps would only lack a name for the user's id.
+    if (Status known = welcome_user(message.binding); !known) {
+      std::fprintf(stderr, "virga-node agent: %s\n", known.error().message.c_str());
+    }
   }
   peer.channel.send(BindAnswer{key, !job.ending, job.ending ? "the job has been ended on this node" : ""});
 }
@@ -148,7 +173,7 @@ void Agent::on(Peer& peer, const LaunchJob& message) {
   if (!is_new) {
     // Given again: the same answers. Without one yet, it comes when the supervisor has it.
     if (job.answer) peer.channel.send(*job.answer);
-    if (job.over) peer.channel.send(BoundEnded{key, job.exit, job.usage});
+    if (job.over) peer.channel.send(BoundEnded{key, job.exit, job.usage, job.unsaved});
     return;
   }
   job.binding = message.binding;
@@ -156,6 +181,10 @@ void Agent::on(Peer& peer, const LaunchJob& message) {
   if (message.again) {
     job.main_over = job.ending = true;
     job.exit = {0, SIGKILL};
+  } else if (Status known = welcome_user(message.binding); !known) {
+    job.main_over = job.ending = true;
+    job.answer = LaunchAnswer{key, false, known.error().message, false};
+    tell_engines(*job.answer);
   } else if (message.binding.job.spec->kind == JobKind::allocation) {
     arm_allocation(job, message);
   } else {
@@ -169,6 +198,7 @@ void Agent::launch_batch(BoundJob& job, const LaunchJob& message) {
   if (supervisor) {
     job.touched = true;
     job.supervisors.push_back(std::move(*supervisor));
+    job.ran = true;
     return;
   }
   job.main_over = true;
@@ -179,7 +209,9 @@ void Agent::launch_batch(BoundJob& job, const LaunchJob& message) {
 }
 
 void Agent::arm_allocation(BoundJob& job, const LaunchJob& message) {
-  Status prepared = prepare_checkpoint_dir(settings_, job.binding, message.payload.environment);
+  // Where it may lie on storage, which may not answer, the steps do it: the agent waits for nothing.
+  Status prepared =
+      settings_.own_files ? Status() : prepare_checkpoint_dir(settings_, job.binding, message.payload.environment);
   if (!prepared) std::fprintf(stderr, "virga-node agent: %s\n", prepared.error().message.c_str());
   job.hold_deadline = Clock::now() + k_hold_wait;
   job.answer = LaunchAnswer{job.binding.key(), true, "", true};
@@ -206,7 +238,7 @@ void Agent::on(Peer& peer, const EndBound& message) {
     job.exit = {0, message.signal};
   }
   if (job.over) {
-    peer.channel.send(BoundEnded{message.key, job.exit, job.usage});
+    peer.channel.send(BoundEnded{message.key, job.exit, job.usage, job.unsaved});
     return;
   }
   job.ending = true;
@@ -290,6 +322,7 @@ void Agent::on(Peer& peer, const StartTasks& message) {
   }
   job.touched = true;
   job.supervisors.push_back(std::move(*supervisor));
+  job.ran = true;
   peer.handed_over = true;
 }
 
@@ -310,6 +343,12 @@ void Agent::supervisor_said(const JobKey& key, BoundJob& job, Supervisor& superv
     if (!answer->ok) job.ending = true;
     return;
   }
+  if (const auto* saved = std::get_if<StorageSaved>(&message)) {
+    job.unsaved = saved->trouble;
+    supervisor.done = true;
+    job.save_deadline.reset();
+    return;
+  }
   const auto* ended = std::get_if<BoundEnded>(&message);
   if (ended == nullptr) return;
   job.usage = sum(job.usage, ended->usage);
@@ -325,6 +364,11 @@ void Agent::supervisor_said(const JobKey& key, BoundJob& job, Supervisor& superv
 /// A supervisor died without its last word: its processes are our children now.
 void Agent::supervisor_lost(const JobKey& key, BoundJob& job, Supervisor& supervisor) {
   supervisor.done = true;
+  if (supervisor.is_saver) {
+    job.unsaved = "the process that saves what it wrote died";
+    job.save_deadline.reset();
+    return;
+  }
   strays_ = true;
   std::fprintf(stderr, "virga-node agent: lost a supervisor of job %u\n", key.job.value);
   if (!supervisor.is_batch) return;
@@ -344,10 +388,45 @@ void Agent::check_over(const JobKey& key, BoundJob& job) {
   if (job.over || strays_ || !job.main_over || !job.ending) return;
   bool working = std::any_of(job.supervisors.begin(), job.supervisors.end(), [](const auto& s) { return !s.done; });
   if (working) return;
+  if (begin_saving(job)) return;
+  if (!job.unsaved.empty()) job.unsaved = "node " + settings_.node_name + ": " + job.unsaved;
   job.over = true;
   if (job.touched && !stopping_) health_.begin(HealthDesk::Extent::brief);
   if (job.binding.job.spec->kind == JobKind::allocation) drop_empty_checkpoint_dir(settings_, key.job);
-  tell_engines(BoundEnded{key, job.exit, job.usage});
+  tell_engines(BoundEnded{key, job.exit, job.usage, job.unsaved});
+}
+
+/// What it wrote must be home before anybody hears of its end: the node may be gone a moment later.
+bool Agent::begin_saving(BoundJob& job) {
+  if (storage_.mounted().empty() || !job.ran || job.saving) return false;
+  job.saving = true;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  SaveRequest request{storage_.mounted(), "", {}};
+  if (job.is_first_node) request.empty_folder = settings_.checkpoints + "/" + std::to_string(job.binding.job.id.value);
+  request.limit =
+      storage_.save_limit(notices_.pending(), Time{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()});
+  auto saver = fork_supervisor(false, [&](FrameChannel channel) { run_storage_saver(std::move(channel), request); });
+  if (!saver) {
+    job.unsaved = std::string("cannot start processes: ") + std::strerror(errno);
+    return false;
+  }
+  saver->is_saver = true;
+  job.save_deadline = Clock::now() + request.limit + k_save_answer_wait;
+  job.supervisors.push_back(std::move(*saver));
+  return true;
+}
+
+/// A system call on storage that does not answer can hang so that no signal ends it.
+void Agent::give_up_saving(BoundJob& job) {
+  job.save_deadline.reset();
+  for (Supervisor& supervisor : job.supervisors) {
+    if (!supervisor.is_saver) continue;
+    kill(supervisor.pid, SIGKILL);
+    hung_savers_.insert(supervisor.pid);
+    supervisor.done = true;
+    job.unsaved = "the storage did not answer in time";
+  }
+  job.supervisors.remove_if([](const Supervisor& s) { return s.is_saver; });
 }
 
 }  // namespace virga

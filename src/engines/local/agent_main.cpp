@@ -21,7 +21,7 @@ namespace {
 int usage_error(const char* what) {
   std::fprintf(stderr,
                "virga-node agent: %s\nusage: virga-node agent --home DIR --vm ID --name NODE [--cluster NAME] "
-               "[--bin-dir DIR] [--health-size SKU [--health-tools DIR]]\n",
+               "[--bin-dir DIR] [--own-files] [--health-size SKU [--health-tools DIR]]\n",
                what);
   return 2;
 }
@@ -37,16 +37,17 @@ void fill_standard_descriptors() {
   }
 }
 
-}  // namespace
-
-int virga_node_agent_main(int argc, char** argv) {
-  static const option k_options[] = {
-      {"home", required_argument, nullptr, 'h'},         {"vm", required_argument, nullptr, 'v'},
-      {"name", required_argument, nullptr, 'n'},         {"cluster", required_argument, nullptr, 'c'},
-      {"bin-dir", required_argument, nullptr, 'b'},      {"health-size", required_argument, nullptr, 's'},
-      {"health-tools", required_argument, nullptr, 't'}, {nullptr, 0, nullptr, 0}};
-  AgentSettings settings;
-  settings.cluster_name = "virga";
+/// 0, or the exit code of a mistake that was told.
+int read_arguments(int argc, char** argv, AgentSettings& settings) {
+  static const option k_options[] = {{"home", required_argument, nullptr, 'h'},
+                                     {"vm", required_argument, nullptr, 'v'},
+                                     {"name", required_argument, nullptr, 'n'},
+                                     {"cluster", required_argument, nullptr, 'c'},
+                                     {"bin-dir", required_argument, nullptr, 'b'},
+                                     {"own-files", no_argument, nullptr, 'o'},
+                                     {"health-size", required_argument, nullptr, 's'},
+                                     {"health-tools", required_argument, nullptr, 't'},
+                                     {nullptr, 0, nullptr, 0}};
   std::string health_tools;
   optind = 1;
   for (int option; (option = getopt_long(argc, argv, "", k_options, nullptr)) != -1;) {
@@ -69,6 +70,9 @@ int virga_node_agent_main(int argc, char** argv) {
       case 'b':
         settings.bin_dir = optarg;
         break;
+      case 'o':
+        settings.own_files = true;
+        break;
       case 's': {
         const HealthLimits* limits = find_health_limits(optarg);
         if (limits == nullptr) return usage_error("--health-size: nothing is known of the health of this size");
@@ -90,6 +94,16 @@ int virga_node_agent_main(int argc, char** argv) {
     (void)expose_from_host_tmp(health_tools);
     settings.health->tools = health_tools;
   }
+  settings.checkpoints = settings.home.checkpoints();
+  return 0;
+}
+
+}  // namespace
+
+int virga_node_agent_main(int argc, char** argv) {
+  AgentSettings settings;
+  settings.cluster_name = "virga";
+  if (const int mistake = read_arguments(argc, argv, settings); mistake != 0) return mistake;
   if (const char* url = std::getenv("VIRGA_IMDS"); url != nullptr && *url != '\0') {
     auto service = MetadataClient::at(url);
     if (!service) return usage_error(("VIRGA_IMDS: " + service.error().message).c_str());

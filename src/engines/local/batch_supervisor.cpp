@@ -11,6 +11,7 @@
 #include <ctime>
 #include <optional>
 
+#include "engines/local/node_users.hpp"
 #include "engines/local/offspring.hpp"
 #include "engines/local/program.hpp"
 #include "engines/local/supervisor.hpp"
@@ -176,6 +177,7 @@ std::string BatchSupervisor::exec_failure(const StartedProgram& child, const Pro
 }
 
 Status BatchSupervisor::start() {
+  if (settings_.own_files) make_home_folder(launch_.binding);
   std::string note = enter_work_dir(job_.spec->work_dir, identity_);
   // As in Slurm, a missing folder only moves the script to /tmp; relative names of output files stay where they point.
   if (Status ok = open_files(); !ok) return ok;

@@ -16,8 +16,10 @@
 #include <thread>
 
 #include "engines/local/run.hpp"
+#include "engines/local/storage_access.hpp"
 #include "engines/local/user_table.hpp"
 #include "wire/frame_channel.hpp"
+#include "wire/machine_paths.hpp"
 
 namespace virga {
 namespace {
@@ -67,12 +69,18 @@ class LocalEngine : public Engine {
   }
 
   std::string user_data(const WantedVm& vm, const Pool& pool) override {
-    std::string health;
-    if (pool.health_checks) health = " --health-size " + quoted(pool.sku.name);
-    if (!health.empty() && !pool.health_tools.empty()) health += " --health-tools " + quoted(pool.health_tools);
-    return fmt::format("#!/bin/sh\nexec {} agent --home {} --vm {} --name {} --cluster {} --bin-dir {}{}\n",
+    std::string needs;  // the agent's socket and the API for srun, programs, tools
+    std::string options;
+    if (pool.health_checks) options = " --health-size " + quoted(pool.sku.name);
+    if (pool.health_checks && !pool.health_tools.empty()) options += " --health-tools " + quoted(pool.health_tools);
+    if (!pool.shared_files) {
+      options += " --own-files";
+      needs = machine_path_line(options_.home.run()) + machine_path_line(options_.bin_dir) +
+              machine_path_line(pool.health_checks ? pool.health_tools : "");
+    }
+    return fmt::format("#!/bin/sh\n{}exec {} agent --home {} --vm {} --name {} --cluster {} --bin-dir {}{}\n", needs,
                        quoted(options_.node_program), quoted(options_.home.path), vm.vm.value, quoted(vm.name),
-                       quoted(options_.cluster_name), quoted(options_.bin_dir), health);
+                       quoted(options_.cluster_name), quoted(options_.bin_dir), options);
   }
   void attach(VmId vm) override {
     ask([this, vm] { do_attach(vm); });
@@ -117,6 +125,8 @@ class LocalEngine : public Engine {
   void node_gone(Run& run, VmId vm);
   void finish_if_over(Run& run);
   void launch_failed(Run& run, std::string message, bool job_at_fault);
+  void hello_answered(VmId vm, const AgentWelcome& welcome);
+  void storage_mounted(VmId vm, const StorageMounted& answer);
   void welcomed(VmId vm);
   void handle(VmId vm, const AgentMessage& message);
   Run* find(const JobKey& key);
@@ -250,6 +260,23 @@ void LocalEngine::do_detach(VmId vm) {
   for (auto& [key, run] : runs_) node_gone(run, vm);
 }
 
+/// A node with files of its own is not ready before its storage is mounted.
+void LocalEngine::hello_answered(VmId vm, const AgentWelcome& welcome) {
+  if (!welcome.own_files) return welcomed(vm);
+  MountStorage wanted;
+  for (Storage& storage : options_.storage()) {
+    auto mount = open_storage(std::move(storage), std::time(nullptr));
+    if (!mount) return storage_mounted(vm, {false, mount.error().message, {}});
+    wanted.mounts.push_back(*std::move(mount));
+  }
+  links_.at(vm).channel->send(std::move(wanted));
+}
+
+void LocalEngine::storage_mounted(VmId vm, const StorageMounted& answer) {
+  if (answer.ok) return welcomed(vm);
+  sink_.post(VmFailed{vm, answer.message});
+}
+
 /// The agent answers (again): it hears all that concerns it, as it may have missed something.
 void LocalEngine::welcomed(VmId vm) {
   AgentLink& link = links_.at(vm);
@@ -298,7 +325,7 @@ void LocalEngine::do_start(Job job, LaunchPayload payload) {
     sink_.post(JobStarted{key.job, key.incarnation});
   }
   if (run.finished) {
-    sink_.post(JobEnded{key.job, key.incarnation, run.exit, run.usage});
+    sink_.post(JobEnded{key.job, key.incarnation, run.exit, run.usage, run.unsaved});
     return;
   }
   if (run.start_asked || run.end_signal != 0) return;
@@ -321,7 +348,8 @@ void LocalEngine::do_start(Job job, LaunchPayload payload) {
   if (job.end_limit.is_never() && !job.spec->time_limit.is_infinite()) {
     job.end_limit = job.started + job.spec->time_limit;
   }
-  run.binding = JobBinding{std::move(job), std::move(user->groups), user->home_dir, user->shell, submit_host_};
+  run.binding = JobBinding{
+      std::move(job), std::move(user->groups), std::move(user->group_names), user->home_dir, user->shell, submit_host_};
   run.payload = std::move(payload);
   push_all(run);
 }
@@ -346,7 +374,7 @@ void LocalEngine::do_end(const EndJob& command) {
   auto [it, is_new] = runs_.try_emplace(key);
   Run& run = it->second;
   if (run.finished) {
-    sink_.post(JobEnded{key.job, key.incarnation, run.exit, run.usage});
+    sink_.post(JobEnded{key.job, key.incarnation, run.exit, run.usage, run.unsaved});
     return;
   }
   if (is_new) {
@@ -386,12 +414,13 @@ void LocalEngine::finish_if_over(Run& run) {
   if (run.failed() && run.end_signal == 0) {
     sink_.post(JobLaunchFailed{run.key.job, run.key.incarnation, run.answer->message, run.answer->job_at_fault});
   } else {
-    sink_.post(JobEnded{run.key.job, run.key.incarnation, run.exit, run.usage});
+    sink_.post(JobEnded{run.key.job, run.key.incarnation, run.exit, run.usage, run.unsaved});
   }
 }
 
 void LocalEngine::handle(VmId vm, const AgentMessage& message) {
-  if (std::holds_alternative<AgentWelcome>(message)) return welcomed(vm);
+  if (const auto* welcome = std::get_if<AgentWelcome>(&message)) return hello_answered(vm, *welcome);
+  if (const auto* mounted = std::get_if<StorageMounted>(&message)) return storage_mounted(vm, *mounted);
   if (const auto* notice = std::get_if<NodeNotice>(&message)) {
     if (links_.at(vm).notices.insert(notice->event).second) sink_.post(VmEvicting{vm, notice->at});
     return;
@@ -426,6 +455,7 @@ void LocalEngine::handle(VmId vm, const AgentMessage& message) {
     if (node == run->nodes.end() || node->ended) return;
     node->ended = true;
     run->usage = sum(run->usage, ended->usage);
+    if (!ended->unsaved.empty()) run->unsaved += (run->unsaved.empty() ? "" : "; ") + ended->unsaved;
     if (node == run->nodes.begin()) {
       run->first_ended = true;
       run->exit = ended->exit;

@@ -7,9 +7,12 @@
 // agents until forget(), so an engine that was killed and made anew learns by asking again: it starts nothing twice.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "core/storage.hpp"
 #include "ports/engine.hpp"
 #include "ports/event_sink.hpp"
 #include "wire/home.hpp"
@@ -20,6 +23,8 @@ struct LocalEngineOptions {
   Home home;
   std::string node_program;  ///< path of virga-node
   std::string cluster_name;
+  /// What nodes without shared files have to mount: asked from the engine's thread, for each such node.
+  std::function<std::vector<Storage>()> storage = [] { return std::vector<Storage>(); };
   std::string bin_dir;  ///< where Virga's commands lie; first in the PATH of jobs
 };
 

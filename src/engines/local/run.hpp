@@ -35,6 +35,7 @@ struct Run {
   bool finished = false;  ///< JobEnded or JobLaunchFailed was posted for this start
   ExitStatus exit;
   Usage usage;
+  std::string unsaved;  ///< of the nodes that could not save what was written there
 
   bool failed() const { return answer && !answer->ok; }
   bool others_bound() const {

@@ -60,6 +60,7 @@ class StepSupervisor {
       : agent_(std::move(agent)),
         client_(std::move(client)),
         settings_(settings),
+        binding_(binding),
         start_(start),
         environment_(with_node_variables(start.environment)),
         identity_(identity_of(binding)) {}
@@ -85,6 +86,7 @@ class StepSupervisor {
   FrameChannel agent_;
   FrameChannel client_;
   const AgentSettings& settings_;
+  const JobBinding& binding_;
   const StartTasks& start_;
   std::vector<std::string> environment_;
   JobIdentity identity_;
@@ -151,6 +153,7 @@ void StepSupervisor::start_task(std::uint32_t number, std::uint32_t local_index,
 }
 
 void StepSupervisor::start_tasks() {
+  settle_in(settings_, binding_, environment_);
   std::string note = enter_work_dir(start_.work_dir, identity_);
   client_.send(StartAnswer{true, ""});
   if (!note.empty() && !start_.tasks.empty()) complain(start_.tasks[0], note);

@@ -6,15 +6,18 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "engines/local/node_users.hpp"
 #include "wire/host_tmp.hpp"
 
 namespace virga {
 
 EnvironmentSite site_of(const AgentSettings& settings, const JobBinding& binding) {
   return {.home = settings.home,
+          .checkpoints = settings.checkpoints,
           .cluster_name = settings.cluster_name,
           .bin_dir = settings.bin_dir,
           .submit_host = binding.submit_host,
@@ -24,9 +27,9 @@ EnvironmentSite site_of(const AgentSettings& settings, const JobBinding& binding
 
 Status prepare_checkpoint_dir(const AgentSettings& settings, const JobBinding& binding,
                               const std::vector<std::string>& environment) {
-  std::string path = settings.home.checkpoints() + "/" + std::to_string(binding.job.id.value);
-  if (checkpoint_dir(settings.home, binding.job.id, environment) != path) return {};
-  mkdir(settings.home.checkpoints().c_str(), 0711);
+  std::string path = settings.checkpoints + "/" + std::to_string(binding.job.id.value);
+  if (checkpoint_dir(settings.checkpoints, binding.job.id, environment) != path) return {};
+  mkdir(settings.checkpoints.c_str(), 0711);
   if (mkdir(path.c_str(), 0700) == 0) {
     if (lchown(path.c_str(), binding.job.owner.uid, binding.job.owner.gid) == 0) return {};
   } else if (errno == EEXIST) {
@@ -43,8 +46,22 @@ std::vector<std::string> with_node_variables(std::vector<std::string> environmen
   return out.take();
 }
 
+void settle_in(const AgentSettings& settings, const JobBinding& binding, std::vector<std::string>& environment) {
+  if (!settings.own_files) return;
+  make_home_folder(binding);
+  const std::string here = "/" + std::to_string(binding.job.id.value);
+  Environment variables(environment);
+  if (variables.value("VIRGA_CHECKPOINT_DIR") != settings.home.checkpoints() + here) return;
+  variables.set("VIRGA_CHECKPOINT_DIR", settings.checkpoints + here);
+  environment = variables.take();
+  if (Status made = prepare_checkpoint_dir(settings, binding, environment); !made) {
+    std::fprintf(stderr, "virga-node agent: %s\n", made.error().message.c_str());
+  }
+}
+
 void drop_empty_checkpoint_dir(const AgentSettings& settings, JobId job) {
-  rmdir((settings.home.checkpoints() + "/" + std::to_string(job.value)).c_str());
+  if (settings.own_files) return;
+  rmdir((settings.checkpoints + "/" + std::to_string(job.value)).c_str());
 }
 
 std::string script_path_of(const AgentSettings& settings, JobId job) {

@@ -27,6 +27,8 @@ struct AgentSettings {
   std::string node_name;
   std::string cluster_name;
   std::string bin_dir;
+  bool own_files = false;   ///< the node shares no files: storage is mounted, and users are added, as they are needed
+  std::string checkpoints;  ///< the folder of all jobs' checkpoints
   std::optional<MetadataClient> metadata;  ///< the cloud's metadata service, if this node has one
   NoticeTimes notice_times;
   std::optional<HealthSettings> health;  ///< how the node is checked, if it is
@@ -39,10 +41,14 @@ EnvironmentSite site_of(const AgentSettings& settings, const JobBinding& binding
 [[noreturn]] void run_step_supervisor(FrameChannel agent, FrameChannel client, const AgentSettings& settings,
                                       const JobBinding& binding, const StartTasks& start);
 
-/// Makes the job's checkpoint folder, if it is the one below Virga's home.
+/// Makes the job's checkpoint folder, if it is the one that Virga has chosen.
 Status prepare_checkpoint_dir(const AgentSettings& settings, const JobBinding& binding,
                               const std::vector<std::string>& environment);
+/// On a node with files of its own, for a step: makes the user's home folder, and the checkpoint folder of an
+/// allocation, whose client cannot know where nodes keep checkpoints.
+void settle_in(const AgentSettings& settings, const JobBinding& binding, std::vector<std::string>& environment);
 /// Removes it again if the job has put nothing there: a hundred thousand empty folders would help nobody.
+/// Where checkpoints lie on storage, which may not answer, that is left to who saves what the job wrote.
 void drop_empty_checkpoint_dir(const AgentSettings& settings, JobId job);
 /// Where the job's script lies while it runs. One file and no folder: making and removing folders was a sixth of the
 /// whole cost of a short job (ext4 looks at every inode that was freed in the last seconds).

@@ -15,6 +15,17 @@ constexpr auto k_remember = std::chrono::seconds(30);
 constexpr std::size_t k_remembered_max = 4096;
 constexpr std::size_t k_entry_bytes = 64 * 1024;
 
+/// A group without an entry has a number for a name.
+std::string group_name(gid_t gid) {
+  group entry{};
+  group* found = nullptr;
+  std::vector<char> buffer(k_entry_bytes);
+  if (getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
+    return std::to_string(gid);
+  }
+  return entry.gr_name;
+}
+
 }  // namespace
 
 Result<UserEntry> UserTable::look_up(const Actor& owner) {
@@ -31,7 +42,7 @@ Result<UserEntry> UserTable::look_up(const Actor& owner) {
   if (getpwuid_r(owner.uid, &user, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
     return fail(Code::not_found, "this machine knows no user with uid " + std::to_string(owner.uid));
   }
-  UserEntry entry{user.pw_name, user.pw_gid, {}, user.pw_dir, user.pw_shell};
+  UserEntry entry{user.pw_name, user.pw_gid, {}, {}, user.pw_dir, user.pw_shell};
   int count = 64;
   std::vector<gid_t> groups(static_cast<std::size_t>(count));
   while (getgrouplist(user.pw_name, user.pw_gid, groups.data(), &count) < 0) {
@@ -39,6 +50,7 @@ Result<UserEntry> UserTable::look_up(const Actor& owner) {
   }
   groups.resize(static_cast<std::size_t>(count));
   entry.groups.assign(groups.begin(), groups.end());
+  for (const gid_t gid : groups) entry.group_names.push_back(group_name(gid));
   if (std::find(groups.begin(), groups.end(), owner.gid) != groups.end()) entry.gid = owner.gid;
   if (remembered_.size() >= k_remembered_max) remembered_.clear();
   remembered_.insert_or_assign(key, Remembered{entry, now + k_remember});

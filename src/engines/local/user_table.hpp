@@ -12,8 +12,9 @@ namespace virga {
 
 struct UserEntry {
   std::string name;
-  std::uint32_t gid = 0;              ///< the actor's if he is a member of it, else his primary group
-  std::vector<std::uint32_t> groups;  ///< supplementary
+  std::uint32_t gid = 0;                 ///< the actor's if he is a member of it, else his primary group
+  std::vector<std::uint32_t> groups;     ///< supplementary
+  std::vector<std::string> group_names;  ///< in the same order
   std::string home_dir;
   std::string shell;
 };

@@ -5,6 +5,7 @@
 #include "clouds/host/addresses.hpp"
 #include "clouds/host/cgroup.hpp"
 #include "clouds/host/gpus.hpp"
+#include "clouds/host/private_files.hpp"
 #include "unit/clouds_host/bench.hpp"
 
 namespace virga::host_test {
@@ -29,6 +30,13 @@ TEST_CASE("control groups are found below the own group, in v1 and v2") {
 
   CHECK(host::find_cgroups("", "").version == 0);
   CHECK(host::find_cgroups("nonsense\n", "nonsense\n").parents.empty());
+}
+
+TEST_CASE("a node with files of its own knows system users only, and no members of groups") {
+  CHECK(host::system_entries(
+            "root:x:0:0::/:/bin/sh\nada:x:1000:1000::/a:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n") ==
+        "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n");
+  CHECK(host::system_entries("root:x:0:\ngames:x:60:ada,grace\nada:x:1000:\nbroken\n") == "root:x:0:\ngames:x:60:\n");
 }
 
 TEST_CASE("addresses follow the node's number, and stay unique") {

@@ -180,7 +180,7 @@ TEST_CASE("binary: the stored layouts of schema version 5") {
   add("vm_record", encode(filled<VmRecord>(1)));
   REQUIRE(k_schema_version == 5);
   CHECK(layouts == R"(
-config_changed 1043 19941e897e71f87c
+config_changed 1160 9475ca6ffb8f8c3a
 job_submitted 281 9c4f7c267a1c9607
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
@@ -196,12 +196,12 @@ vm_failed 25 2d8b5f1392b1f6e8
 vm_released 18 4ae3374841ffe1cc
 job_started 18 556ed2b4e494c419
 job_launch_failed 26 fddfcbeef095db34
-job_ended 50 6931c36801fadced
+job_ended 57 b7752e908d7e55ce
 timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 vm_unhealthy 36 427d30b9d0e7d4c8
 payload 47 3bdc9714919957d6
-job 715 5f0d5c513b5124b3
+job 715 d5731fac33aca136
 vm_record 77 bb14fdf0800645c5
 )");
 }

@@ -111,7 +111,14 @@ class Nodes {
     using std::chrono::milliseconds;
     auto client = MetadataClient::at(service);
     if (!client) return 2;
-    AgentSettings settings{home_, vm, name, "testing", "/opt/virga-test/bin", std::move(*client), {}, {}};
+    AgentSettings settings;
+    settings.home = home_;
+    settings.checkpoints = home_.checkpoints();
+    settings.vm = vm;
+    settings.node_name = name;
+    settings.cluster_name = "testing";
+    settings.bin_dir = "/opt/virga-test/bin";
+    settings.metadata = std::move(*client);
     settings.notice_times = {milliseconds(20),  milliseconds(100), milliseconds(500),
                              milliseconds(500), milliseconds(20),  milliseconds(150)};
     Agent agent(std::move(settings));

@@ -27,6 +27,7 @@ Job two_node_job() {
 
 EnvironmentSite site() {
   return {.home = {"/var/v"},
+          .checkpoints = "/var/v/checkpoints",
           .cluster_name = "virga",
           .bin_dir = "/opt/virga/bin",
           .submit_host = "vm",
@@ -176,8 +177,8 @@ TEST_CASE("slurm env: nothing of an outer job shines through") {
 }
 
 TEST_CASE("slurm env: a checkpoint folder that the user chose is kept") {
-  CHECK(checkpoint_dir({"/v"}, {3}, {"VIRGA_CHECKPOINT_DIR=/data/mine"}) == "/data/mine");
-  CHECK(checkpoint_dir({"/v"}, {3}, {}) == "/v/checkpoints/3");
+  CHECK(checkpoint_dir("/v/checkpoints", {3}, {"VIRGA_CHECKPOINT_DIR=/data/mine"}) == "/data/mine");
+  CHECK(checkpoint_dir("/v/checkpoints", {3}, {}) == "/v/checkpoints/3");
   CHECK(job_marker({"/v"}, {3}, 1) != job_marker({"/w"}, {3}, 1));
 }
 

@@ -1,0 +1,129 @@
+// Storage on a node, as far as it needs none: rclone's words, keys and signatures, programs with a limit, users'
+// entries.
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "engines/local/blob_cache.hpp"
+#include "engines/local/command.hpp"
+#include "engines/local/node_users.hpp"
+#include "engines/local/storage_access.hpp"
+#include "engines/local/storage_mounts.hpp"
+#include "wire/blob_url.hpp"
+
+namespace virga {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder {
+ public:
+  Folder() {
+    std::string path = fs::temp_directory_path() / "virga-storage.XXXXXX";
+    REQUIRE(mkdtemp(path.data()) != nullptr);
+    path_ = path;
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::string path() const { return path_; }
+  std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) const {
+    const std::string path = path_ / name;
+    std::ofstream(path) << text;
+    chmod(path.c_str(), mode);
+    return path;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(path_ / name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+ private:
+  fs::path path_;
+};
+
+JobBinding of(const std::string& user, std::uint32_t uid) {
+  JobBinding binding;
+  binding.job.owner = {uid, uid, user};
+  binding.groups = {uid, 60};
+  binding.group_names = {user, "games"};
+  binding.home_dir = "/srv/" + user;
+  binding.shell = "/bin/sh";
+  return binding;
+}
+
+}  // namespace
+
+TEST_CASE("storage: what rclone has left to upload") {
+  CHECK(files_to_upload(R"({"diskCache": {"uploadsInProgress": 2, "uploadsQueued": 3}})") == 5);
+  CHECK(files_to_upload(R"({"diskCache": {"uploadsInProgress": 0, "uploadsQueued": 0}})") == 0);
+  CHECK(files_to_upload(R"({"diskCache": {"uploadsQueued": 0}})") == -1);
+  CHECK(files_to_upload("") == -1);
+}
+
+TEST_CASE("storage: of rclone's many lines the one that helps") {
+  CHECK(rclone_trouble("Failed: -> github.com/…, ServiceCode=AuthenticationFailed) =====\nmore\n") ==
+        "Azure answers AuthenticationFailed");
+  CHECK(rclone_trouble("ERROR : error listing: directory not found\n") == "there is no such container");
+  CHECK(rclone_trouble("first\nlast\n  \n") == "last");
+  CHECK(rclone_trouble("") == "rclone ended without a word");
+}
+
+TEST_CASE("storage: a key is read from a file that nobody else can read") {
+  const Folder folder;
+  CHECK(read_account_key(folder.write("key", "c2VjcmV0\n")).value() == "c2VjcmV0");
+  CHECK(read_account_key(folder.write("open", "c2VjcmV0\n", 0644)).error().message.find("chmod 600") !=
+        std::string::npos);
+  CHECK(read_account_key(folder.write("text", "not base64!\n")).error().message.find("holds no account key") !=
+        std::string::npos);
+  CHECK(read_account_key(folder.write("empty", "")).error().message.find("holds no account key") != std::string::npos);
+  CHECK(read_account_key(folder.path()).error().message.find("is no file") != std::string::npos);
+  CHECK(read_account_key(folder.path() + "/none").error().message.find("cannot be read") != std::string::npos);
+}
+
+TEST_CASE("storage: a container's signature opens it until its expiry, and does not hold the key") {
+  const BlobUrl container{"acct", "homes", "blob.core.windows.net", "https://acct.blob.core.windows.net/homes"};
+  const std::string words = sign_container(container, "c2VjcmV0", 0).value();
+  CHECK(words.starts_with("sv=2018-11-09&se=1970-01-01T00%3A00%3A00Z&sr=c&sp=racwdl&sig="));
+  CHECK(words.find("c2VjcmV0") == std::string::npos);
+  CHECK(sign_container(container, "c2VjcmV0", 0).value() == words);
+  CHECK(sign_container(container, "c2VjcmV0", 1).value() != words);
+  CHECK(sign_container(container, "b3RoZXI=", 0).value() != words);
+}
+
+TEST_CASE("storage: programs end by their limit, and say why they failed") {
+  using std::chrono::milliseconds;
+  const CommandEnd good = run_command({"sh", "-c", "echo $WORD; echo aside >&2"}, {"WORD=out"}, milliseconds(20'000));
+  CHECK(good.ok());
+  CHECK(good.out == "out\n");
+  CHECK(good.err == "aside\n");
+  const CommandEnd bad = run_command({"sh", "-c", "echo first >&2; echo last >&2; exit 3"}, {}, milliseconds(20'000));
+  CHECK(bad.exit_code == 3);
+  CHECK(bad.why() == "last");
+  CHECK_FALSE(run_command({"sleep", "1000"}, {}, milliseconds(50)).ok());
+  CHECK(run_command({"no-such-program"}, {}, milliseconds(20'000)).err.find("no-such-program") != std::string::npos);
+}
+
+TEST_CASE("storage: a node's users are added once, with the ids that they have everywhere") {
+  const Folder folder;
+  folder.write("passwd", "root:x:0:0:root:/:/bin/sh\ngames:x:5:60::/:/bin/sh\n", 0644);
+  folder.write("group", "root:x:0:\ngames:x:60:\n", 0644);
+  const NodeUsers users(folder.path());
+  REQUIRE(users.add(of("ada", 54321)).has_value());
+  REQUIRE(users.add(of("ada", 54321)).has_value());
+  CHECK(folder.read("passwd") ==
+        "root:x:0:0:root:/:/bin/sh\ngames:x:5:60::/:/bin/sh\nada:x:54321:54321::/srv/ada:/bin/sh\n");
+  CHECK(folder.read("group") == "root:x:0:\ngames:x:60:\nada:x:54321:ada\ngames:x:60:ada\n");
+  const Status other = users.add(of("games", 54322));
+  REQUIRE_FALSE(other.has_value());
+  CHECK(other.error().code == Code::conflict);
+  CHECK(other.error().message == "user games has the id 5 and not 54322 on this node");
+}
+
+}  // namespace virga
