@@ -58,7 +58,7 @@ void SeedChecks::refused(std::size_t planned, const Error& why) {
 }
 
 void SeedChecks::job_record(const Job& record) {
-  for (const JobNode& node : record.nodes) since_.erase({node.vm, "idle"});  // between two samples it was needed
+  for (const JobNode& node : record.nodes) note_needed(node.vm);  // between two samples
   const auto end = std::pair(record.state, record.incarnation);
   if (record.state == JobState::completed && !succeeded_.contains({record.id, record.incarnation})) {
     fail(broken::k_truth,
@@ -181,6 +181,11 @@ void SeedChecks::check_room(VmId vm) {
   }
 }
 
+void SeedChecks::note_needed(VmId vm) {
+  since_.erase({vm, "idle"});
+  since_.erase({vm, "quarantine"});
+}
+
 bool SeedChecks::longer_than(Duration limit, std::string_view what, VmId vm) {
   const auto [since, is_new] = since_.emplace(std::pair(vm, std::string(what)), queue_.now());
   return !is_new && queue_.now() - since->second > limit;
@@ -224,10 +229,13 @@ void SeedChecks::check_idle(const Brain& brain) {
       if (vm.pool != pool.name) continue;
       if (!vm.jobs.empty() || wanted.contains(pool.name) || vm.state == VmState::requested ||
           vm.state == VmState::releasing) {
-        since_.erase({id, "idle"});
+        note_needed(id);
       } else {
-        const Duration stays = pool.idle_time + (vm.is_sick() ? pool.quarantine_time : Duration{});
-        if (!longer_than(stays + pool.boot_timeout + k_release_slack, "idle", id)) continue;
+        // An operator who ends a quarantine gives the node its idle time anew.
+        const bool sick = vm.is_sick();
+        since_.erase({id, sick ? "idle" : "quarantine"});
+        const Duration stays = sick ? pool.quarantine_time : pool.idle_time;
+        if (!longer_than(stays + pool.boot_timeout + k_release_slack, sick ? "quarantine" : "idle", id)) continue;
         ++overdue;
         which = fmt::format("{} ({}{})", vm.name, name_of(vm.state), vm.drained ? ", drained" : "");
       }

@@ -75,6 +75,8 @@ class SeedChecks {
   void check_billed(const Brain& brain);
   void check_idle(const Brain& brain);
   void check_replay(const Brain& brain);
+  /// Neither idle nor in quarantine without a job.
+  void note_needed(VmId vm);
   bool longer_than(Duration limit, std::string_view what, VmId vm);
 
   const SeedPlan& plan_;
