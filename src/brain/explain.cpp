@@ -53,6 +53,11 @@ std::string earlier_refusal(const State& state, const Job& job) {
                      backoff->second.message);
 }
 
+bool comes_from_refusal(Reason reason) {
+  constexpr Refusal k_all[] = {Refusal::capacity, Refusal::quota, Refusal::throttled, Refusal::fault, Refusal::setup};
+  return std::any_of(std::begin(k_all), std::end(k_all), [&](Refusal refusal) { return reason_of(refusal) == reason; });
+}
+
 /// When the cloud is asked again for a job that it refused: the first of its partition's pools that comes to that.
 Time next_try(const State& state, const Partition& partition) {
   Time next = Time::never();
@@ -153,8 +158,7 @@ Explanation Brain::explain(JobId id) const {
     explanation.expected_price = {price_for(pool->node_price(), expected_time(job.spec)).micro_usd * job.spec->nodes};
     explanation.price_per_hour = {pool->node_price().micro_usd * job.spec->nodes};
   }
-  const bool refused = job.reason >= Reason::capacity && job.reason <= Reason::cloud_fault;
-  if (job.state == JobState::pending && partition != nullptr && (refused || job.reason == Reason::cloud_setup))
+  if (job.state == JobState::pending && partition != nullptr && comes_from_refusal(job.reason))
     explanation.retry_at = next_try(state_, *partition);
   explanation.warnings = state_.policy.budgets.warnings(state_.config, job.spec->account, state_.now);
   Forecast forecast = forecast_of(state_, job);

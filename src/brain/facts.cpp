@@ -146,19 +146,21 @@ bool yielded_to_eviction(const Job& job) {
   return !job.exit.ok() || (job.checkpoint.at.is_set() && job.checkpoint.at >= job.eviction_told);
 }
 
+std::string with_unsaved(const std::string& detail, const std::string& unsaved) {
+  return detail + (detail.empty() || unsaved.empty() ? "" : "; ") + unsaved;
+}
+
 void on_job_ended(Effects& fx, const JobEnded& e) {
   Job* job = living_job(fx.state, e.job, e.incarnation);
   if (job == nullptr || !job->launched) return;
   job->exit = e.exit;
   job->usage = e.usage;
   if (job->state == JobState::completing) {
-    const char* between = job->detail.empty() || e.unsaved.empty() ? "" : "; ";
-    finish_job(fx, *job, job->ending, job->reason, job->detail + between + e.unsaved);
+    finish_job(fx, *job, job->ending, job->reason, with_unsaved(job->detail, e.unsaved));
   } else if (yielded_to_eviction(*job)) {
     job->requeue_after_end = true;
-    const char* between = e.unsaved.empty() ? "" : "; ";
     finish_job(fx, *job, JobState::node_fail, Reason::node_failure,
-               std::string("ended before a machine that the cloud takes back") + between + e.unsaved);
+               with_unsaved("ended before a machine that the cloud takes back", e.unsaved));
   } else if (!e.exit.ok()) {
     finish_job(fx, *job, JobState::failed, Reason::non_zero_exit, e.unsaved);
   } else if (!e.unsaved.empty()) {

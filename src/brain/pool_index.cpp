@@ -98,7 +98,6 @@ void PoolIndex::replace(std::span<const std::uint32_t> numbers, const Slot& now)
   const auto more = [&](bool is, bool was) {
     return (static_cast<std::uint32_t>(is) - static_cast<std::uint32_t>(was)) * count;
   };
-  alive_ += more(now.alive, before.alive);
   usable_ += more(now.usable, before.usable);
   drained_ += more(now.drained, before.drained);
   absent_ += more(!now.vm && !now.drained, !before.vm && !before.drained);
@@ -108,8 +107,7 @@ PoolIndex::Slot PoolIndex::slot_for(const Present& present) {
   const Vm& vm = *present.vm;
   Slot now;
   now.vm = vm.id;
-  now.alive = vm.state != VmState::releasing;
-  now.usable = now.alive && !vm.drained && !vm.doomed;
+  now.usable = vm.state != VmState::releasing && !vm.drained && !vm.doomed;
   now.ready = vm.state == VmState::ready;
   now.drained = vm.drained;
   now.occupied = !vm.jobs.empty();

@@ -60,7 +60,6 @@ class PoolIndex {
   bool is_absent(std::uint32_t slot) const { return !slots_[slot].vm && !slots_[slot].drained; }
   /// A VM that takes jobs.
   bool is_usable(std::uint32_t slot) const { return slots_[slot].usable; }
-  std::uint32_t alive() const { return alive_; }      ///< VMs that are not being released
   std::uint32_t usable() const { return usable_; }    ///< of these, neither drained nor about to go
   std::uint32_t absent() const { return absent_; }    ///< numbers that a new VM could have
   std::uint32_t drained() const { return drained_; }  ///< numbers that no job may have
@@ -91,7 +90,6 @@ class PoolIndex {
  private:
   struct Slot {
     VmId vm;
-    bool alive = false;
     bool usable = false;
     bool ready = false;
     bool drained = false;
@@ -101,9 +99,9 @@ class PoolIndex {
     Time busy_until;
 
     bool same_but_vm(const Slot& other) const {
-      return !vm == !other.vm && alive == other.alive && usable == other.usable && ready == other.ready &&
-             drained == other.drained && occupied == other.occupied && exclusive == other.exclusive &&
-             used == other.used && busy_until == other.busy_until;
+      return !vm == !other.vm && usable == other.usable && ready == other.ready && drained == other.drained &&
+             occupied == other.occupied && exclusive == other.exclusive && used == other.used &&
+             busy_until == other.busy_until;
     }
   };
   struct Cell {
@@ -137,7 +135,6 @@ class PoolIndex {
   std::vector<Cell> cells_;
   ReleaseProfile releases_;
   std::set<SharedKey> shared_;
-  std::uint32_t alive_ = 0;
   std::uint32_t usable_ = 0;
   std::uint32_t absent_ = 0;
   std::uint32_t drained_ = 0;

@@ -195,6 +195,12 @@ struct Refuse {
                                  "size shrink) when it is empty",
                                  vm.pool, vm.name)};
       }
+      const bool has_mounts = !old_pool->shared_files && e.config.storage != state.config.storage;
+      if (now->shared_files != old_pool->shared_files || has_mounts) {
+        return Error{Code::conflict, fmt::format("pool {} still has node {}: what its nodes mount can only change when "
+                                                 "it is empty",
+                                                 vm.pool, vm.name)};
+      }
     }
     return std::nullopt;
   }

@@ -2,7 +2,6 @@
 #include "cli/scontrol.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -14,6 +13,7 @@
 #include "cli/submission.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/hostlist.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -48,9 +48,6 @@ constexpr CommandInfo k_scontrol = {
     "  wait_job JOB   write batch_script JOB [FILE]   ping   reconfigure   version",
     1};
 
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 /// scontrol takes its commands abbreviated, down to `least` letters.
 bool is_command(std::string_view given, std::string_view command, std::size_t least) {
   return given.size() >= least && given.size() <= command.size() && same_word(given, command.substr(0, given.size()));

@@ -78,8 +78,11 @@ Result<SubmittedBody> submit(Client& client, const JobSpec& spec, LaunchPayload 
 int print_dry_run(std::string_view command, const JobSpec& spec, const SubmittedBody& answer) {
   if (!answer.dry_run || answer.dry_run->offers.empty()) return k_exit_ok;  // of a server that tells no more
   const std::vector<PoolOffer>& offers = answer.dry_run->offers;
-  const PoolOffer& first = *std::min_element(offers.begin(), offers.end(),
-                                             [](const PoolOffer& a, const PoolOffer& b) { return a.start < b.start; });
+  const PoolOffer& first = *std::min_element(offers.begin(), offers.end(), [](const PoolOffer& a, const PoolOffer& b) {
+    const bool a_is_barred = a.kind == OfferKind::barred;
+    const bool b_is_barred = b.kind == OfferKind::barred;
+    return a_is_barred != b_is_barred ? b_is_barred : a.start < b.start;
+  });
   if (first.kind == OfferKind::barred) {
     fmt::print(stderr, "allocation failure: {}: {}\n", name_of(first.reason), first.detail);
     return k_exit_failure;

@@ -23,10 +23,10 @@ std::vector<std::string> arguments_of(int argc, char** argv);
 Result<JobSpec> spec_for(Client& client, const JobOptions& options, const JobContext& context);
 /// Posts it with an idempotency key, so that a lost answer never makes two jobs.
 Result<SubmittedBody> submit(Client& client, const JobSpec& spec, LaunchPayload payload, bool dry_run = false);
-/// Says on stderr what the controller wants said of the job: which budgets that pay for it are nearly used up.
 /// What a dry run found, on stderr: when the job would start, where, and what it would cost there; or why it could not.
 /// Returns the exit code. Of the pools that could start it the earliest counts, of several the cheapest.
 int print_dry_run(std::string_view command, const JobSpec& spec, const SubmittedBody& answer);
+/// Says on stderr what the controller wants said of the job: which budgets that pay for it are nearly used up.
 void print_warnings(std::string_view command, const SubmittedBody& submitted);
 /// Waits until the job has started (or ended) or has ended. Outlives restarts of the controller.
 Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended);

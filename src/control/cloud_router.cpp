@@ -28,9 +28,14 @@ void CloudRouter::release(VmId vm) { owner_of(vm).release(vm); }
 Result<std::vector<ListedVm>> CloudRouter::list(const std::vector<KnownVm>& known) {
   // Also of those that no cloud has any more: their cloud tidies up after them when they are released.
   for (const KnownVm& vm : known) {
-    for (const Named& named : clouds_) {
-      if (named.name == vm.cloud) note(vm.vm, *named.cloud);
+    const auto owner =
+        std::find_if(clouds_.begin(), clouds_.end(), [&](const Named& named) { return named.name == vm.cloud; });
+    if (owner == clouds_.end()) {
+      return fail(Code::invalid, "node " + vm.name + " is a VM of the cloud \"" + vm.cloud +
+                                     "\", which virga.toml does not have any more; put its section and pools back "
+                                     "until its nodes are released");
     }
+    note(vm.vm, *owner->cloud);
   }
   std::vector<ListedVm> all;
   for (const Named& named : clouds_) {

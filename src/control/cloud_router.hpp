@@ -31,7 +31,8 @@ class CloudRouter : public Cloud, public EventSink {
   /// Of a cloud that is not there: refused as a fault.
   void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) override;
   void release(VmId vm) override;
-  /// Fails if one of them does: what is not known to be gone must not be taken for it.
+  /// Fails if one of them does, or if a known VM is of a cloud that is not there: what is not known to be gone must not
+  /// be taken for it.
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
   void adopt(VmId vm) override;
   /// Of all of them together.

@@ -30,6 +30,7 @@ struct Storage {
   Duration save_time = Duration::minutes(5);  ///< what a job wrote must have reached it so long after its end
   bool checkpoints = false;                   ///< of the jobs on such nodes lie there
 
+  friend bool operator==(const Storage&, const Storage&) = default;
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("name", s.name);

@@ -1,5 +1,4 @@
 // Requests about money: what was spent, what budgets leave, what a job would cost (see handlers.hpp).
-#include <strings.h>
 
 #include <algorithm>
 #include <map>
@@ -11,6 +10,7 @@
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/cost_report.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -96,8 +96,6 @@ Result<JobSpec> wish_of(const Request& request) {
   if (const std::string* text = request.find_query("account")) spec.account = *text;
   return spec;
 }
-
-bool same_word(const std::string& a, const std::string& b) { return strcasecmp(a.c_str(), b.c_str()) == 0; }
 
 struct MarketFilter {
   std::string sku;

@@ -12,7 +12,8 @@
 //  * What a node hears of its own end (the cloud takes it back, or restarts it) is VmEvicting, once per controller; it
 //    ends nothing by itself.
 //  * A node whose health checks fail is told with VmUnhealthy, and takes no launch until they pass. A start on it that
-//    cannot be carried out for that is JobLaunchFailed, not the job's fault, and comes after VmUnhealthy.
+//    cannot be carried out for that is JobLaunchFailed, not the job's fault, and comes after VmUnhealthy. (Held by
+//    tests/unit/engines_local/health_agent_test.cpp, not by the shared suite.)
 //  * The job's processes do not depend on this process: they go on when it dies.
 //  * Calls return at once; the answers come through the EventSink, from any thread.
 #pragma once

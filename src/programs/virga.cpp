@@ -14,6 +14,7 @@
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "sim/simulate.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/words.hpp"
 
 namespace {
 
@@ -57,9 +58,7 @@ virga::DoctorReport examine_machine() {
 /// virgad has all that speaks to Azure; commands are started too often to carry that with them. What it complains of
 /// (a mistake in virga.toml) is the error.
 virga::Result<virga::CheckReport> examine_azure(const std::string& bin_dir) {
-  std::string quoted = "'";
-  for (const char c : bin_dir) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  std::FILE* pipe = popen((quoted + "/virgad' --examine-azure 2>&1").c_str(), "re");
+  std::FILE* pipe = popen((virga::shell_quoted(bin_dir + "/virgad") + " --examine-azure 2>&1").c_str(), "re");
   if (pipe == nullptr) return virga::fail(virga::Code::exhausted, "virgad cannot be started");
   std::string text;
   char part[4096];

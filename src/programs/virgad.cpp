@@ -45,6 +45,7 @@
 #include "wire/json_codec.hpp"
 #include "wire/machine_paths.hpp"
 #include "wire/node_board.hpp"
+#include "wire/words.hpp"
 
 namespace {
 
@@ -205,27 +206,22 @@ class StorageList {
   std::vector<virga::Storage> storage_;
 };
 
-Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier,
-                     StorageList& storage) {
+Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
   Result<Settings> settings = read_settings(home, tier);
   if (!settings) return virga::unexpected(settings.error());
-  const std::vector<virga::Storage> changed_storage = settings->config.storage;
   std::promise<Status> changed;
   controller.request(virga::ConfigChanged{std::move(settings->config)}, std::nullopt,
                      [&](Result<std::uint64_t> answer, const virga::Brain&) {
                        changed.set_value(answer ? Status{} : Status{virga::unexpected(answer.error())});
                      });
-  Status answer = changed.get_future().get();
-  if (answer) storage.set(changed_storage);
-  return answer;
+  return changed.get_future().get();
 }
 
-void take_signals(virga::Controller& controller, const Home& home, const virga::TierReport& tier,
-                  StorageList& storage) {
+void take_signals(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
   const sigset_t set = signals_we_take();
   for (int signal = 0; sigwait(&set, &signal) == 0;) {
     if (signal != SIGHUP) return controller.stop();
-    if (Status changed = change_config(controller, home, tier, storage); !changed) {
+    if (Status changed = change_config(controller, home, tier); !changed) {
       std::fprintf(stderr, "virgad: configuration kept as it was: %s\n", changed.error().message.c_str());
     }
   }
@@ -236,12 +232,6 @@ void raise_file_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 /// Its settings are those of the start: another subscription or region is another cloud.
@@ -255,8 +245,8 @@ std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& no
   options.settings = settings;
   const std::string bin_dir = node_program.substr(0, node_program.rfind('/'));
   options.join_script = "#!/bin/sh\n" + virga::machine_path_line(home.run()) + virga::machine_path_line(home.board()) +
-                        virga::machine_path_line(bin_dir) + "exec " + quoted(node_program) + " join --board " +
-                        quoted(home.board()) + "\n";
+                        virga::machine_path_line(bin_dir) + "exec " + virga::shell_quoted(node_program) +
+                        " join --board " + virga::shell_quoted(home.board()) + "\n";
   options.publish = [board](const auto& machines) { return board->put(machines); };
   options.withdraw = [board, home](virga::VmId vm) {
     board->remove(vm);
@@ -298,6 +288,9 @@ Status serve(const Home& home, const Arguments& arguments) {
   if (settings->azure) clouds.add("azure", open_azure(home, node_program, *settings->azure, clouds));
   StorageList storage;
   storage.set(config->storage);
+  controller.listen([&storage](virga::Seq, const virga::Event& event) {
+    if (const auto* changed = std::get_if<virga::ConfigChanged>(&event.body)) storage.set(changed->config.storage);
+  });
   virga::LocalEngineOptions engine_options;
   engine_options.home = home;
   engine_options.node_program = node_program;
@@ -312,15 +305,17 @@ Status serve(const Home& home, const Arguments& arguments) {
   http.token_file = config->token_file;
   http.daemon_uid = geteuid();
   http.operator_group = config->operator_group;
-  http.reload = [&] { return change_config(controller, home, tier, storage); };
+  http.reload = [&] { return change_config(controller, home, tier); };
   http.market = [&](const virga::MarketQuery& query) { return clouds.market(query); };
   http.version = VIRGA_VERSION;
   auto server = virga::HttpServer::start(http, controller);
   if (!server) return virga::unexpected(server.error());
   Status recovered = controller.recover({journal->get(), &clouds, engine.get(), clock.get()}, *config);
   if (!recovered) return recovered;
+  // Where the file was refused, the journal's configuration holds.
+  controller.view([&storage](const virga::Brain& brain) { storage.set(brain.state().config.storage); });
   write_pid_file(home);
-  std::thread(take_signals, std::ref(controller), home, tier, std::ref(storage)).detach();
+  std::thread(take_signals, std::ref(controller), home, tier).detach();
   if (arguments.ready_fd >= 0) {
     if (write(arguments.ready_fd, "ready\n", 6) != 6)
       return virga::fail(Code::internal, "cannot tell that it is ready");

@@ -65,9 +65,8 @@ const std::vector<Sku>& known_skus() {
 }
 
 const Sku* find_sku(std::string_view name) {
-  const auto& skus = known_skus();
-  const auto found = std::find_if(skus.begin(), skus.end(), [&](const Sku& sku) { return sku.name == name; });
-  return found == skus.end() ? nullptr : &*found;
+  const KnownSku* known = find_known(name);
+  return known == nullptr ? nullptr : &known->sku;
 }
 
 SetShape set_shape_of(std::string_view name) {

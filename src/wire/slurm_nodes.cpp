@@ -1,11 +1,11 @@
 #include "wire/slurm_nodes.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <algorithm>
 
 #include "wire/slurm_text.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -38,10 +38,6 @@ void take_vm(SlurmNode& node, const Vm& vm, const std::string& gpu_model) {
       node.reason_at = vm.sick_since;
     }
   }
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ std::optional<std::string> file_off_storage(const std::vector<Storage>& storage,
 }
 
 bool lies_on_storage(const std::vector<Storage>& storage, const JobSpec& spec) {
-  return !storage.empty() && !file_off_storage(storage, spec);
+  return !file_off_storage(storage, spec);
 }
 
 }  // namespace virga

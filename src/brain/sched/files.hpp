@@ -22,7 +22,7 @@ bool lies_in(std::string_view path, std::string_view folder);
 /// The first of the job's files that lies on no storage; nothing if all of them do. The work folder may also be "/" or
 /// "/tmp", which every node has.
 std::optional<std::string> file_off_storage(const std::vector<Storage>& storage, const JobSpec& spec);
-/// Whether all of them do; false where there is no storage.
+/// Whether none of them lies elsewhere.
 bool lies_on_storage(const std::vector<Storage>& storage, const JobSpec& spec);
 
 }  // namespace virga

@@ -213,6 +213,7 @@ void unlaunch_job(Effects& fx, Job& job, std::string detail) {
   fx.emit(ForgetJob{job.id, job.incarnation, job.nodes});
   ++job.incarnation;  // the engine has heard of the old one
   job.launched = false;
+  job.eviction_told = {};
   job.lost_node = true;
   unbind_job(fx, job, Reason::node_failure, std::move(detail));
 }

@@ -5,6 +5,7 @@
 #include "cli/client.hpp"
 #include "cli/verbs/verb.hpp"
 #include "wire/api_bodies.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 
@@ -120,13 +121,8 @@ int doctor_azure_verb(const VerbHooks& hooks, bool json) {
 int env_verb(const VerbHooks& hooks) {
   Result<Home> home = home_from_environment();
   if (!home) return complain(home.error());
-  auto quoted = [](const std::string& text) {
-    std::string out = "'";
-    for (char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
-    return out + "'";
-  };
-  fmt::print("export VIRGA_HOME={}\n", quoted(home->path));
-  fmt::print("export PATH={}:\"$PATH\"\n", quoted(hooks.bin_dir));
+  fmt::print("export VIRGA_HOME={}\n", shell_quoted(home->path));
+  fmt::print("export PATH={}:\"$PATH\"\n", shell_quoted(hooks.bin_dir));
   return 0;
 }
 

@@ -131,8 +131,7 @@ class Watch {
     }
     if (!reserved.empty()) {
       const Pool* p = pool(from);
-      const Money price{p != nullptr ? p->sku.price_per_hour.micro_usd * static_cast<std::int64_t>(reserved.size())
-                                     : 0};
+      const Money price{p != nullptr ? p->node_price().micro_usd * static_cast<std::int64_t>(reserved.size()) : 0};
       screen_->line(body.now, fmt::format("gang of {} reserved in pool {}: {} ({} at {} an hour)", reserved.size(),
                                           from, node_list(reserved), p != nullptr ? p->sku.name : "", usd_text(price)));
     }
@@ -276,9 +275,9 @@ class Watch {
         const Duration held = (vm.released.is_set() ? vm.released : job.ended) - vm.granted;
         const Pool* p = pool(vm.pool);
         node_time = node_time + held;
-        cost += p != nullptr ? price_for(p->sku.price_per_hour, held) : vm.cost;
         sku = vm.sku;
-        is_lent = p != nullptr && p->cloud != "host";
+        is_lent = p == nullptr || p->cloud != "host";
+        cost += is_lent ? vm.cost : price_for(p->sku.price_per_hour, held);
       }
     }
     fmt::print("reserved    {} nodes of {}, {} of node time in all\n", nodes, sku, seconds_text(node_time));

@@ -20,6 +20,7 @@
 #include "engines/local/user_table.hpp"
 #include "wire/frame_channel.hpp"
 #include "wire/machine_paths.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -43,12 +44,6 @@ struct AgentLink {
   std::optional<NodeSick> sick;                    ///< the last check of it that failed
 };
 
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 Usage sum(const Usage& a, const Usage& b) {
   return {a.user_cpu + b.user_cpu, a.system_cpu + b.system_cpu, std::max(a.max_rss_bytes, b.max_rss_bytes)};
 }
@@ -71,16 +66,18 @@ class LocalEngine : public Engine {
   std::string user_data(const WantedVm& vm, const Pool& pool) override {
     std::string needs;  // the agent's socket and the API for srun, programs, tools
     std::string options;
-    if (pool.health_checks) options = " --health-size " + quoted(pool.sku.name);
-    if (pool.health_checks && !pool.health_tools.empty()) options += " --health-tools " + quoted(pool.health_tools);
+    if (pool.health_checks) options = " --health-size " + shell_quoted(pool.sku.name);
+    if (pool.health_checks && !pool.health_tools.empty())
+      options += " --health-tools " + shell_quoted(pool.health_tools);
     if (!pool.shared_files) {
       options += " --own-files";
       needs = machine_path_line(options_.home.run()) + machine_path_line(options_.bin_dir) +
               machine_path_line(pool.health_checks ? pool.health_tools : "");
     }
     return fmt::format("#!/bin/sh\n{}exec {} agent --home {} --vm {} --name {} --cluster {} --bin-dir {}{}\n", needs,
-                       quoted(options_.node_program), quoted(options_.home.path), vm.vm.value, quoted(vm.name),
-                       quoted(options_.cluster_name), quoted(options_.bin_dir), options);
+                       shell_quoted(options_.node_program), shell_quoted(options_.home.path), vm.vm.value,
+                       shell_quoted(vm.name), shell_quoted(options_.cluster_name), shell_quoted(options_.bin_dir),
+                       options);
   }
   void attach(VmId vm) override {
     ask([this, vm] { do_attach(vm); });

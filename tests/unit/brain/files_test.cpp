@@ -62,6 +62,25 @@ TEST_CASE("files: the first one that lies elsewhere is named") {
   CHECK(file_off_storage(storage, spec) == "input file /srv/in");
   CHECK(lies_on_storage(storage, lying_in("/data")));
   CHECK_FALSE(lies_on_storage({}, lying_in("/data")));
+  CHECK(lies_on_storage({}, lying_in("/tmp", "/dev/null")));  // as the pool may have it
+}
+
+TEST_CASE("files: what nodes mount changes only while they are none") {
+  World w(private_config());
+  Config changed = private_config();
+  changed.storage[0].mount = "/other";
+  CHECK_FALSE(w.brain.check(ConfigChanged{changed}));
+  JobSpec spec = lying_in("/data");
+  w.run(spec);
+  const auto refused = w.brain.check(ConfigChanged{changed});
+  REQUIRE(refused);
+  CHECK(refused->message.find("what its nodes mount can only change when it is empty") != std::string::npos);
+  changed = private_config();
+  changed.pools[0].shared_files = true;
+  CHECK(w.brain.check(ConfigChanged{changed}));
+  changed = private_config();
+  changed.kill_wait = Duration::seconds(7);
+  CHECK_FALSE(w.brain.check(ConfigChanged{changed}));
 }
 
 TEST_CASE("files: a job whose files no pool could have is refused, and the line says what to do") {

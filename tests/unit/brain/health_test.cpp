@@ -134,6 +134,20 @@ TEST_CASE("health: a launch that a sick node refuses is nobody's fault, whatever
   w.drained();  // and nothing of it is in the accounts
 }
 
+TEST_CASE("health: an eviction that a refused launch was told of is not the next one's") {
+  World w(checked_config());
+  const JobId first = w.run(World::spec(1));
+  const VmId vm = w.job(first).nodes[0].vm;
+  w.event(JobEnded{first, 0, {0, 0}, {}});
+  const JobId id = w.submit(World::spec(1));
+  w.event(VmEvicting{vm, w.now + Duration::minutes(5)});
+  CHECK(w.job(id).eviction_told.is_set());
+  w.event(sick(vm));
+  w.event(JobLaunchFailed{id, 0, "node nd-1: health: gpu_count", false});
+  CHECK(w.job(id).state == JobState::pending);
+  CHECK_FALSE(w.job(id).eviction_told.is_set());
+}
+
 TEST_CASE("health: the same check told again changes nothing, not even after an operator's resume") {
   World w(checked_config());
   const JobId id = w.run(World::spec(1));

@@ -132,7 +132,6 @@ TEST_CASE("pool index: nodes that are put together are as if they had been put o
         REQUIRE(together.shadow(together.free_now(), nodes, {}) ==
                 one_by_one.index.shadow(one_by_one.index.free_now(), nodes, {}));
       }
-      REQUIRE(together.alive() == one_by_one.index.alive());
       REQUIRE(together.usable() == one_by_one.index.usable());
       REQUIRE(together.absent() == one_by_one.index.absent());
       REQUIRE(together.drained() == one_by_one.index.drained());

@@ -113,6 +113,10 @@ TEST_CASE("cloud router: what no cloud lists is released by the cloud that the j
   world.clouds.release(VmId{8});
   CHECK(world.azure.released == Numbers{7});
   CHECK(world.host.released == Numbers{8});
+  const auto lost = world.clouds.list({{VmId{9}, "y1", "y", "10.80.0.1", "moon"}});
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().code == Code::invalid);
+  CHECK(lost.error().message.find("node y1 is a VM of the cloud \"moon\"") == 0);
 }
 
 TEST_CASE("cloud router: one cloud that does not answer is no empty cloud; one that is not there refuses") {
