@@ -1,7 +1,7 @@
 // What it costs to plan a demand of 10,000 VMs: from the job's submission to the request for its gang, and from that to
 // the shares of its scale sets.
 //
-//   bench/azure_plan.sh          builds this with -O2 -DNDEBUG and runs it; one line with the CPU time
+//   cmake --build build/release --target azure_plan && build/release/bin/azure_plan     one line with the CPU time
 #include <time.h>
 
 #include <algorithm>
@@ -62,7 +62,7 @@ double plan_once() {
   brain.apply({2}, submitted);
   std::size_t sets = 0;
   for (const Command& command : brain.take_commands()) {
-    if (const auto* gang = std::get_if<ReserveGang>(&command)) sets = azure::plan_gang(*gang, "virga")->size();
+    if (const auto* gang = std::get_if<ReserveGang>(&command)) sets = azure::plan_gang(*gang, AzureSettings{})->size();
   }
   const double took = cpu_milliseconds() - from;
   if (sets != k_nodes / k_set) std::abort();

@@ -4,13 +4,13 @@ A job of two nodes runs on VMs of virga-arm, which are virtual nodes. Then anoth
 scales their set up (the new VMs are deleted, the job does not notice) and deletes a VM of the job's (it starts again).
 """
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from instance import Instance  # noqa: E402
+from azure_stand_in import StandIn  # noqa: E402
+from instance import CannotRun, Instance  # noqa: E402
 
 try:
     from azure.core.credentials import AccessToken
@@ -30,16 +30,7 @@ idle_time = "1s"
 [partition.main]
 pools = ["nd"]
 [cloud.azure]
-subscription = "{subscription}"
-tenant = "{tenant}"
-client_id = "app"
-secret_file = "{home}/secret"
-region = "eastus"
 resource_group = "g"
-endpoint = "{url}"
-login_endpoint = "{url}"
-ca_file = "{ca}"
-watch_interval = "1s"
 stranger_grace = "3s"
 """
 
@@ -56,18 +47,10 @@ def eventually(what, condition, patience_s=90):
         time.sleep(0.2)
 
 
-def start_stand_in(virga, bin_dir):
-    arm = subprocess.Popen([bin_dir / "virga-arm", "--dir", virga.home / "arm", "--nodes", virga.home / "machines",
-                            "--speed", "60"], stdout=subprocess.PIPE, text=True, env=virga.env)
-    words = arm.stdout.readline().split()
-    assert words and words[0] == "ready", "virga-arm did not start"
-    return arm, dict(url=words[1], ca=words[5], subscription=words[7], tenant=words[9])
-
-
-def check(virga, facts):
-    os.environ["REQUESTS_CA_BUNDLE"] = facts["ca"]
-    compute = ComputeManagementClient(Token(), facts["subscription"], base_url=facts["url"], polling_interval=0.2,
-                                      credential_scopes=[facts["url"] + "/.default"], api_version="2022-08-01")
+def check(virga, arm):
+    os.environ["REQUESTS_CA_BUNDLE"] = arm.ca
+    compute = ComputeManagementClient(Token(), arm.subscription, base_url=arm.url, polling_interval=0.2,
+                                      credential_scopes=[arm.url + "/.default"], api_version="2022-08-01")
     sets, vms = compute.virtual_machine_scale_sets, compute.virtual_machine_scale_set_vms
     runs = virga.work / "runs"
 
@@ -102,27 +85,26 @@ def check(virga, facts):
 
 
 def main():
-    bin_dir = Path(sys.argv[1])
-    with Instance(bin_dir) as virga:
-        (virga.home / "secret").write_text("s3cret\n")
-        if virga.sh("virga doctor").stdout.startswith("nodes on this machine: plain"):
-            print("skipped: this machine lets nobody make the namespaces that virtual nodes need")
-            return 77
-        arm, facts = start_stand_in(virga, bin_dir)
+    with Instance(Path(sys.argv[1]), config=CONFIG) as virga:
         try:
-            (virga.home / "virga.toml").write_text(CONFIG.format(home=virga.home, **facts))
+            arm = StandIn(virga, "speed = 60\n")
+        except CannotRun as why:
+            print(f"skipped: {why}")
+            return 77
+        try:
+            arm.configure(virga)
             up = virga.up()
             assert up.returncode == 0, up.stdout
-            check(virga, facts)
+            check(virga, arm)
             down = virga.down()
             assert down.returncode == 0, down.stdout
         except BaseException:
             log = virga.home / "virgad.log"
             print(log.read_text(errors="replace")[-3000:] if log.exists() else "no log")
+            arm.stop()
             raise
-        finally:
-            arm.terminate()
-            arm.wait(30)
+        left = arm.stop() + virga.leftovers()
+        assert not left, left
     print("same world: strangers went, the job that lost a VM ran again, nothing is left")
     return 0
 

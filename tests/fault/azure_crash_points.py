@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
-from azure_stand_in import CannotRun, StandIn  # noqa: E402
-from instance import Instance  # noqa: E402
+from azure_stand_in import StandIn  # noqa: E402
+from instance import CannotRun, Instance  # noqa: E402
 from keeper import Keeper  # noqa: E402
 
 POINTS = ("before", "after")

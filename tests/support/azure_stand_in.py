@@ -24,7 +24,7 @@ import tomllib
 import urllib.request
 from pathlib import Path
 
-from instance import Instance
+from instance import CannotRun, Instance
 
 READY_S = 20.0
 END_S = 60.0
@@ -38,10 +38,6 @@ SHORT_TIMES = {
     "watch_interval": "1s",
     "stranger_grace": "5s",
 }
-
-
-class CannotRun(Exception):
-    """This machine cannot have such a stand-in; the text says why."""
 
 
 class StandIn:

@@ -18,6 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+
+class CannotRun(Exception):
+    """This machine cannot have what a test needs; the text says why."""
+
+
 ORDINARY_USERS = ("games", "news")  # in every Debian; no test needs more than two
 
 
