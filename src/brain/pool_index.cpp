@@ -205,10 +205,14 @@ bool PoolIndex::choose_in(const Cell& cell, PlaceRequest request, bool ready_onl
   if (missing > 0) {
     std::vector<std::uint32_t> more;
     if (!nodes.pick_absent(missing, slots, {}, more)) return false;
-    slots.insert(slots.end(), more.begin(), more.end());
-    const Fabric& fabric = *cell.fabric;
-    std::sort(slots.begin(), slots.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return fabric.position(a) < fabric.position(b); });
+    if (slots.empty()) {
+      slots = std::move(more);  // in rank order already
+    } else {
+      slots.insert(slots.end(), more.begin(), more.end());
+      const Fabric& fabric = *cell.fabric;
+      std::sort(slots.begin(), slots.end(),
+                [&](std::uint32_t a, std::uint32_t b) { return fabric.position(a) < fabric.position(b); });
+    }
   }
   for (std::uint32_t& slot : slots) slot += cell.first;
   return true;

@@ -170,13 +170,17 @@ void index_vms(State& state, std::span<Vm* const> vms) {
   if (vms.empty()) return;
   std::vector<PoolIndex::Present>& present = state.index.present;
   present.clear();
-  for (const Vm* vm : vms) {
+  const Job* job = nullptr;  // mostly it is one gang's
+  for (Vm* vm : vms) {
     Time busy_until;
-    for (JobId id : vm->jobs) busy_until = std::max(busy_until, state.jobs.at(id).expected_end);
+    for (JobId id : vm->jobs) {
+      if (job == nullptr || job->id != id) job = &state.jobs.at(id);
+      busy_until = std::max(busy_until, job->expected_end);
+    }
     present.push_back({vm, busy_until});
+    ring_at(state.index.vm_alarms, *vm, next_deadline_of(*vm));
   }
   state.index.pools[vms.front()->pool_number].put(present);
-  for (Vm* vm : vms) ring_at(state.index.vm_alarms, *vm, next_deadline_of(*vm));
 }
 
 void index_absent_node(State& state, const Pool& pool, std::uint32_t number) {

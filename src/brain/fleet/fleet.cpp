@@ -136,7 +136,7 @@ void keep_warm(Effects& fx) {
     for (std::uint32_t slot = 0; slot < index.size() && numbers.size() < missing; ++slot) {
       if (index.is_absent(slot)) numbers.push_back(slot + 1);
     }
-    reserve_gang(fx, pool, numbers, {});
+    index_vms(fx.state, reserve_gang(fx, pool, numbers, {}));
   }
 }
 
@@ -171,7 +171,7 @@ void take_node_from(Effects& fx, Job& job, const std::string& detail) {
   }
 }
 
-GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job) {
+std::vector<Vm*> reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job) {
   State& state = fx.state;
   const std::uint32_t pool_number = state.number_of_pool(pool.name);
   Gang gang{.id = {++state.last_gang.value}, .pool = pool.name, .job = job, .vms = {}};
@@ -181,9 +181,11 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
   std::vector<Vm*> made;
   made.reserve(numbers.size());
   for (std::uint32_t number : numbers) {
-    Vm vm;
-    vm.id = {++state.last_vm.value};
-    vm.name = pool.node_prefix + std::to_string(number);
+    const VmId id{++state.last_vm.value};
+    Vm& vm = state.vms[id];  // made in its place: a VM is large
+    vm.id = id;
+    vm.name = pool.node_prefix;
+    vm.name += std::to_string(number);
     vm.pool = pool.name;
     vm.gang = gang.id;
     vm.total = pool.sku.resources;
@@ -191,15 +193,14 @@ GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32
     vm.slot = number - 1;
     vm.requested = state.now;
     vm.bought_for_job = job.value != 0;
-    gang.vms.push_back(vm.id);
-    command.vms.push_back({vm.id, vm.name});
-    made.push_back(&state.vms.emplace(vm.id, std::move(vm)).first->second);
+    gang.vms.push_back(id);
+    command.vms.push_back({id, vm.name});
+    made.push_back(&vm);
   }
-  index_vms(state, made);  // together, since they are alike
-  GangId id = gang.id;
+  const GangId id = gang.id;
   state.gangs.emplace(id, std::move(gang));
   fx.emit(std::move(command));
-  return id;
+  return made;
 }
 
 void drop_gang(Effects& fx, GangId id, Reason reason, const std::string& detail) {

@@ -9,8 +9,9 @@
 
 namespace virga {
 
-/// Asks the cloud for VMs with these numbers of the pool, all or none. `job` is zero for warm nodes.
-GangId reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job);
+/// Asks the cloud for VMs with these numbers of the pool, all or none. `job` is zero for warm nodes. The caller indexes
+/// the VMs, once it has said who they are for.
+std::vector<Vm*> reserve_gang(Effects& fx, const Pool& pool, const std::vector<std::uint32_t>& numbers, JobId job);
 /// The gang does not come: its VMs were never there, and whoever they were promised to waits again.
 void drop_gang(Effects& fx, GangId gang, Reason reason, const std::string& detail);
 /// The VM leaves the state: nothing of it is billed any more.

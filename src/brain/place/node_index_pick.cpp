@@ -179,8 +179,9 @@ void NodeIndex::take_whole_by_domain(const LeafTake& take, std::vector<std::uint
 }
 
 void NodeIndex::sort_by_rank(std::vector<std::uint32_t>& slots, std::size_t from) const {
-  std::sort(slots.begin() + static_cast<std::ptrdiff_t>(from), slots.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return fabric_.position(a) < fabric_.position(b); });
+  const auto begin = slots.begin() + static_cast<std::ptrdiff_t>(from);
+  const auto before = [&](std::uint32_t a, std::uint32_t b) { return fabric_.position(a) < fabric_.position(b); };
+  if (!std::is_sorted(begin, slots.end(), before)) std::sort(begin, slots.end(), before);
 }
 
 /// room_: how many nodes of each leaf fit, whole ones included.

@@ -18,19 +18,22 @@ namespace {
 std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
   std::vector<std::uint32_t> taken;
   taken.reserve(count);
+  auto used = vm.gpus_used.begin();
   for (std::uint32_t i = 0; i < vm.total.gpus && taken.size() < count; ++i) {
-    if (!std::binary_search(vm.gpus_used.begin(), vm.gpus_used.end(), i)) taken.push_back(i);
+    if (used != vm.gpus_used.end() && *used == i) {
+      ++used;
+    } else {
+      taken.push_back(i);
+    }
   }
   VIRGA_ASSERT(taken.size() == count, "the VM was chosen because it has these GPUs free");
-  vm.gpus_used.insert(vm.gpus_used.end(), taken.begin(), taken.end());
-  std::sort(vm.gpus_used.begin(), vm.gpus_used.end());
+  const auto middle = vm.gpus_used.insert(vm.gpus_used.end(), taken.begin(), taken.end());
+  std::inplace_merge(vm.gpus_used.begin(), middle, vm.gpus_used.end());
   return taken;
 }
 
 /// The caller indexes the VM.
-JobNode occupy(Effects& fx, Job& job, Vm& vm) {
-  const Pool& pool = fx.state.pool_of(vm);
-  Resources demand = demand_per_node(job.spec, pool);
+JobNode occupy(const Job& job, Vm& vm, const Resources& demand) {
   vm.used.cpus += demand.cpus;
   vm.used.gpus += demand.gpus;
   vm.used.memory_bytes += demand.memory_bytes;
@@ -119,22 +122,17 @@ void back_to_queue(Effects& fx, Job& job) {
 
 }  // namespace
 
-void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms) {
+void assign_nodes(Effects& fx, Job& job, const std::vector<Vm*>& vms) {
   VIRGA_ASSERT(job.state == JobState::pending && job.promised.empty() && vms.size() == job.spec->nodes,
                "a gang is all or nothing");
   job.expected_end = fx.state.now + expected_time(job.spec);
-  const Vm& first = fx.state.vms.at(vms.front());
-  commit_budget(fx, job, fx.state.pool_of(first));
+  const Pool& pool = fx.state.pool_of(*vms.front());
+  commit_budget(fx, job, pool);
+  const Resources demand = demand_per_node(job.spec, pool);
   std::vector<JobNode> nodes;
   nodes.reserve(vms.size());
-  std::vector<Vm*> changed;
-  changed.reserve(vms.size());
-  for (VmId id : vms) {
-    Vm& vm = fx.state.vms.at(id);
-    nodes.push_back(occupy(fx, job, vm));
-    changed.push_back(&vm);
-  }
-  index_vms(fx.state, changed);
+  for (Vm* vm : vms) nodes.push_back(occupy(job, *vm, demand));
+  index_vms(fx.state, vms);
   job.promised = std::move(nodes);
   keep_promise(fx, job);
 }

@@ -17,7 +17,7 @@
 namespace virga {
 
 /// Gives a pending job these VMs, in rank order: binds it, or promises them if some are not granted yet.
-void assign_nodes(Effects& fx, Job& job, const std::vector<VmId>& vms);
+void assign_nodes(Effects& fx, Job& job, const std::vector<Vm*>& vms);
 /// Binds the job if every node promised to it is granted by now.
 void keep_promise(Effects& fx, Job& job);
 /// The schedule counts on a job that holds nodes to end then.

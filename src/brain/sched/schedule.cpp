@@ -212,10 +212,14 @@ void Pass::take(Job& job, const Choice& choice) {
   for (std::uint32_t slot : choice.slots) {
     if (!index.vm_at(slot)) absent.push_back(slot + 1);
   }
-  if (!absent.empty()) reserve_gang(fx_, pool, absent, job.id);
-  std::vector<VmId> vms;
+  std::vector<Vm*> vms;
   vms.reserve(choice.slots.size());
-  for (std::uint32_t slot : choice.slots) vms.push_back(index.vm_at(slot));
+  std::vector<Vm*> made;
+  if (!absent.empty()) made = reserve_gang(fx_, pool, absent, job.id);
+  auto next = made.begin();
+  for (std::uint32_t slot : choice.slots) {
+    vms.push_back(index.vm_at(slot) ? &state_.vms.at(index.vm_at(slot)) : *next++);
+  }
   if (!absent.empty()) {
     job.reason = Reason::reserving;
     job.detail = fmt::format("{} VMs of pool {} are being asked for", absent.size(), pool.name);
