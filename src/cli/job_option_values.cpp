@@ -1,10 +1,9 @@
 // What the values of sbatch's and srun's options mean: one setter per option of the table.
-#include <strings.h>
-
 #include <algorithm>
 
 #include "cli/job_options.hpp"
 #include "wire/slurm_text.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -64,7 +63,7 @@ Result<std::uint32_t> parse_gpu_count(std::string_view text) {
 }
 
 Result<std::uint32_t> parse_gres(std::string_view text) {
-  if (::strncasecmp(text.data(), "none", text.size()) == 0 && text.size() == 4) return 0U;
+  if (same_word(text, "none")) return 0U;
   std::uint32_t sum = 0;
   for (const std::string& part : split_list(text)) {
     std::string_view rest = part;

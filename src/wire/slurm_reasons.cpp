@@ -1,9 +1,9 @@
 #include "wire/slurm_reasons.hpp"
 
-#include <strings.h>
-
 #include <iterator>
 #include <string>
+
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -62,10 +62,6 @@ constexpr OtherState k_other_states[] = {
     {"RV", "REVOKED"},       {"SI", "SIGNALING"}, {"SE", "SPECIAL_EXIT"},   {"SO", "STAGE_OUT"},
     {"ST", "STOPPED"},
 };
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 }  // namespace
 

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <strings.h>
 #include <time.h>
 
 #include <algorithm>
 #include <charconv>
 #include <vector>
+
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -17,10 +18,6 @@ constexpr std::int64_t k_hour = 3600;
 constexpr std::int64_t k_day = 86400;
 /// A year's worth of centuries: larger limits are typing errors, and would leave the range of Duration.
 constexpr std::int64_t k_seconds_max = 100LL * 366 * k_day;
-
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 bool number(std::string_view text, std::int64_t& value) {
   if (text.empty() || text.size() > 12) return false;

@@ -1,12 +1,13 @@
 #include "engines/local/scheduled_events.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
 #include <time.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <set>
+
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -21,17 +22,14 @@ std::string text_of(const json::object& object, std::string_view name) {
 
 std::optional<NoticeKind> kind_of(const std::string& type) {
   for (std::size_t i = 0; i < std::size(EnumNames<NoticeKind>::names); ++i) {
-    const std::string_view name = EnumNames<NoticeKind>::names[i];
-    if (type.size() == name.size() && strncasecmp(type.data(), name.data(), name.size()) == 0) {
-      return static_cast<NoticeKind>(i);
-    }
+    if (same_word(type, EnumNames<NoticeKind>::names[i])) return static_cast<NoticeKind>(i);
   }
   return std::nullopt;
 }
 
 bool is_about(const ScheduledEvent& event, const std::string& instance) {
   return std::any_of(event.resources.begin(), event.resources.end(),
-                     [&](const std::string& name) { return strcasecmp(name.c_str(), instance.c_str()) == 0; });
+                     [&](const std::string& name) { return same_word(name, instance); });
 }
 
 }  // namespace
