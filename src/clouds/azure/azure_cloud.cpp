@@ -89,6 +89,7 @@ void AzureCloud::reserve(const ReserveGang& command, const std::function<std::st
       return;
     }
     gang->command = command;
+    gang->begun = Stopper::date();
     gang->shares = *std::move(shares);
     gang->left = gang->shares.size();
     gang->got.resize(command.vms.size());
@@ -131,8 +132,9 @@ void AzureCloud::grant(const GangPtr& gang) {
       granted.billed_since[place] = gang->asked_at[i];
       const auto& instance = gang->got[place];
       if (!instance) continue;
-      common_.books.claim(gang->command.vms[place].vm,
-                          {share.set, instance->id, instance->address, gang->command.pool.name});
+      const WantedVm& wanted = gang->command.vms[place];
+      common_.books.claim(wanted.vm,
+                          {share.set, instance->id, instance->address, gang->command.pool.name, wanted.name});
     }
   }
   for (const WantedVm& wanted : gang->command.vms) {
@@ -143,14 +145,15 @@ void AzureCloud::grant(const GangPtr& gang) {
 }
 
 void AzureCloud::share_cleared(const GangPtr& gang) {
+  Duration wasted;
   {
     std::lock_guard lock(common_.books.gangs_mutex());
     if (--gang->left > 0) return;
+    wasted = gang->wasted;
   }
   const ArmError& error = *gang->error;
   std::string message = error.text();
-  // Kept for the next try, they would be billed while nobody knows of them, and for longer than they take to boot.
-  if (const std::int64_t seconds = gang->wasted.load().ns / 1'000'000'000; seconds > 0) {
+  if (const std::int64_t seconds = wasted.ns / 1'000'000'000; seconds > 0) {
     message += fmt::format("; {} VM-seconds were paid for nothing", seconds);
   }
   settle(gang, GangRefused{gang->command.gang, refusal_of(error.kind), std::move(message), error.retry_after});
@@ -196,7 +199,7 @@ void AzureCloud::recognise(const ListedSet& set, const Addresses& addresses, con
     const auto found = by_address.find(address);
     if (found == by_address.end() || found->second == nullptr) continue;
     if (common_.books.find(found->second->vm)) continue;
-    common_.books.claim(found->second->vm, {set.name, instance, address, set.pool});
+    common_.books.claim(found->second->vm, {set.name, instance, address, set.pool, found->second->name});
   }
 }
 

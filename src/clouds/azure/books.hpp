@@ -1,6 +1,6 @@
 // Which VM is which instance, and the gangs on their way. Shared by all threads of the room; locks itself.
 //
-//   books.claim(VmId{7}, {.set = "virga-c-nd-1", .instance = "12", .address = "10.64.0.16"});
+//   books.claim(VmId{7}, {"virga-c-nd-1", "12", "10.64.0.16", "nd", "nd13"});
 //   books.claims_of("virga-c-nd-1");        // {"12": VmId{7}}
 #pragma once
 
@@ -26,6 +26,7 @@ struct Place {
   std::string instance;
   std::string address;
   std::string pool;
+  std::string node;
   bool told_failed = false;
   bool releasing = false;
 };
@@ -42,9 +43,10 @@ struct Gang {
   /// By share: when it asked for its instances, which are billed from then on or a little later. Unset: they are its
   /// own from before. Written as above.
   std::vector<Time> asked_at;
-  std::atomic<Duration> wasted{Duration{}};  ///< what VMs were billed for that were given back at once
+  Time begun;  ///< when it was wanted
 
   // Guarded by the books' lock.
+  Duration wasted;                           ///< what VMs were billed for that were given back at once
   std::size_t left = 0;                      ///< shares that are at work
   std::vector<std::optional<Instance>> got;  ///< by place; nothing where the VM was there before
   std::optional<ArmError> error;             ///< of the share that failed first

@@ -35,6 +35,8 @@ Instance instance_of(JsonNode node) {
   if (instance.id.empty()) instance.id = instance.name;  // a member of a Flexible set
   instance.machine = text(at(at(node, "properties"), "vmId"));
   instance.state = state_of(at(node, "properties"), instance.message);
+  const JsonNode view = at(at(node, "properties"), "instanceView");
+  instance.leaf = text(at(at(view, "interconnectInstanceView"), "interconnectSubgroupId"));
   return instance;
 }
 
@@ -82,6 +84,7 @@ Arm<std::optional<bool>> ScaleSets::is_flexible(const std::string& set) {
 ArmCall ScaleSets::list_call(const std::string& set, bool flexible) const {
   if (!flexible) {
     return {.path = client_.set_path(set) + "/virtualMachines",
+            .version = ApiVersion::compute_newest,
             .kind = CallKind::set_list,
             .resource = set,
             .query = "&$expand=instanceView"};

@@ -30,6 +30,7 @@ struct Instance {
   std::string machine = {};  ///< its GUID, which the instance itself learns from its metadata service
   InstanceState state = InstanceState::creating;
   std::string message = {};  ///< of one that failed
+  std::string leaf = {};     ///< the id of what it shares its lowest switches with, where Azure tells
   std::string address = {};  ///< only where addresses() was asked
 
   bool is_living() const { return state != InstanceState::deleting; }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
+#include "clouds/azure/leaf_match.hpp"
 #include "clouds/azure/set_keeper.hpp"
 
 namespace virga::azure {
@@ -18,6 +20,11 @@ constexpr Time k_before_we_know{1};
 
 ArmError fault(std::string_view code, std::string message) {
   return {.kind = ArmErrorKind::fault, .code = std::string(code), .message = std::move(message), .retry_after = {}};
+}
+
+/// Of the place where the set is, as far as is known: no pause is given for the region or the subscription.
+bool is_local_shortage(const ArmError& error) {
+  return error.kind == ArmErrorKind::capacity && error.retry_after == Duration{};
 }
 
 /// Empty without a file; what is wrong with the key, Azure says.
@@ -41,16 +48,33 @@ Arm<Got> SetKeeper::grow_share(Gang& gang, std::size_t share) {
     }
   }
   if (places.empty()) return Got();
+  bool may_start_anew = gang.shares.size() > 1;
   for (;;) {
     if (gang.given_up) return failed(fault(k_given_up, "no longer wanted"));
     auto there = common_.surroundings.ensure(client_);
     auto got = there ? grow_once(gang, share, places, deadline) : Arm<Got>(failed(there.error()));
+    if (!got && is_local_shortage(got.error()) && std::exchange(may_start_anew, false) && !gang.given_up) {
+      if (make_room_for_new_set(gang, share, got.error())) continue;
+    }
     if (got || got.error().kind != ArmErrorKind::dependency) return got;
     // Something else has to end first, such as the deletion of a set of this name.
     const Duration pause = std::max(got.error().retry_after, Duration::seconds(2));
     if (Stopper::now() + pause >= deadline) return got;
     if (!common_.access.stopper.sleep(pause, [&] { return gang.given_up.load(); })) return got;
   }
+}
+
+/// True if the set is gone, so that it can be made anew: a placement group stays where its first VM was placed, and a
+/// new one may find room elsewhere. The gang's other sets are kept meanwhile. That costs less than giving them back, as
+/// Azure refuses faster than VMs boot; a gang of one set holds nothing, and leaves the next try to the brain.
+bool SetKeeper::make_room_for_new_set(Gang& gang, std::size_t share, const ArmError& shortage) {
+  const auto seen = view();
+  if (!seen || (*seen && !(**seen).claims.empty()) || !held_.empty()) return false;
+  common_.access.complaints.add(fmt::format("{} VMs in {}", gang.shares[share].places.size(), set_), shortage);
+  if (!*seen) return true;
+  if (!remove_set()) return false;
+  note_waste(gang, share, (**seen).free.size());
+  return true;
 }
 
 /// After a restart a growth of the controller before this one may be under way: its instances will be wanted again.
@@ -149,12 +173,8 @@ Arm<Got> SetKeeper::collect(Gang& gang, const std::vector<std::size_t>& places, 
       if (!addresses) return failed(addresses.error());
       std::erase_if(free, [&](const Instance& i) { return !addresses->contains(i.id); });
       if (free.size() >= places.size()) {
-        Got got;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-          free[i].address = addresses->at(free[i].id);
-          got.emplace_back(places[i], std::move(free[i]));
-        }
-        return got;
+        for (Instance& instance : free) instance.address = addresses->at(instance.id);
+        return choose(gang.command, places, free, **seen);
       }
     }
     if (Stopper::now() >= (booting ? deadline : patience_end)) {
@@ -167,6 +187,29 @@ Arm<Got> SetKeeper::collect(Gang& gang, const std::vector<std::size_t>& places, 
     }
     pause = std::min(pause * 2, k_longest_pause);
   }
+}
+
+/// Those whose neighbours in Azure's fabric are their neighbours in the pool's.
+Got SetKeeper::choose(const ReserveGang& command, const std::vector<std::size_t>& places,
+                      const std::vector<Instance>& free, const View& view) const {
+  const auto leaf_of = [&](const std::string& node) {
+    const std::uint32_t nodes = command.pool.fabric.nodes_per_leaf;
+    return nodes == 0 ? 0 : (node_number(command.pool, node).value_or(1) - 1) / nodes;
+  };
+  std::map<std::uint32_t, std::string> known;
+  for (const auto& [id, vm] : view.claims) {
+    const auto place = common_.books.find(vm);
+    const auto there = view.there.find(id);
+    if (place && there != view.there.end()) known.try_emplace(leaf_of(place->node), there->second.leaf);
+  }
+  std::vector<std::uint32_t> leaf_of_place;
+  for (const std::size_t place : places) leaf_of_place.push_back(leaf_of(command.vms[place].name));
+  std::vector<std::string> leaf_of_instance;
+  for (const Instance& instance : free) leaf_of_instance.push_back(instance.leaf);
+  const std::vector<std::size_t> chosen = match_leaves(leaf_of_place, leaf_of_instance, known);
+  Got got;
+  for (std::size_t i = 0; i < places.size(); ++i) got.emplace_back(places[i], free[chosen[i]]);
+  return got;
 }
 
 Arm<void> SetKeeper::hold(const GangPtr& gang, const Got& got) {

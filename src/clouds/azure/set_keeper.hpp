@@ -68,15 +68,18 @@ class SetKeeper {
   // Growing.
   Arm<Got> grow_share(Gang& gang, std::size_t share);
   Arm<Got> grow_once(Gang& gang, std::size_t share, const std::vector<std::size_t>& places, Time deadline);
+  bool make_room_for_new_set(Gang& gang, std::size_t share, const ArmError& shortage);
   Arm<void> finish_growth(Gang& gang, const HttpAnswer& begun, Time deadline);
   Arm<void> wait_until_settled(Gang& gang, Time deadline);
   Arm<Got> collect(Gang& gang, const std::vector<std::size_t>& places, Time deadline,
                    const std::optional<ArmError>& failure);
+  Got choose(const ReserveGang& command, const std::vector<std::size_t>& places, const std::vector<Instance>& free,
+             const View& view) const;
   Arm<void> hold(const GangPtr& gang, const Got& got);
   // Giving back.
   void clear_gang(const GangPtr& gang);
   Arm<bool> clear_once(Time lag_end, std::size_t& given_back);
-  void note_waste(Gang& gang, std::size_t given_back);
+  void note_waste(Gang& gang, std::size_t share, std::size_t given_back);
   void release_all(const std::vector<VmId>& vms);
   bool release_between();
   void note_released(const std::vector<VmId>& vms);

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,9 @@ struct SetShare {
 
 /// In the order of the sets' numbers. Refused: a node's name without a number, a set's name that is too long.
 Result<std::vector<SetShare>> plan_gang(const ReserveGang& command, const AzureSettings& settings);
+
+/// From 1; nothing if the name is none of this pool's.
+std::optional<std::uint32_t> node_number(const Pool& pool, std::string_view name);
 
 std::string set_name(const std::string& cluster, const std::string& pool, std::uint32_t number);
 

@@ -47,24 +47,24 @@ void SetKeeper::clear_gang(const GangPtr& gang) {
     if (!common_.access.stopper.sleep(clear ? k_first_pause : pause)) return;
     if (!clear) pause = std::min(pause * 2, k_longest_pause);
   }
-  note_waste(*gang, given_back);
+  for (std::size_t share = 0; share < gang->shares.size(); ++share) {
+    if (gang->shares[share].set == set_) note_waste(*gang, share, given_back);
+  }
   common_.share_cleared(gang);
 }
 
-/// From when they were asked for until they were gone, as the bill has it.
-void SetKeeper::note_waste(Gang& gang, std::size_t given_back) {
-  for (std::size_t i = 0; i < gang.shares.size(); ++i) {
-    if (gang.shares[i].set != set_ || !gang.asked_at[i].is_set()) continue;
-    const auto& places = gang.shares[i].places;
-    const auto known =
-        std::count_if(places.begin(), places.end(), [&](std::size_t p) { return gang.got[p].has_value(); });
-    // What a list did not show, but had come up; and no strangers.
-    const std::size_t vms = std::min(places.size(), std::max(given_back, static_cast<std::size_t>(known)));
-    Duration before = gang.wasted;
-    const Duration cost = (Stopper::date() - gang.asked_at[i]) * static_cast<std::int64_t>(vms);
-    while (!gang.wasted.compare_exchange_weak(before, before + cost)) {
-    }
-  }
+/// From when they were asked for until they were gone, as the bill has it; what was there before this gang counts from
+/// when it was wanted.
+void SetKeeper::note_waste(Gang& gang, std::size_t share, std::size_t given_back) {
+  if (!gang.asked_at[share].is_set()) return;
+  std::lock_guard lock(common_.books.gangs_mutex());
+  const auto& places = gang.shares[share].places;
+  const auto known =
+      std::count_if(places.begin(), places.end(), [&](std::size_t p) { return gang.got[p].has_value(); });
+  // What a list did not show, but had come up; and no strangers.
+  const std::size_t vms = std::min(places.size(), std::max(given_back, static_cast<std::size_t>(known)));
+  const Duration each = Stopper::date() - std::max(gang.asked_at[share], gang.begun);
+  gang.wasted = gang.wasted + each * static_cast<std::int64_t>(vms);
 }
 
 /// True if the set has nothing that is nobody's.

@@ -81,7 +81,7 @@ TEST_CASE("a failure that stays is a refusal, and leaves nothing") {
     words = "InvalidParameter: no such image";
   }
   SUBCASE("in the operation") {
-    inject(arm, k_put, "async", R"(, "code": "AllocationFailed", "message": "no room")");
+    inject(arm, k_put, "async", R"(, "code": "AllocationFailed", "message": "no room", "count": 1000)");
     refusal = Refusal::capacity;
     words = "no room";
   }
@@ -95,6 +95,36 @@ TEST_CASE("a failure that stays is a refusal, and leaves nothing") {
   CHECK_MESSAGE(has(refused.message, words), refused.message);
   CHECK(arm.vms() == 0);
   CHECK(arm.sets() == 0);
+}
+
+TEST_CASE("while a set of a gang cannot be had here, the others are kept for one try elsewhere") {
+  ArmProcess arm;
+  World world(arm);
+  const std::string no_room = R"(, "code": "AllocationFailed", "message": "no room", "skip": 1, "count": )";
+  SUBCASE("where there is room") {
+    inject(arm, k_put, "async", no_room + "1");
+    CHECK(world.granted(world.gang(1, 1, 30, 10)).addresses.size() == 30);
+    CHECK(arm.calls(k_put) == 4);
+    CHECK(arm.get("bill").root().find("vms").size() == 30);
+  }
+  SUBCASE("once, and then no more") {
+    inject(arm, k_put, "async", no_room + "1000");
+    CHECK(world.refused(world.gang(1, 1, 20, 10)).refusal == Refusal::capacity);
+    CHECK(arm.calls(k_put) <= 3);
+    CHECK(arm.vms() == 0);
+    CHECK(arm.sets() == 0);
+  }
+  SUBCASE("but not where the set holds VMs of others") {
+    world.granted(world.gang(1, 1, 5, 10));
+    inject(arm, k_patch, "async", R"(, "code": "AllocationFailed", "message": "no room", "count": 1)");
+    CHECK(world.refused(world.gang(2, 6, 15, 10)).refusal == Refusal::capacity);
+    CHECK(arm.vms() == 5);
+  }
+  SUBCASE("nor for a quota, which no other place raises") {
+    inject(arm, k_put, "async", R"(, "code": "QuotaExceeded", "message": "96 of 96", "skip": 1, "count": 1)");
+    CHECK(world.refused(world.gang(1, 1, 20, 10)).refusal == Refusal::quota);
+    CHECK(arm.vms() == 0);
+  }
 }
 
 TEST_CASE("what Azure calls Failed counts only when it stays so") {

@@ -1,6 +1,8 @@
 // The shapes of scale sets against the resource manager: Flexible sets, racks, reservations and interconnects.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "unit/clouds_azure/world.hpp"
 
 using virga::GangGranted;
@@ -158,6 +160,46 @@ TEST_CASE("interconnect blocks: VMs come out of the block alone") {
   CHECK(world.refused(gang_of(world, k_gb200, 2, 21, 1)).refusal == Refusal::capacity);
   world.release(1, 20);
   CHECK(arm.sets() == 0);
+}
+
+TEST_CASE("leaves: what Azure says is below one leaf becomes the nodes of one leaf") {
+  ArmProcess arm;
+  World world(arm);
+  put(arm, "", R"({"location": "eastus"})");
+  const std::string group = "/providers/Microsoft.Network/interconnectGroups/net";
+  put(arm, group, R"({"location": "eastus", "properties": {"subgroupProfile": {"size": 3}}})");
+  world.settings.pools["nd"].interconnect_group = k_group + group;
+  world.settings.stranger_grace = virga::Duration::minutes(60);
+  world.reopen();
+  const auto of_leaves = [&](ReserveGang command) {
+    command.pool.fabric.nodes_per_leaf = 3;
+    return command;
+  };
+  world.granted(of_leaves(gang_of(world, k_gb200, 1, 1, 2)));
+  // Somebody else's six stand in for what a controller asked for before it was killed.
+  REQUIRE(arm.call("PATCH", k_set + "?api-version=2022-08-01", R"({"sku": {"capacity": 8}})") < 300);
+  ReserveGang second = of_leaves(gang_of(world, k_gb200, 2, 3, 4));
+  std::rotate(second.vms.begin(), second.vms.begin() + 1, second.vms.end());  // nodes 4, 5, 6 and 3
+  world.granted(second);
+
+  std::map<std::string, std::string> leaves;  // by node
+  const auto answer = arm.ask("GET", k_set + "/virtualMachines?api-version=2026-03-01&$expand=instanceView");
+  const auto listed = virga::JsonDocument::parse(answer.body);
+  REQUIRE(listed);
+  const auto published = world.published();
+  const virga::JsonNode machines = listed->root().find("value");
+  for (std::size_t i = 0; i < machines.size(); ++i) {
+    const virga::JsonNode properties = machines.element(i).find("properties");
+    const auto node = published.find(std::string(properties.find("vmId").string()));
+    if (node == published.end()) continue;
+    leaves[node->second.name] =
+        properties.find("instanceView").find("interconnectInstanceView").find("interconnectSubgroupId").string();
+  }
+  REQUIRE(leaves.size() == 6);
+  CHECK(leaves["nd3"] == leaves["nd1"]);
+  CHECK(leaves["nd4"] != leaves["nd1"]);
+  CHECK(leaves["nd4"] == leaves["nd5"]);
+  CHECK(leaves["nd4"] == leaves["nd6"]);
 }
 
 TEST_CASE("foreign hands: a set that is scaled up gets strangers, one that is scaled down loses nodes") {
