@@ -29,8 +29,6 @@ constexpr std::string_view k_actions[] = {
 constexpr std::uint32_t k_placement_group_nodes = 100;  ///< without a support request
 constexpr std::uint64_t k_addresses_of_azure = 5;       ///< of every subnet
 
-bool is_absent(const Arm<HttpAnswer>& answer) { return !answer && answer.error().status == 404; }
-
 /// Whether `pattern`, in which '*' stands for any text, is the text; without case.
 bool matches(std::string_view pattern, std::string_view text) {
   if (pattern.empty()) return text.empty();
@@ -116,7 +114,7 @@ void check_subnet(Examination& e, const std::string& network_path, const std::ve
     const auto document = JsonDocument::parse(answer->body);
     return check_room(e, settings.subnet, document ? range_of(at(document->root(), "properties")) : "");
   }
-  if (!is_absent(answer)) {
+  if (!answer.error().says_absent()) {
     return e.report.add({"subnet", Verdict::failed, answer.error().text(), "let the identity read the network"});
   }
   const auto range = parse_address_range(settings.address_space);
@@ -231,7 +229,7 @@ void check_group(Examination& e) {
     e.ok("group", name + " is there");
     return check_permissions(e);
   }
-  if (!is_absent(answer)) {
+  if (!answer.error().says_absent()) {
     return e.report.add({"group", Verdict::failed, answer.error().text(),
                          fmt::format("give the identity a role on {}", e.client.group_path())});
   }
@@ -250,7 +248,7 @@ void check_network(Examination& e) {
     check_space(e, *answer, spaces);
     return check_subnet(e, path, spaces);
   }
-  if (!is_absent(answer)) {
+  if (!answer.error().says_absent()) {
     return e.report.add({"network", Verdict::failed, answer.error().text(), "let the identity read the network"});
   }
   e.ok("network", settings.network + " is not there yet; it is made with the first job");

@@ -103,7 +103,7 @@ Arm<void> OrphanSweep::look_for(const Kind& kind, std::vector<Orphan>& orphans) 
   auto listed = client_.list(std::move(call), [&](JsonNode node) {
     if (is_ours(node) && kind.is_free(node)) orphans.push_back({text(at(node, "id")), &kind});
   });
-  if (!listed && listed.error().status != 404) return listed;
+  if (!listed && !listed.error().says_absent()) return listed;
   return {};
 }
 
@@ -119,7 +119,7 @@ Arm<void> OrphanSweep::look_for_machines(std::vector<Orphan>& orphans) {
     const std::string set = text(at(at(at(node, "properties"), "virtualMachineScaleSet"), "id"));
     if (is_ours(node) && !leaves) set_of[text(at(node, "id"))] = set.empty() ? "" : lower_name(set);
   });
-  if (!listed && listed.error().status != 404) return listed;
+  if (!listed && !listed.error().says_absent()) return listed;
   if (set_of.empty()) return {};
   const auto sets = ScaleSets(client_).list();
   if (!sets) return failed(sets.error());

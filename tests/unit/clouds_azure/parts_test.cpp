@@ -114,6 +114,18 @@ TEST_CASE("errors: what each answer of Azure means") {
   }
 }
 
+TEST_CASE("errors: only Azure's own word says that something is not there") {
+  for (const std::string_view code : {"ResourceNotFound", "ResourceGroupNotFound", "NotFound", "InstanceIdNotFound"}) {
+    CHECK(classify_answer(404, {}, body(code, "gone")).says_absent());
+  }
+  for (const std::string_view code : {"SubscriptionNotFound", "MissingSubscription", "InvalidResourceType"}) {
+    CHECK_FALSE(classify_answer(404, {}, body(code, "gone")).says_absent());
+  }
+  CHECK_FALSE(classify_answer(404, {}, "<html>no such page</html>").says_absent());
+  CHECK_FALSE(classify_answer(404, {}, "").says_absent());
+  CHECK_FALSE(classify_answer(403, {}, body("ResourceNotFound", "hidden")).says_absent());
+}
+
 TEST_CASE("errors: numbers of a quota, pauses, operations, and refusals") {
   const ArmError quota = classify_answer(409, {}, body("OperationNotAllowed", k_quota_message));
   REQUIRE(quota.numbers.has_value());
