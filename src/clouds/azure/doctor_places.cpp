@@ -7,6 +7,7 @@
 #include "clouds/azure/address_range.hpp"
 #include "clouds/azure/catalogue.hpp"
 #include "clouds/azure/doctor_checks.hpp"
+#include "clouds/azure/image_name.hpp"
 #include "clouds/azure/json_path.hpp"
 
 namespace virga::azure {
@@ -26,8 +27,7 @@ constexpr std::string_view k_actions[] = {
     "Microsoft.Network/virtualNetworks/subnets/write",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
 };
-constexpr std::uint32_t k_placement_group_nodes = 100;  ///< without a support request
-constexpr std::uint64_t k_addresses_of_azure = 5;       ///< of every subnet
+constexpr std::uint64_t k_addresses_of_azure = 5;  ///< of every subnet
 
 /// Whether `pattern`, in which '*' stands for any text, is the text; without case.
 bool matches(std::string_view pattern, std::string_view text) {
@@ -145,24 +145,18 @@ void check_space(Examination& e, const HttpAnswer& network, std::vector<AddressR
                 "name another network in cloud.azure.network"});
 }
 
-/// Azure's words for a publisher's image, or the id of one's own.
-std::string image_path(const Examination& e, ApiVersion& version) {
+Arm<HttpAnswer> read_image(Examination& e) {
   const std::string& image = e.settings.image;
-  if (image.starts_with('/')) {
-    version = lower(image).find("/galleries/") != std::string::npos ? ApiVersion::galleries : ApiVersion::compute;
-    return image;
+  const auto name = parse_image_name(image);
+  if (!name) {
+    const bool in_gallery = lower(image).find("/galleries/") != std::string::npos;
+    return e.read(image, in_gallery ? ApiVersion::galleries : ApiVersion::compute);
   }
-  std::vector<std::string> words(1);
-  for (const char c : image) {
-    if (c == ':') words.emplace_back();
-    if (c != ':') words.back() += c;
-  }
-  words.resize(4);
-  version = ApiVersion::compute;
   std::string path = fmt::format(
       "{}/providers/Microsoft.Compute/locations/{}/publishers/{}/artifacttypes/vmimage/offers/{}/skus/{}/versions",
-      e.subscription_path(), e.settings.region, words[0], words[1], words[2]);
-  return words[3] == "latest" ? path : path + "/" + words[3];
+      e.subscription_path(), e.settings.region, name->publisher, name->offer, name->sku);
+  if (name->version != "latest") path.append("/").append(name->version);
+  return e.read(std::move(path), ApiVersion::compute);
 }
 
 void check_sets(Examination& e, const Pool& pool, const std::string& what) {
@@ -256,8 +250,7 @@ void check_network(Examination& e) {
 }
 
 void check_image(Examination& e) {
-  ApiVersion version{};
-  const auto answer = e.read(image_path(e, version), version);
+  const auto answer = read_image(e);
   if (answer) {
     const auto document = JsonDocument::parse(answer->body);
     const JsonNode root = document ? document->root() : JsonNode();
