@@ -13,7 +13,8 @@
 namespace virga::azure {
 namespace {
 
-/// What this room calls. Making the group is another matter: it may be there already.
+/// What this room does in the group, with what scale sets and the sweep of orphans do there. Making the group is
+/// another matter: it may be there already.
 constexpr std::string_view k_actions[] = {
     "Microsoft.Compute/virtualMachineScaleSets/read",
     "Microsoft.Compute/virtualMachineScaleSets/write",
@@ -21,11 +22,22 @@ constexpr std::string_view k_actions[] = {
     "Microsoft.Compute/virtualMachineScaleSets/delete/action",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read",
     "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read",
+    "Microsoft.Compute/virtualMachines/read",
+    "Microsoft.Compute/virtualMachines/write",
+    "Microsoft.Compute/virtualMachines/delete",
+    "Microsoft.Compute/disks/read",
+    "Microsoft.Compute/disks/delete",
     "Microsoft.Network/virtualNetworks/read",
     "Microsoft.Network/virtualNetworks/write",
     "Microsoft.Network/virtualNetworks/subnets/read",
     "Microsoft.Network/virtualNetworks/subnets/write",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
+    "Microsoft.Network/networkInterfaces/read",
+    "Microsoft.Network/networkInterfaces/write",
+    "Microsoft.Network/networkInterfaces/join/action",
+    "Microsoft.Network/networkInterfaces/delete",
+    "Microsoft.Network/publicIPAddresses/read",
+    "Microsoft.Network/publicIPAddresses/delete",
 };
 constexpr std::uint64_t k_addresses_of_azure = 5;  ///< of every subnet
 
