@@ -138,22 +138,10 @@ void check_subnet(Examination& e, const std::string& network_path, const std::ve
                 "write a free range of that network into cloud.azure.address_space, or name a subnet that is there"});
 }
 
-void check_space(Examination& e, const HttpAnswer& network, std::vector<AddressRange>& spaces) {
-  const auto document = JsonDocument::parse(network.body);
-  const JsonNode properties = document ? at(document->root(), "properties") : JsonNode();
-  const JsonNode prefixes = at(at(properties, "addressSpace"), "addressPrefixes");
-  std::vector<std::string> names;
-  bool touches = false;
-  for (std::size_t i = 0; i < count(prefixes); ++i) {
-    names.push_back(text(prefixes.element(i)));
-    const auto space = parse_address_range(names.back());
-    if (!space) continue;
-    spaces.push_back(*space);
-    touches = touches || space->touches(k_infiniband_addresses);
-  }
-  const std::string what = fmt::format("{} ({})", e.settings.network, fmt::join(names, ", "));
-  if (!touches) return e.ok("network", what + " is there");
-  e.report.add({"network", Verdict::failed, what + " has addresses of 172.16.0.0/16, which Azure's InfiniBand uses",
+void check_spaces(Examination& e, const std::vector<AddressRange>& spaces) {
+  const std::string& name = e.settings.network;
+  if (!touches_infiniband(spaces)) return e.ok("network", name + " is there");
+  e.report.add({"network", Verdict::failed, name + " has addresses of 172.16.0.0/16, which Azure's InfiniBand uses",
                 "name another network in cloud.azure.network"});
 }
 
@@ -250,8 +238,8 @@ void check_network(Examination& e) {
       fmt::format("{}/providers/Microsoft.Network/virtualNetworks/{}", e.client.group_path(), settings.network);
   const auto answer = e.read(path, ApiVersion::network);
   if (answer) {
-    std::vector<AddressRange> spaces;
-    check_space(e, *answer, spaces);
+    const std::vector<AddressRange> spaces = spaces_of(answer->body);
+    check_spaces(e, spaces);
     return check_subnet(e, path, spaces);
   }
   if (!answer.error().says_absent()) {

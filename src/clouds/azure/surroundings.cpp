@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "clouds/azure/address_range.hpp"
 #include "clouds/azure/set_body.hpp"
 
 namespace virga::azure {
@@ -84,7 +85,7 @@ Arm<void> ensure_network(ArmClient& client) {
   const auto network = client.call(call);
   if (!network && !network.error().says_absent()) return failed(network.error());
   if (network) {
-    if (network->body.find("\"172.16.") != std::string::npos) {
+    if (touches_infiniband(spaces_of(network->body))) {
       return failed({.kind = ArmErrorKind::request,
                      .code = "AddressSpace",
                      .message = fmt::format("network {} has addresses of 172.16.0.0/16, which Azure's InfiniBand uses; "
