@@ -6,6 +6,7 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "base/digest.hpp"
 #include "wire/sku_table.hpp"
 
 namespace virga {
@@ -49,16 +50,7 @@ Answer write_block(World& world, const Call& call, Resource* old) {
   const AzureSize& size = *find_azure_size(text_at(*body, "sku.name"));
   const std::int64_t held = old == nullptr ? 0 : number_at(*old->body, "sku.capacity", 0);
   const std::int64_t more = number_at(*body, "sku.capacity", 0) - held;
-  if (more > 0) {
-    if (auto refused = world.machines.quota_refusal(location, size, static_cast<std::uint32_t>(more), false)) {
-      return refusal(409, "OperationNotAllowed", *refused);
-    }
-    if (more > world.machines.capacity_left(location, size, call.now)) {
-      return refusal(409, "AllocationFailed", k_allocation_failed);
-    }
-  }
-  if (auto failed = fail_later(world, call, location)) return *failed;
-  world.machines.hold(location, size, more);
+  if (auto refused = hold_machines(world, call, location, size, more)) return *refused;
   Resource& resource = world.resources.put(call.target, location, call.now, world.scenario.list_lag);
   resource.body = std::move(body);
   if (old == nullptr) make_at(*resource.body, "properties.interconnectBlockId") = new_guid(world.random);
@@ -71,9 +63,7 @@ Answer write_block(World& world, const Call& call, Resource* old) {
 
 /// The same text gives the same GUID.
 std::string guid_of(const std::string& text) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : lower_case(text)) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  Prng random(hash);
+  Prng random(digest_of(lower_case(text)));
   return new_guid(random);
 }
 

@@ -70,18 +70,7 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
   if (old != nullptr && !same_text(text_at(*old->body, "sku.name"), size->name)) {
     return refusal(409, "PropertyChangeNotAllowed", "Changing property 'sku.name' is not allowed.");
   }
-  const std::int64_t more = capacity - held;
-  if (more > 0) {
-    if (auto refused = world.machines.quota_refusal(location, *size, static_cast<std::uint32_t>(more), false)) {
-      return refusal(409, "OperationNotAllowed", *refused);
-    }
-    // All or nothing, and at once: who is refused holds nothing.
-    if (more > world.machines.capacity_left(location, *size, call.now)) {
-      return refusal(409, "AllocationFailed", k_allocation_failed);
-    }
-  }
-  if (auto failed = fail_later(world, call, location)) return *failed;
-  world.machines.hold(location, *size, more);
+  if (auto refused = hold_machines(world, call, location, *size, capacity - held)) return *refused;
   Resource& resource = world.resources.put(call.target, location, call.now, world.scenario.list_lag);
   resource.body = std::move(body);
   const Operation& operation = begin_operation(world, call, location, resource.id);
@@ -112,6 +101,22 @@ std::int64_t room_in(const World& world, const Resource& source) {
 }
 
 }  // namespace
+
+std::optional<Answer> hold_machines(World& world, const Call& call, const std::string& location, const AzureSize& size,
+                                    std::int64_t more) {
+  if (more > 0) {
+    if (auto refused = world.machines.quota_refusal(location, size, static_cast<std::uint32_t>(more), false)) {
+      return refusal(409, "OperationNotAllowed", *refused);
+    }
+    // All or nothing, and at once: who is refused holds nothing.
+    if (more > world.machines.capacity_left(location, size, call.now)) {
+      return refusal(409, "AllocationFailed", k_allocation_failed);
+    }
+  }
+  if (auto failed = fail_later(world, call, location)) return failed;
+  world.machines.hold(location, size, more);
+  return std::nullopt;
+}
 
 std::vector<const Machine*> users_of(const World& world, std::string_view reservation) {
   std::vector<const Machine*> users;

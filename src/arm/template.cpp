@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arm/text.hpp"
+#include "base/digest.hpp"
 
 namespace virga {
 namespace {
@@ -224,11 +225,9 @@ class Expression {
   }
 
   std::string unique_text(const std::vector<json::value>& arguments) const {
-    std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-    for (const json::value& argument : arguments) {
-      for (const char c : text_of(argument)) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    }
-    return fmt::format("{:013x}", hash & 0xf'ffff'ffff'ffff);
+    Digest digest;
+    for (const json::value& argument : arguments) digest.add(text_of(argument));
+    return fmt::format("{:013x}", digest.value() & 0xf'ffff'ffff'ffff);
   }
 
   std::string_view text_;

@@ -137,6 +137,10 @@ std::optional<Answer> check_reservation_use(World& world, const boost::json::obj
 std::optional<Answer> check_restriction(const World& world, const MachineSpec& spec, const boost::json::object& body);
 /// By targeted reservations. Documented exclusions: ND, NCads_H100_v5, HB and HC.
 bool can_be_reserved(const AzureSize& size);
+/// Holds `more` further machines (or gives some back), of which Azure may have too few: the refusal, and nothing is
+/// held.
+std::optional<Answer> hold_machines(World& world, const Call& call, const std::string& location, const AzureSize& size,
+                                    std::int64_t more);
 /// VMs that come out of a reservation or an interconnect block.
 std::vector<const Machine*> users_of(const World& world, std::string_view reservation);
 /// Also of an interconnect block, like the next.

@@ -24,12 +24,17 @@ void read_fabric(TomlSection& section, Pool& pool) {
   }
 }
 
-/// A rack is one scale set, and NVLink joins its VMs, which no network is faster than.
+/// A rack is one scale set, and NVLink joins its VMs, which no network is faster than. A gang that InfiniBand joins
+/// must lie within a placement group, also where nobody wrote down how much one holds.
 void read_sets(TomlSection& section, Pool& pool) {
-  const bool is_rack = pool.cloud == "azure" && set_shape_of(pool.sku.name) == SetShape::rack;
+  const bool is_azure = pool.cloud == "azure";
+  const SetShape shape = set_shape_of(pool.sku.name);
+  const bool is_rack = is_azure && shape == SetShape::rack;
   if (is_rack) {
     pool.set_nodes_max = k_rack_nodes;
     pool.fabric.nodes_per_leaf = k_rack_nodes;
+  } else if (is_azure && shape == SetShape::uniform) {
+    pool.set_nodes_max = k_placement_group_nodes;
   }
   section.number("set_nodes_max", pool.set_nodes_max, {1, is_rack ? k_rack_nodes : 10'000});
   section.flag("ib_spans_sets", pool.ib_spans_sets);

@@ -26,6 +26,8 @@ struct EnumNames<SetShape> {
 };
 
 inline constexpr std::uint32_t k_rack_nodes = 18;
+/// What a placement group holds without a support request.
+inline constexpr std::uint32_t k_placement_group_nodes = 100;
 
 /// In the order of the file.
 const std::vector<Sku>& known_skus();

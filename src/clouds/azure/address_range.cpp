@@ -1,6 +1,9 @@
 #include "clouds/azure/address_range.hpp"
 
+#include <algorithm>
 #include <charconv>
+
+#include "clouds/azure/json_path.hpp"
 
 namespace virga::azure {
 
@@ -22,6 +25,22 @@ std::optional<AddressRange> parse_address_range(std::string_view text) {
     if (at == end || *at++ != (part < 3 ? '.' : '/')) return std::nullopt;
   }
   return std::nullopt;
+}
+
+std::vector<AddressRange> spaces_of(std::string_view network_body) {
+  const auto document = JsonDocument::parse(network_body);
+  const JsonNode properties = document ? at(document->root(), "properties") : JsonNode();
+  const JsonNode prefixes = at(at(properties, "addressSpace"), "addressPrefixes");
+  std::vector<AddressRange> spaces;
+  for (std::size_t i = 0; i < count(prefixes); ++i) {
+    if (const auto space = parse_address_range(text(prefixes.element(i)))) spaces.push_back(*space);
+  }
+  return spaces;
+}
+
+bool touches_infiniband(const std::vector<AddressRange>& spaces) {
+  return std::any_of(spaces.begin(), spaces.end(),
+                     [](const AddressRange& space) { return space.touches(k_infiniband_addresses); });
 }
 
 }  // namespace virga::azure

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace virga::azure {
 
@@ -24,5 +25,9 @@ inline constexpr AddressRange k_infiniband_addresses{0xAC10'0000, 0xAC10'FFFF};
 
 /// Nothing for what is no range, or one that does not begin at its first address.
 std::optional<AddressRange> parse_address_range(std::string_view text);
+
+/// Of a virtual network as Azure tells it; without what is no range of IPv4.
+std::vector<AddressRange> spaces_of(std::string_view network_body);
+bool touches_infiniband(const std::vector<AddressRange>& spaces);
 
 }  // namespace virga::azure

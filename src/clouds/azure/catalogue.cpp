@@ -41,9 +41,6 @@ SizeFacts size_from(JsonNode node) {
   SizeFacts size;
   size.name = text(at(node, "name"));
   size.family = text(at(node, "family"));
-  const JsonNode places = at(node, "locationInfo");
-  if (count(places) > 0) size.zones = texts_of(at(places.element(0), "zones"));
-  std::sort(size.zones.begin(), size.zones.end());
   const JsonNode capabilities = at(node, "capabilities");
   for (std::size_t i = 0; i < count(capabilities); ++i) read_capability(size, capabilities.element(i));
   const JsonNode restrictions = at(node, "restrictions");

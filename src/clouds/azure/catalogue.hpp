@@ -41,7 +41,6 @@ struct SizeFacts {
   std::string family;
   std::uint32_t vcpus = 0;
   bool can_be_spot = true;
-  std::vector<std::string> zones;
   std::string restriction;              ///< of the whole region: Azure's reason code; empty: none
   std::vector<std::string> zones_shut;  ///< zones in which it is restricted
   std::string zones_reason;

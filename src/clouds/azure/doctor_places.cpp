@@ -7,12 +7,14 @@
 #include "clouds/azure/address_range.hpp"
 #include "clouds/azure/catalogue.hpp"
 #include "clouds/azure/doctor_checks.hpp"
+#include "clouds/azure/image_name.hpp"
 #include "clouds/azure/json_path.hpp"
 
 namespace virga::azure {
 namespace {
 
-/// What this room calls. Making the group is another matter: it may be there already.
+/// What this room does in the group, with what scale sets and the sweep of orphans do there. Making the group is
+/// another matter: it may be there already.
 constexpr std::string_view k_actions[] = {
     "Microsoft.Compute/virtualMachineScaleSets/read",
     "Microsoft.Compute/virtualMachineScaleSets/write",
@@ -20,16 +22,24 @@ constexpr std::string_view k_actions[] = {
     "Microsoft.Compute/virtualMachineScaleSets/delete/action",
     "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read",
     "Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read",
+    "Microsoft.Compute/virtualMachines/read",
+    "Microsoft.Compute/virtualMachines/write",
+    "Microsoft.Compute/virtualMachines/delete",
+    "Microsoft.Compute/disks/read",
+    "Microsoft.Compute/disks/delete",
     "Microsoft.Network/virtualNetworks/read",
     "Microsoft.Network/virtualNetworks/write",
     "Microsoft.Network/virtualNetworks/subnets/read",
     "Microsoft.Network/virtualNetworks/subnets/write",
     "Microsoft.Network/virtualNetworks/subnets/join/action",
+    "Microsoft.Network/networkInterfaces/read",
+    "Microsoft.Network/networkInterfaces/write",
+    "Microsoft.Network/networkInterfaces/join/action",
+    "Microsoft.Network/networkInterfaces/delete",
+    "Microsoft.Network/publicIPAddresses/read",
+    "Microsoft.Network/publicIPAddresses/delete",
 };
-constexpr std::uint32_t k_placement_group_nodes = 100;  ///< without a support request
-constexpr std::uint64_t k_addresses_of_azure = 5;       ///< of every subnet
-
-bool is_absent(const Arm<HttpAnswer>& answer) { return !answer && answer.error().status == 404; }
+constexpr std::uint64_t k_addresses_of_azure = 5;  ///< of every subnet
 
 /// Whether `pattern`, in which '*' stands for any text, is the text; without case.
 bool matches(std::string_view pattern, std::string_view text) {
@@ -116,7 +126,7 @@ void check_subnet(Examination& e, const std::string& network_path, const std::ve
     const auto document = JsonDocument::parse(answer->body);
     return check_room(e, settings.subnet, document ? range_of(at(document->root(), "properties")) : "");
   }
-  if (!is_absent(answer)) {
+  if (!answer.error().says_absent()) {
     return e.report.add({"subnet", Verdict::failed, answer.error().text(), "let the identity read the network"});
   }
   const auto range = parse_address_range(settings.address_space);
@@ -128,43 +138,25 @@ void check_subnet(Examination& e, const std::string& network_path, const std::ve
                 "write a free range of that network into cloud.azure.address_space, or name a subnet that is there"});
 }
 
-void check_space(Examination& e, const HttpAnswer& network, std::vector<AddressRange>& spaces) {
-  const auto document = JsonDocument::parse(network.body);
-  const JsonNode properties = document ? at(document->root(), "properties") : JsonNode();
-  const JsonNode prefixes = at(at(properties, "addressSpace"), "addressPrefixes");
-  std::vector<std::string> names;
-  bool touches = false;
-  for (std::size_t i = 0; i < count(prefixes); ++i) {
-    names.push_back(text(prefixes.element(i)));
-    const auto space = parse_address_range(names.back());
-    if (!space) continue;
-    spaces.push_back(*space);
-    touches = touches || space->touches(k_infiniband_addresses);
-  }
-  const std::string what = fmt::format("{} ({})", e.settings.network, fmt::join(names, ", "));
-  if (!touches) return e.ok("network", what + " is there");
-  e.report.add({"network", Verdict::failed, what + " has addresses of 172.16.0.0/16, which Azure's InfiniBand uses",
+void check_spaces(Examination& e, const std::vector<AddressRange>& spaces) {
+  const std::string& name = e.settings.network;
+  if (!touches_infiniband(spaces)) return e.ok("network", name + " is there");
+  e.report.add({"network", Verdict::failed, name + " has addresses of 172.16.0.0/16, which Azure's InfiniBand uses",
                 "name another network in cloud.azure.network"});
 }
 
-/// Azure's words for a publisher's image, or the id of one's own.
-std::string image_path(const Examination& e, ApiVersion& version) {
+Arm<HttpAnswer> read_image(Examination& e) {
   const std::string& image = e.settings.image;
-  if (image.starts_with('/')) {
-    version = lower(image).find("/galleries/") != std::string::npos ? ApiVersion::galleries : ApiVersion::compute;
-    return image;
+  const auto name = parse_image_name(image);
+  if (!name) {
+    const bool in_gallery = lower(image).find("/galleries/") != std::string::npos;
+    return e.read(image, in_gallery ? ApiVersion::galleries : ApiVersion::compute);
   }
-  std::vector<std::string> words(1);
-  for (const char c : image) {
-    if (c == ':') words.emplace_back();
-    if (c != ':') words.back() += c;
-  }
-  words.resize(4);
-  version = ApiVersion::compute;
   std::string path = fmt::format(
       "{}/providers/Microsoft.Compute/locations/{}/publishers/{}/artifacttypes/vmimage/offers/{}/skus/{}/versions",
-      e.subscription_path(), e.settings.region, words[0], words[1], words[2]);
-  return words[3] == "latest" ? path : path + "/" + words[3];
+      e.subscription_path(), e.settings.region, name->publisher, name->offer, name->sku);
+  if (name->version != "latest") path.append("/").append(name->version);
+  return e.read(std::move(path), ApiVersion::compute);
 }
 
 void check_sets(Examination& e, const Pool& pool, const std::string& what) {
@@ -231,7 +223,7 @@ void check_group(Examination& e) {
     e.ok("group", name + " is there");
     return check_permissions(e);
   }
-  if (!is_absent(answer)) {
+  if (!answer.error().says_absent()) {
     return e.report.add({"group", Verdict::failed, answer.error().text(),
                          fmt::format("give the identity a role on {}", e.client.group_path())});
   }
@@ -246,11 +238,11 @@ void check_network(Examination& e) {
       fmt::format("{}/providers/Microsoft.Network/virtualNetworks/{}", e.client.group_path(), settings.network);
   const auto answer = e.read(path, ApiVersion::network);
   if (answer) {
-    std::vector<AddressRange> spaces;
-    check_space(e, *answer, spaces);
+    const std::vector<AddressRange> spaces = spaces_of(answer->body);
+    check_spaces(e, spaces);
     return check_subnet(e, path, spaces);
   }
-  if (!is_absent(answer)) {
+  if (!answer.error().says_absent()) {
     return e.report.add({"network", Verdict::failed, answer.error().text(), "let the identity read the network"});
   }
   e.ok("network", settings.network + " is not there yet; it is made with the first job");
@@ -258,8 +250,7 @@ void check_network(Examination& e) {
 }
 
 void check_image(Examination& e) {
-  ApiVersion version{};
-  const auto answer = e.read(image_path(e, version), version);
+  const auto answer = read_image(e);
   if (answer) {
     const auto document = JsonDocument::parse(answer->body);
     const JsonNode root = document ? document->root() : JsonNode();

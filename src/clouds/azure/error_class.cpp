@@ -172,6 +172,13 @@ ArmError classify(int status, Duration retry_after, std::string_view body, ArmEr
 
 }  // namespace
 
+bool ArmError::says_absent() const {
+  constexpr std::string_view k_not_asked[] = {"SubscriptionNotFound", "MissingSubscription", "InvalidResourceType",
+                                              "InvalidResourceNamespace"};
+  if (status != 404 || code.starts_with("HTTP ")) return false;  // the latter is a page of somebody else's
+  return std::find(std::begin(k_not_asked), std::end(k_not_asked), code) == std::end(k_not_asked);
+}
+
 ArmError classify_answer(int status, Duration retry_after, std::string_view body) {
   return classify(status, retry_after, body, kind_of_status(status));
 }

@@ -58,6 +58,8 @@ struct ArmError {
   std::optional<QuotaNumbers> numbers = {};
   bool may_recover = false;  ///< Azure calls it Failed, but it may be well soon: look again
 
+  /// Azure says that the thing is not there. A wrong subscription or address says nothing about it.
+  bool says_absent() const;
   std::string text() const { return code.empty() ? message : code + ": " + message; }
 };
 

@@ -26,14 +26,15 @@ std::vector<Pool> pools_of_azure(const std::vector<Pool>& pools) {
   return ours;
 }
 
-void add_both_classes(std::vector<MarketOffer>& offers, const std::string& sku, const std::string& region) {
+void add_both_classes(std::vector<MarketOffer>& offers, const std::string& sku, const std::string& region,
+                      std::optional<Money> on_demand) {
   for (const Purchase price_class : {Purchase::on_demand, Purchase::spot}) {
     MarketOffer offer;
     offer.sku = sku;
     offer.region = region;
     offer.price_class = price_class;
     offer.cloud = "azure";
-    if (price_class == Purchase::on_demand) offer.price_per_hour = list_price(sku, region);
+    if (price_class == Purchase::on_demand) offer.price_per_hour = on_demand;
     offers.push_back(std::move(offer));
   }
 }
@@ -41,12 +42,12 @@ void add_both_classes(std::vector<MarketOffer>& offers, const std::string& sku, 
 /// The price list, and the sizes of our pools where the list has them not.
 std::vector<MarketOffer> all_offers(const std::vector<Pool>& pools, const std::string& home) {
   std::vector<MarketOffer> offers;
-  for (const ListPrice& price : list_prices()) add_both_classes(offers, price.sku, price.region);
+  for (const ListPrice& price : list_prices()) add_both_classes(offers, price.sku, price.region, price.per_hour);
   for (const Pool& pool : pools) {
     const bool is_there = std::any_of(offers.begin(), offers.end(), [&](const MarketOffer& offer) {
       return offer.region == home && offer.sku == pool.sku.name;
     });
-    if (!is_there) add_both_classes(offers, pool.sku.name, home);
+    if (!is_there) add_both_classes(offers, pool.sku.name, home, std::nullopt);
   }
   return offers;
 }
@@ -68,8 +69,15 @@ void tell_what_is_left(MarketOffer& offer, const Catalogue& catalogue) {
 
 }  // namespace
 
-/// The lock is kept while Azure is asked: who comes meanwhile wants the same answer.
+/// Users name regions, and what they name becomes part of an address. The lock is kept while Azure is asked: who comes
+/// meanwhile wants the same answer.
 Arm<Catalogue> AzureMarket::look_at(const std::string& region) {
+  if (region.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos) {
+    return failed({.kind = ArmErrorKind::request,
+                   .code = "NoSuchRegion",
+                   .message = "a region has a name of letters and digits, such as eastus",
+                   .retry_after = {}});
+  }
   std::lock_guard lock(mutex_);
   const auto known = looks_.find(region);
   if (known != looks_.end() && Stopper::now() < known->second.good_until) return known->second.catalogue;

@@ -67,7 +67,7 @@ void OrphanSweep::start() {
 
 void OrphanSweep::sweep() {
   const auto orphans = look();
-  if (!orphans) return;  // Azure does not answer, which says nothing
+  if (!orphans) return complain("looking for what VMs left behind", orphans.error());
   const Time now = Stopper::now();
   std::map<std::string, Time> since;
   std::size_t removed = 0;
@@ -103,7 +103,7 @@ Arm<void> OrphanSweep::look_for(const Kind& kind, std::vector<Orphan>& orphans) 
   auto listed = client_.list(std::move(call), [&](JsonNode node) {
     if (is_ours(node) && kind.is_free(node)) orphans.push_back({text(at(node, "id")), &kind});
   });
-  if (!listed && listed.error().status != 404) return listed;
+  if (!listed && !listed.error().says_absent()) return listed;
   return {};
 }
 
@@ -119,7 +119,7 @@ Arm<void> OrphanSweep::look_for_machines(std::vector<Orphan>& orphans) {
     const std::string set = text(at(at(at(node, "properties"), "virtualMachineScaleSet"), "id"));
     if (is_ours(node) && !leaves) set_of[text(at(node, "id"))] = set.empty() ? "" : lower_name(set);
   });
-  if (!listed && listed.error().status != 404) return listed;
+  if (!listed && !listed.error().says_absent()) return listed;
   if (set_of.empty()) return {};
   const auto sets = ScaleSets(client_).list();
   if (!sets) return failed(sets.error());
@@ -133,12 +133,17 @@ Arm<void> OrphanSweep::look_for_machines(std::vector<Orphan>& orphans) {
 
 /// What cannot be deleted yet (Azure keeps an interface for its VM for three minutes) is found again.
 void OrphanSweep::remove(const Orphan& orphan) {
-  static_cast<void>(client_.call({.method = "DELETE",
-                                  .path = orphan.id,
-                                  .version = orphan.kind->version,
-                                  .kind = orphan.kind->remove,
-                                  .resource = orphan.id,
-                                  .query = std::string(orphan.kind->remove_query)}));
+  const auto begun = client_.call({.method = "DELETE",
+                                   .path = orphan.id,
+                                   .version = orphan.kind->version,
+                                   .kind = orphan.kind->remove,
+                                   .resource = orphan.id,
+                                   .query = std::string(orphan.kind->remove_query)});
+  if (!begun && !begun.error().says_absent()) complain("deleting what a VM left behind", begun.error());
+}
+
+void OrphanSweep::complain(const std::string& what, const ArmError& error) {
+  if (!access_.stopper.stopped()) access_.complaints.add(what, error);
 }
 
 }  // namespace virga::azure

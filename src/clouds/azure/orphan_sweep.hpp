@@ -6,7 +6,8 @@
 //
 // An orphan bears this cluster's tag, and is a VM of no scale set, or an interface, a disk or a public address of no
 // VM. It must be one at every look for settings.stranger_grace: what is being made has its interface before its VM, and
-// lists lag behind. A look that fails in part concludes nothing. Scale sets have their own keepers (set_keeper.hpp).
+// lists lag behind. A look that fails in part concludes nothing; what fails is told in the log. Scale sets have keepers
+// of their own (set_keeper.hpp).
 #pragma once
 
 #include <map>
@@ -40,6 +41,7 @@ class OrphanSweep {
   Arm<void> look_for_machines(std::vector<Orphan>& orphans);
   bool is_ours(JsonNode resource) const;
   void remove(const Orphan& orphan);
+  void complain(const std::string& what, const ArmError& error);
 
   Access& access_;
   ArmClient client_;                   // of the thread alone, like the next

@@ -5,33 +5,33 @@
 #include <algorithm>
 #include <set>
 
-#include "clouds/azure/pool_reader.hpp"
+#include "wire/toml_section.hpp"
 
 namespace virga {
 namespace {
 
 constexpr std::uint32_t k_flexible_nodes = 1000;
 
-}  // namespace
+class PoolReader {
+ public:
+  PoolReader(TomlSection& section, const Pool& pool, std::string group)
+      : section_(section), pool_(pool), group_(std::move(group)) {}
 
-SetShape shape_of(const AzurePool& placed, const Pool& pool) {
-  const SetShape by_size = set_shape_of(pool.sku.name);
-  if (by_size == SetShape::rack || !placed.orchestration) return by_size;
-  return *placed.orchestration == Orchestration::flexible ? SetShape::flexible : SetShape::uniform;
-}
+  AzurePool read();
 
-std::uint32_t set_nodes_of(const AzurePool& placed, const Pool& pool) {
-  if (pool.set_nodes_max > 0) return pool.set_nodes_max;
-  switch (shape_of(placed, pool)) {
-    case SetShape::uniform:
-      return k_placement_group_nodes;
-    case SetShape::flexible:
-      return k_flexible_nodes;
-    case SetShape::rack:
-      return k_rack_nodes;
-  }
-  return k_placement_group_nodes;
-}
+ private:
+  void resource(std::string_view key, std::string_view type, std::string& id);
+  void read_zones();
+  void check_orchestration();
+  void check_reservation();
+  void check_targeted();
+  void check_interconnect();
+
+  TomlSection& section_;
+  const Pool& pool_;
+  const std::string group_;
+  AzurePool placed_;
+};
 
 AzurePool PoolReader::read() {
   Orchestration orchestration{};
@@ -137,6 +137,31 @@ void PoolReader::check_interconnect() {
       section_.wrong(key, fmt::format("{} has no InfiniBand to be connected by; leave it out", pool_.sku.name));
     }
   }
+}
+
+}  // namespace
+
+AzurePool read_azure_pool(TomlSection& section, const Pool& pool, std::string group) {
+  return PoolReader(section, pool, std::move(group)).read();
+}
+
+SetShape shape_of(const AzurePool& placed, const Pool& pool) {
+  const SetShape by_size = set_shape_of(pool.sku.name);
+  if (by_size == SetShape::rack || !placed.orchestration) return by_size;
+  return *placed.orchestration == Orchestration::flexible ? SetShape::flexible : SetShape::uniform;
+}
+
+std::uint32_t set_nodes_of(const AzurePool& placed, const Pool& pool) {
+  if (pool.set_nodes_max > 0) return pool.set_nodes_max;
+  switch (shape_of(placed, pool)) {
+    case SetShape::uniform:
+      return k_placement_group_nodes;
+    case SetShape::flexible:
+      return k_flexible_nodes;
+    case SetShape::rack:
+      return k_rack_nodes;
+  }
+  return k_placement_group_nodes;
 }
 
 }  // namespace virga

@@ -18,6 +18,8 @@
 
 namespace virga {
 
+class TomlSection;
+
 enum class Orchestration : std::uint8_t { uniform, flexible };
 template <>
 struct EnumNames<Orchestration> {
@@ -44,8 +46,9 @@ struct AzurePool {
   std::vector<std::string> zones;
 };
 
-/// What a placement group holds without a support request.
-inline constexpr std::uint32_t k_placement_group_nodes = 100;
+/// What is wrong is in the section's mistakes. `group` is the id of the resource group in which resources that are
+/// named without a path lie.
+AzurePool read_azure_pool(TomlSection& section, const Pool& pool, std::string group);
 
 SetShape shape_of(const AzurePool& placed, const Pool& pool);
 /// VMs of one set: the pool's own number, or what a set of this shape holds without a support request.

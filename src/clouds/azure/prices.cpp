@@ -1,7 +1,5 @@
 #include "clouds/azure/prices.hpp"
 
-#include <algorithm>
-
 #include "base/assert.hpp"
 #include "wire/config_units.hpp"
 #include "wire/csv_table.hpp"
@@ -35,13 +33,6 @@ const std::vector<ListPrice>& list_prices() {
     return std::move(*prices);
   }();
   return k_prices;
-}
-
-std::optional<Money> list_price(std::string_view sku, std::string_view region) {
-  for (const ListPrice& price : list_prices()) {
-    if (price.sku == sku && price.region == region) return price.per_hour;
-  }
-  return std::nullopt;
 }
 
 }  // namespace azure

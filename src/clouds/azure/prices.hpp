@@ -1,11 +1,10 @@
 // On-demand list prices by size and region: data/azure_prices.csv, which the build puts into the program.
 //
-//   std::optional<Money> hour = list_price("Standard_ND96isr_H100_v5", "westeurope");
+//   for (const ListPrice& price : list_prices()) …    // "Standard_ND96isr_H100_v5", "westeurope", its dollars an hour
 //
 // Spot prices change by the hour and are in no list.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +22,6 @@ struct ListPrice {
 
 /// In the order of the file.
 const std::vector<ListPrice>& list_prices();
-/// Names are compared as they are written; nothing where the list has none.
-std::optional<Money> list_price(std::string_view sku, std::string_view region);
 
 /// Reads the file's text; public for its test.
 Result<std::vector<ListPrice>> parse_list_prices(std::string_view csv);

@@ -69,8 +69,7 @@ Arm<std::vector<ListedSet>> ScaleSets::list() {
     sets.push_back({text(at(node, "name")), text(at(tags, k_tag_pool))});
     flexible_[sets.back().name] = says_flexible(node);
   });
-  const bool no_group = !listed && listed.error().status == 404 && listed.error().code != "SubscriptionNotFound";
-  if (!listed && !no_group) return failed(listed.error());
+  if (!listed && !listed.error().says_absent()) return failed(listed.error());
   return sets;
 }
 
@@ -104,7 +103,7 @@ Arm<std::optional<std::vector<Instance>>> ScaleSets::instances(const std::string
   std::vector<Instance> instances;
   auto listed =
       client_.list(list_call(set, **flexible), [&](JsonNode node) { instances.push_back(instance_of(node)); });
-  if (!listed && listed.error().status != 404) return failed(listed.error());
+  if (!listed && !listed.error().says_absent()) return failed(listed.error());
   if (**flexible && instances.empty()) {  // a filter that fits nothing does not say that the set is gone
     const auto there = size(set);
     if (!there) return failed(there.error());
@@ -139,7 +138,7 @@ Arm<std::map<std::string, std::string>> ScaleSets::addresses(const std::string& 
     const std::string address = text(at(at(configurations.element(0), "properties"), "privateIPAddress"));
     if (!address.empty()) addresses[machine] = address;
   });
-  if (!listed && listed.error().status != 404) return failed(listed.error());
+  if (!listed && !listed.error().says_absent()) return failed(listed.error());
   return addresses;
 }
 
@@ -160,7 +159,7 @@ Arm<std::vector<std::string>> ScaleSets::ids_to_remove_first(const std::string& 
 
 Arm<std::optional<ScaleSets::Size>> ScaleSets::size(const std::string& set) {
   auto answer = client_.call({.path = client_.set_path(set), .kind = CallKind::set_get, .resource = set});
-  if (!answer && answer.error().status == 404) {
+  if (!answer && answer.error().says_absent()) {
     flexible_.erase(set);
     return std::nullopt;
   }

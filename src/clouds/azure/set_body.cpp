@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <algorithm>
-
+#include "clouds/azure/image_name.hpp"
 #include "wire/json_codec.hpp"
 
 namespace virga::azure {
@@ -71,16 +70,13 @@ void write_tags(JsonWriter& w, const Plan& plan) {
 void write_image(JsonWriter& w, const std::string& image) {
   w.key("imageReference");
   w.begin_object();
-  if (image.starts_with('/')) {
-    w("id", image);
+  if (const auto name = parse_image_name(image)) {
+    w("publisher", name->publisher);
+    w("offer", name->offer);
+    w("sku", name->sku);
+    w("version", name->version);
   } else {
-    constexpr std::string_view k_parts[] = {"publisher", "offer", "sku", "version"};
-    std::string_view rest = image;
-    for (const std::string_view part : k_parts) {
-      w(part, rest.substr(0, rest.find(':')));
-      rest.remove_prefix(
-          std::min(rest.size(), rest.find(':') == std::string_view::npos ? rest.size() : rest.find(':') + 1));
-    }
+    w("id", image);
   }
   w.end_object();
 }

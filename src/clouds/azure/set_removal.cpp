@@ -22,14 +22,14 @@ Arm<void> SetKeeper::remove_set() {
     if (auto removed = remove_instances(*first); !removed) return removed;
   }
   auto begun = sets_.remove(set_);
-  if (!begun && begun.error().status == 404) return {};
+  if (!begun && begun.error().says_absent()) return {};
   if (!begun) return failed(begun.error());
   return client_.finish(*begun, Stopper::now() + common_.access.settings.operation_timeout, never);
 }
 
 Arm<void> SetKeeper::remove_instances(const std::vector<std::string>& ids) {
   auto begun = sets_.remove_instances(set_, ids);
-  if (!begun && begun.error().status == 404) return {};
+  if (!begun && begun.error().says_absent()) return {};
   if (!begun) return failed(begun.error());
   return client_.finish(*begun, Stopper::now() + common_.access.settings.operation_timeout, never);
 }

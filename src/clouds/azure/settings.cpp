@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "clouds/azure/address_range.hpp"
-#include "clouds/azure/pool_reader.hpp"
+#include "clouds/azure/image_name.hpp"
 #include "wire/local_url.hpp"
 #include "wire/toml_section.hpp"
 
@@ -117,7 +117,7 @@ class Reader {
   void read_image() {
     if (!section_.long_text("image", settings_.image)) return;
     const std::string& image = settings_.image;
-    if (image.starts_with("/subscriptions/") || std::count(image.begin(), image.end(), ':') == 3) return;
+    if (image.starts_with("/subscriptions/") || azure::parse_image_name(image)) return;
     section_.wrong("image", fmt::format("\"{}\" is no image; write \"publisher:offer:sku:version\" or the id of one, "
                                         "which starts with /subscriptions/",
                                         shown(image)));
@@ -147,7 +147,7 @@ class Reader {
         continue;
       }
       TomlSection section(*named.table, "cloud.azure.pool." + named.name, mistakes);
-      settings_.pools[named.name] = PoolReader(section, *pool, group).read();
+      settings_.pools[named.name] = read_azure_pool(section, *pool, group);
     }
   }
 

@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "clouds/azure/address_range.hpp"
 #include "clouds/azure/set_body.hpp"
 
 namespace virga::azure {
 namespace {
-
-bool is_absent(const Arm<HttpAnswer>& answer) { return !answer && answer.error().status == 404; }
 
 std::string tags_of(const AzureSettings& settings) {
   JsonWriter w;
@@ -30,7 +29,7 @@ Arm<void> ensure_group(ArmClient& client) {
   ArmCall call{.path = client.group_path(), .version = ApiVersion::resources, .kind = CallKind::group_read};
   const auto found = client.call(call);
   if (found) return {};
-  if (!is_absent(found)) return failed(found.error());
+  if (!found.error().says_absent()) return failed(found.error());
   JsonWriter w;
   w.begin_object();
   w("location", client.access().settings.region);
@@ -84,9 +83,9 @@ Arm<void> ensure_network(ArmClient& client) {
       fmt::format("{}/providers/Microsoft.Network/virtualNetworks/{}", client.group_path(), settings.network);
   ArmCall call{.path = path, .version = ApiVersion::network, .kind = CallKind::network_read};
   const auto network = client.call(call);
-  if (!network && !is_absent(network)) return failed(network.error());
+  if (!network && !network.error().says_absent()) return failed(network.error());
   if (network) {
-    if (network->body.find("\"172.16.") != std::string::npos) {
+    if (touches_infiniband(spaces_of(network->body))) {
       return failed({.kind = ArmErrorKind::request,
                      .code = "AddressSpace",
                      .message = fmt::format("network {} has addresses of 172.16.0.0/16, which Azure's InfiniBand uses; "
@@ -97,7 +96,7 @@ Arm<void> ensure_network(ArmClient& client) {
     call.path = path + "/subnets/" + settings.subnet;
     const auto subnet = client.call(call);
     if (subnet) return {};
-    if (!is_absent(subnet)) return failed(subnet.error());
+    if (!subnet.error().says_absent()) return failed(subnet.error());
   }
   call.kind = CallKind::network_write;
   call.body = network ? subnet_body(settings) : network_body(settings);

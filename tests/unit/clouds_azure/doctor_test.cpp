@@ -101,6 +101,7 @@ size = "Standard_ND96isr_H200_v5"
   CHECK(verdict_of(report, "token") == "ok");
   CHECK(verdict_of(report, "provider Microsoft.Network", "is NotRegistered") == "failed");
   CHECK(verdict_of(report, "permissions", "not allowed: Microsoft.Compute/virtualMachineScaleSets/write") == "failed");
+  CHECK(verdict_of(report, "permissions", "Microsoft.Compute/disks/delete") == "failed");
   CHECK(verdict_of(report, "image", "PlatformImageNotFound") == "failed");
   CHECK(verdict_of(report, "pool nd size", "NotAvailableForSubscription in zone 2") == "warning");
   CHECK(verdict_of(report, "pool nd quota", "3 more nodes") == "warning");

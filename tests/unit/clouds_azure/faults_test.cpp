@@ -245,6 +245,20 @@ TEST_CASE("credentials") {
   }
 }
 
+TEST_CASE("a subscription that is not there says nothing about VMs, and is a mistake of the setup") {
+  ArmProcess arm;
+  World world(arm);
+  world.settings.subscription = "99999999-1111-1111-1111-111111111111";
+  world.reopen();
+  const auto listed = world.cloud->list({});
+  REQUIRE_FALSE(listed.has_value());
+  CHECK(listed.error().code == Code::unavailable);
+  const GangRefused refused = world.refused(world.gang(1, 1, 1, 10));
+  CHECK(refused.refusal == Refusal::setup);
+  CHECK_MESSAGE(has(refused.message, "SubscriptionNotFound"), refused.message);
+  CHECK(arm.calls("PUT resourceGroups") == 0);
+}
+
 TEST_CASE("nobody there: lists and gangs say so, and a certificate of somebody else is refused") {
   ArmProcess arm;
   World world(arm);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "clouds/azure/address_range.hpp"
 #include "clouds/azure/budget.hpp"
 #include "clouds/azure/error_class.hpp"
 #include "clouds/azure/set_body.hpp"
@@ -35,6 +36,8 @@ using virga::azure::patch_body;
 using virga::azure::plan_gang;
 using virga::azure::put_body;
 using virga::azure::refusal_of;
+using virga::azure::spaces_of;
+using virga::azure::touches_infiniband;
 
 namespace {
 
@@ -114,6 +117,18 @@ TEST_CASE("errors: what each answer of Azure means") {
   }
 }
 
+TEST_CASE("errors: only Azure's own word says that something is not there") {
+  for (const std::string_view code : {"ResourceNotFound", "ResourceGroupNotFound", "NotFound", "InstanceIdNotFound"}) {
+    CHECK(classify_answer(404, {}, body(code, "gone")).says_absent());
+  }
+  for (const std::string_view code : {"SubscriptionNotFound", "MissingSubscription", "InvalidResourceType"}) {
+    CHECK_FALSE(classify_answer(404, {}, body(code, "gone")).says_absent());
+  }
+  CHECK_FALSE(classify_answer(404, {}, "<html>no such page</html>").says_absent());
+  CHECK_FALSE(classify_answer(404, {}, "").says_absent());
+  CHECK_FALSE(classify_answer(403, {}, body("ResourceNotFound", "hidden")).says_absent());
+}
+
 TEST_CASE("errors: numbers of a quota, pauses, operations, and refusals") {
   const ArmError quota = classify_answer(409, {}, body("OperationNotAllowed", k_quota_message));
   REQUIRE(quota.numbers.has_value());
@@ -138,6 +153,17 @@ TEST_CASE("errors: numbers of a quota, pauses, operations, and refusals") {
   CHECK(refusal_of(ArmErrorKind::quota) == Refusal::quota);
   CHECK(refusal_of(ArmErrorKind::throttled) == Refusal::throttled);
   CHECK(refusal_of(ArmErrorKind::credentials) == Refusal::setup);
+}
+
+TEST_CASE("networks: their ranges, and whether InfiniBand's addresses are among them") {
+  const auto spaces = [](const std::string& prefixes) {
+    return spaces_of(R"({"properties": {"addressSpace": {"addressPrefixes": [)" + prefixes + "]}}}");
+  };
+  CHECK(spaces(R"("10.0.0.0/16", "fd00::/8", "192.168.0.0/24")").size() == 2);
+  CHECK(spaces_of("<html>").empty());
+  CHECK(touches_infiniband(spaces(R"("10.0.0.0/16", "172.16.4.0/24")")));
+  CHECK(touches_infiniband(spaces(R"("172.0.0.0/8")")));
+  CHECK_FALSE(touches_infiniband(spaces(R"("172.17.0.0/16", "172.160.0.0/16")")));
 }
 
 TEST_CASE("budget: a burst, then the documented pace, each resource for itself") {

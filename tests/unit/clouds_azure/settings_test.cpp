@@ -86,6 +86,8 @@ TEST_CASE("settings: mistakes") {
       {"login_endpoint = \"x\"", "virga.toml:10:", "starts with https://"},
       {"ca_file = \"ca.pem\"", "virga.toml:10:", "absolute path"},
       {"image = \"ubuntu\"", "virga.toml:10:", "publisher:offer:sku:version"},
+      {"image = \"a:b:c:\"", "virga.toml:10:", "publisher:offer:sku:version"},
+      {"image = \"a:b/../b:c:d\"", "virga.toml:10:", "publisher:offer:sku:version"},
       {"address_space = \"172.16.0.0/20\"", "virga.toml:10:", "InfiniBand"},
       {"address_space = \"172.0.0.0/8\"", "virga.toml:10:", "InfiniBand"},
       {"address_space = \"0.0.0.0/0\"", "virga.toml:10:", "InfiniBand"},

@@ -249,6 +249,10 @@ TEST_CASE("orphans: what bears the tag and belongs to nothing is deleted, and no
   put(arm, compute + "disks/used", tagged("c1", R"(, "managedBy": "/subscriptions/x/virtualMachines/elsewhere")"));
   world.settings.sweep_interval = virga::Duration::seconds(1);
   world.settings.stranger_grace = virga::Duration::seconds(3);
+  for (const std::string operation : {"LIST disks", "DELETE disks"}) {
+    arm.post("failure", R"({"operation": ")" + operation + R"(", "kind": "status", "status": 403, "count": 1,
+      "code": "AuthorizationFailed", "message": "may not"})");
+  }
   world.reopen();
   const auto granted = world.granted(gang_of(world, k_nc, 1, 1, 3));
   const auto there = [&](const std::string& path) { return arm.has(path); };
@@ -256,6 +260,8 @@ TEST_CASE("orphans: what bears the tag and belongs to nothing is deleted, and no
     return !there(compute + "virtualMachines/vm-c1") && !there(compute + "disks/disk-c1") &&
            !there(network + "publicIPAddresses/ip-c1") && !there(network + "networkInterfaces/nic-c1");
   }));
+  CHECK(world.said().find("looking for what VMs left behind: AuthorizationFailed: may not") != std::string::npos);
+  CHECK(world.said().find("deleting what a VM left behind: AuthorizationFailed: may not") != std::string::npos);
   for (const std::string& path :
        {compute + "virtualMachines/vm-c2", compute + "disks/disk-c2", network + "publicIPAddresses/ip-c2",
         network + "networkInterfaces/nic-c2", compute + "disks/untagged", compute + "disks/used"}) {

@@ -21,6 +21,7 @@ namespace virga::azure_test {
 
 struct World {
   explicit World(const ArmProcess& arm) : settings(arm.settings()) { reopen(); }
+  ~World() { close(); }  // before what its threads call uses is gone
 
   AzureSettings settings;
   contract::Recorder sink;
@@ -39,7 +40,11 @@ struct World {
       std::lock_guard lock(mutex_);
       std::erase_if(published_, [vm](const auto& machine) { return machine.second.vm == vm; });
     };
-    cloud = make_azure_cloud({settings, "#!/bin/sh\nexec virga-node join\n", publish, withdraw}, sink);
+    const auto say = [this](const std::string& line) {
+      std::lock_guard lock(mutex_);
+      said_ += line + "\n";
+    };
+    cloud = make_azure_cloud({settings, "#!/bin/sh\nexec virga-node join\n", publish, withdraw, say}, sink);
   }
 
   ReserveGang gang(std::uint64_t id, std::uint32_t first, std::uint32_t count, std::uint32_t set_nodes_max) const {
@@ -88,6 +93,11 @@ struct World {
     std::lock_guard lock(mutex_);
     return published_;
   }
+  /// The lines for the log.
+  std::string said() {
+    std::lock_guard lock(mutex_);
+    return said_;
+  }
 
  private:
   int count_grants(GangId gang) {
@@ -98,6 +108,7 @@ struct World {
 
   std::mutex mutex_;
   std::map<std::string, NodeEntry> published_;
+  std::string said_;
 };
 
 }  // namespace virga::azure_test

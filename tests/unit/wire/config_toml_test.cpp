@@ -392,6 +392,21 @@ TEST_CASE("the SKU table") {
   }
 }
 
+TEST_CASE("pools of placement groups: a scale set has a hundred VMs, unless more are asked for") {
+  const auto set_nodes_of = [](const std::string& cloud, const std::string& sku, const std::string& more = "") {
+    const auto config =
+        virga::parse_config("[pool.nd]\nmax_nodes = 250\nhealth_checks = false\ncloud = \"" + cloud + "\"\nsku = \"" +
+                                sku + "\"\n" + more + "[partition.main]\npools = [\"nd\"]\n",
+                            "virga.toml", virga::ConfigContext{});
+    REQUIRE_MESSAGE(config.has_value(), config.error().message);
+    return config->pools[0].set_nodes_max;
+  };
+  CHECK(set_nodes_of("azure", "Standard_ND96isr_H100_v5") == 100);
+  CHECK(set_nodes_of("azure", "Standard_ND96isr_H100_v5", "set_nodes_max = 300\n") == 300);
+  CHECK(set_nodes_of("azure", "Standard_NC96ads_A100_v4") == 0);  // Flexible, without InfiniBand
+  CHECK(set_nodes_of("host", "Standard_ND96isr_H100_v5") == 0);
+}
+
 TEST_CASE("pools of racks: a scale set and a leaf are a rack, and a size without a list price wants one") {
   const std::string pool = "[pool.gb]\ncloud = \"azure\"\nmax_nodes = 36\nsku = \"Standard_ND128isr_NDR_GB200_v6\"\n";
   const std::string rest = "[partition.main]\npools = [\"gb\"]\n";
