@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -189,6 +190,14 @@ std::string save_all(const SaveRequest& request) {
   return trouble;
 }
 
+/// The query of a container's address opens the container: whoever has it needs no key.
+std::string without_queries(std::string text) {
+  for (std::size_t at = text.find('?'); at != std::string::npos; at = text.find('?', at)) {
+    text.erase(at, std::min(text.find_first_of(" \t\r\"'<>)", at), text.size()) - at);
+  }
+  return text;
+}
+
 [[noreturn]] void answer_and_end(FrameChannel& agent, const AgentMessage& answer) {
   agent.send(answer);
   while (agent.unsent() > 0 && !agent.broken()) {
@@ -235,7 +244,7 @@ std::string rclone_trouble(const std::string& output) {
   for (std::string line; std::getline(lines, line);) {
     if (line.find_first_not_of(" \t") != std::string::npos) last = line;
   }
-  return last.empty() ? "rclone ended without a word" : last;
+  return last.empty() ? "rclone ended without a word" : without_queries(last);
 }
 
 }  // namespace virga

@@ -75,6 +75,16 @@ TEST_CASE("storage: of rclone's many lines the one that helps") {
   CHECK(rclone_trouble("") == "rclone ended without a word");
 }
 
+TEST_CASE("storage: no signature is in what is told of rclone's trouble") {
+  CHECK(rclone_trouble(
+            "2026/11/30 NOTICE: Get \"https://acct.blob.core.windows.net/homes?restype=container&sig=c2Vj%2F\": "
+            "dial tcp: no such host; HEAD http://127.0.0.1:10000/acct/homes/a?sv=1&sig=c2Vj failed\n") ==
+        "2026/11/30 NOTICE: Get \"https://acct.blob.core.windows.net/homes\": dial tcp: no such host; "
+        "HEAD http://127.0.0.1:10000/acct/homes/a failed");
+  CHECK(rclone_trouble("cannot parse https://acct.blob.core.windows.net/homes?sv=1&sig=c2Vj") ==
+        "cannot parse https://acct.blob.core.windows.net/homes");
+}
+
 TEST_CASE("storage: a key is read from a file that nobody else can read") {
   const Folder folder;
   CHECK(read_account_key(folder.write("key", "c2VjcmV0\n")).value() == "c2VjcmV0");
