@@ -90,7 +90,7 @@ class Agent {
   void read_notices();
   void read_health();
   void welcome(Peer& peer);
-  void read_storage();
+  void storage_said(const StorageMounted& answer);
   bool any_job() const;
   void hunt_strays();
   void shut_down();

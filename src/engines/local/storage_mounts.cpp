@@ -232,6 +232,11 @@ void unmount_storage(const std::vector<Storage>& mounted) {
   for (const Storage& storage : mounted) umount2(storage.mount.c_str(), MNT_DETACH);
 }
 
+std::string lost_mount(const Storage& storage) {
+  const std::string said = rclone_trouble(BlobCache(storage.name).log());
+  return in(storage, "rclone, which serves it, has ended; last in its log: " + said).value().message;
+}
+
 std::string rclone_trouble(const std::string& output) {
   const std::size_t code = output.find("ServiceCode=");
   if (code != std::string::npos) {
