@@ -65,7 +65,7 @@ Status mount_export(const Storage& storage) {
   std::vector<std::string> argv = {"mount", "-t", "nfs"};
   if (!storage.options.empty()) argv.insert(argv.end(), {"-o", storage.options});
   argv.insert(argv.end(), {storage.source, storage.mount});
-  const CommandEnd end = run_command(argv, {}, k_mount_limit);
+  const CommandEnd end = run_command(argv, own_environment_with({}), k_mount_limit);
   if (!end.ok()) return in(storage, end.why());
   return {};
 }
@@ -87,9 +87,9 @@ std::vector<std::string> rclone_environment(const StorageMount& wanted, const Bl
 Status check_container(const Storage& storage, const std::string& remote, const std::vector<std::string>& variables) {
   const CommandEnd end = run_command({"rclone", "lsf", remote + "/.virga", "--retries", "1", "--low-level-retries", "2",
                                       "--contimeout", "10s", "--timeout", "20s"},
-                                     variables, k_mount_limit);
+                                     own_environment_with(variables), k_mount_limit);
   if (end.ok()) return {};
-  return in(storage, end.err.starts_with("cannot run") ? end.why() : rclone_trouble(end.err));
+  return in(storage, end.how == CommandEnd::How::not_started ? end.why() : rclone_trouble(end.err));
 }
 
 std::vector<std::string> rclone_mount_command(const Storage& storage, const std::string& remote) {
@@ -135,7 +135,7 @@ Result<std::uint32_t> mount_container(const StorageMount& wanted) {
   variables.push_back("RCLONE_RC_PASS=" + cache.password());
   const int log = open(cache.log_file().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0) return in(storage, "cannot write " + cache.log_file() + ": " + std::strerror(errno));
-  const auto rclone = start_command(rclone_mount_command(storage, remote), variables, log);
+  const auto rclone = start_command(rclone_mount_command(storage, remote), own_environment_with(variables), log);
   close(log);
   if (!rclone) return in(storage, rclone.error().message);
   for (const auto limit = Clock::now() + k_mount_limit; Clock::now() < limit; poll(nullptr, 0, k_look_again.count())) {

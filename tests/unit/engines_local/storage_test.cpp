@@ -181,15 +181,25 @@ TEST_CASE("storage: a container's signature opens it until its expiry, and does 
 
 TEST_CASE("storage: programs end by their limit, and say why they failed") {
   using std::chrono::milliseconds;
-  const CommandEnd good = run_command({"sh", "-c", "echo $WORD; echo aside >&2"}, {"WORD=out"}, milliseconds(20'000));
+  constexpr milliseconds k_long{20'000};
+  const CommandEnd good =
+      run_command({"sh", "-c", "echo $WORD; echo aside >&2"}, own_environment_with({"WORD=out"}), k_long);
   CHECK(good.ok());
   CHECK(good.out == "out\n");
   CHECK(good.err == "aside\n");
-  const CommandEnd bad = run_command({"sh", "-c", "echo first >&2; echo last >&2; exit 3"}, {}, milliseconds(20'000));
+  const auto run = [](const std::string& script, milliseconds limit) {
+    return run_command({"sh", "-c", script}, own_environment_with({}), limit);
+  };
+  const CommandEnd bad = run("echo first >&2; echo last >&2; exit 3", k_long);
   CHECK(bad.exit_code == 3);
   CHECK(bad.why() == "last");
-  CHECK_FALSE(run_command({"sleep", "1000"}, {}, milliseconds(50)).ok());
-  CHECK(run_command({"no-such-program"}, {}, milliseconds(20'000)).err.find("no-such-program") != std::string::npos);
+  CHECK(run("kill -9 $$", k_long).exit_code == 128 + 9);
+  CHECK(run("sleep 1000", milliseconds(50)).how == CommandEnd::How::stopped_at_limit);
+  // One that has closed its streams may hang nevertheless.
+  CHECK(run("exec > /dev/null 2>&1; sleep 1000", milliseconds(200)).how == CommandEnd::How::stopped_at_limit);
+  const CommandEnd none = run_command({"no-such-program"}, own_environment_with({}), k_long);
+  CHECK(none.how == CommandEnd::How::not_started);
+  CHECK(none.why() == "cannot run no-such-program: No such file or directory");
 }
 
 TEST_CASE("storage: a node's users are added once, with the ids that they have everywhere") {
