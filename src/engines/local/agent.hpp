@@ -63,7 +63,6 @@ class Agent {
     std::optional<Clock::time_point> hold_deadline;
     ExitStatus exit;
     Usage usage;
-    bool ran = false;                                ///< something of it was started here
     bool saving = false;                             ///< or done with it
     std::optional<Clock::time_point> save_deadline;  ///< while it is
     std::string unsaved;

@@ -146,22 +146,25 @@ Result<std::uint32_t> mount_container(const StorageMount& wanted) {
   return in(storage, "no mount after " + std::to_string(k_mount_limit.count()) + " s: " + rclone_trouble(cache.log()));
 }
 
+/// Adds the process that serves it, where one does.
+Status mount_one(const StorageMount& wanted, std::vector<std::uint32_t>& helpers) {
+  const Storage& storage = wanted.storage;
+  if (is_mounted(storage.mount)) umount2(storage.mount.c_str(), MNT_DETACH);  // of an agent before this one
+  std::error_code error;
+  files::create_directories(storage.mount, error);
+  if (error) return in(storage, "cannot make " + storage.mount + ": " + error.message());
+  if (storage.kind == StorageKind::nfs) return mount_export(storage);
+  const auto helper = mount_container(wanted);
+  if (!helper) return unexpected(helper.error());
+  helpers.push_back(*helper);
+  return {};
+}
+
 StorageMounted mount_all(const MountStorage& wanted) {
   if (Status entered = enter_uplink(); !entered) return {false, entered.error().message, {}};
   StorageMounted done{true, "", {}};
-  for (const StorageMount& mount : wanted.mounts) {
-    const Storage& storage = mount.storage;
-    if (is_mounted(storage.mount)) umount2(storage.mount.c_str(), MNT_DETACH);  // of an agent before this one
-    std::error_code error;
-    files::create_directories(storage.mount, error);
-    if (error) return {false, in(storage, "cannot make " + storage.mount + ": " + error.message()).value().message, {}};
-    if (storage.kind == StorageKind::nfs) {
-      if (Status mounted = mount_export(storage); !mounted) return {false, mounted.error().message, {}};
-      continue;
-    }
-    auto helper = mount_container(mount);
-    if (!helper) return {false, helper.error().message, {}};
-    done.helpers.push_back(*helper);
+  for (const StorageMount& one : wanted.mounts) {
+    if (Status mounted = mount_one(one, done.helpers); !mounted) return {false, mounted.error().message, {}};
   }
   return done;
 }
@@ -217,10 +220,7 @@ void begin_helper(const FrameChannel& agent, const char* name) {
 
 void run_storage_mounter(FrameChannel agent, const MountStorage& wanted) {
   begin_helper(agent, "virga-mount");
-  const mode_t before = umask(022);
-  const StorageMounted done = mount_all(wanted);
-  umask(before);
-  answer_and_end(agent, done);
+  answer_and_end(agent, mount_all(wanted));
 }
 
 void run_storage_saver(FrameChannel agent, const SaveRequest& request) {
