@@ -38,7 +38,7 @@ std::string next_link(const Call& call, std::size_t start) {
   for (std::string_view rest = target.substr(std::min(mark + 1, target.size())); !rest.empty();) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
-    const std::string name = lower_case(percent_decoded(pair.substr(0, pair.find('=')), true));
+    const std::string name = lower_case(decoded(pair.substr(0, pair.find('=')), true));
     if (name != "$skiptoken" && !pair.empty()) link.append(pair).append("&");
   }
   return fmt::format("{}$skiptoken={}", link, start);

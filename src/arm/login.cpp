@@ -7,6 +7,7 @@
 
 #include "arm/document.hpp"
 #include "arm/text.hpp"
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/encodings.hpp"
 #include "wire/json_codec.hpp"
 
 namespace virga {

@@ -73,7 +73,7 @@ std::vector<std::string> split_path(std::string_view path) {
   std::vector<std::string> segments;
   while (!path.empty()) {
     const std::size_t size = std::min(path.find('/'), path.size());
-    if (size > 0) segments.push_back(percent_decoded(path.substr(0, size), false));
+    if (size > 0) segments.push_back(decoded(path.substr(0, size), false));
     path.remove_prefix(std::min(size + 1, path.size()));
   }
   return segments;
@@ -86,7 +86,7 @@ std::map<std::string, std::string> split_query(std::string_view text) {
     const std::string_view pair = text.substr(0, size);
     const std::size_t equals = std::min(pair.find('='), pair.size());
     const std::string_view value = pair.substr(std::min(equals + 1, pair.size()));
-    query[lower_case(percent_decoded(pair.substr(0, equals), true))] = percent_decoded(value, true);
+    query[lower_case(decoded(pair.substr(0, equals), true))] = decoded(value, true);
     text.remove_prefix(std::min(size + 1, text.size()));
   }
   return query;

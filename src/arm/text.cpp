@@ -7,27 +7,13 @@
 #include <charconv>
 
 #include "arm/message.hpp"
+#include "wire/encodings.hpp"
 #include "wire/json_codec.hpp"
 
 namespace virga {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = lower(c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-int base64_digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
-}
 
 std::string_view find_header(const std::vector<Header>& headers, std::string_view name) {
   for (const Header& header : headers) {
@@ -67,45 +53,6 @@ bool same_text(std::string_view a, std::string_view b) {
          std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
-std::optional<std::string> from_base64(std::string_view text) {
-  std::string bytes;
-  std::uint32_t bits = 0;
-  int count = 0;
-  std::size_t digits = 0;
-  bool padded = false;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') continue;
-    if (c == '=') {
-      padded = true;
-      continue;
-    }
-    const int digit = base64_digit(c);
-    if (digit < 0 || padded) return std::nullopt;
-    ++digits;
-    bits = (bits << 6 | static_cast<std::uint32_t>(digit)) & 0xff'ffff;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes += static_cast<char>(bits >> count & 0xff);
-    }
-  }
-  if (digits % 4 == 1) return std::nullopt;
-  return bytes;
-}
-
-std::string to_base64_url(std::string_view bytes) {
-  constexpr std::string_view k_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : bytes) {
-    bits = (bits << 8 | static_cast<unsigned char>(c)) & 0xff'ffff;
-    for (count += 8; count >= 6; count -= 6) text += k_digits[bits >> (count - 6) & 63];
-  }
-  if (count > 0) text += k_digits[bits << (6 - count) & 63];
-  return text;
-}
-
 bool is_utf8(std::string_view text) {
   constexpr std::array<std::uint32_t, 5> k_least = {0, 0, 0x80, 0x800, 0x10000};  // of a sequence of so many bytes
   for (std::size_t i = 0; i < text.size();) {
@@ -142,19 +89,8 @@ std::string http_date(Time time) {
                      k_months[static_cast<std::size_t>(month - 1)], iso.substr(0, 4), iso.substr(11, 8));
 }
 
-std::string percent_decoded(std::string_view text, bool plus_is_blank) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape =
-        text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
-    if (escape) {
-      result += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      result += plus_is_blank && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return result;
+std::string decoded(std::string_view text, bool plus_is_blank) {
+  return percent_decoded(text, plus_is_blank).value_or(std::string(text));
 }
 
 std::string dotted_quad(std::uint32_t address) {

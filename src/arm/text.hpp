@@ -1,7 +1,6 @@
-// Small conversions that the protocols of Azure need: letter case, base64, GUIDs, the dates of HTTP.
+// Small conversions that the protocols of Azure need: letter case, GUIDs, the dates of HTTP.
 //
 //   same_text("resourcegroups", "resourceGroups");    // true
-//   from_base64("aGVsbG8=");                          // "hello"
 //   new_guid(random);                                 // "1b4e28ba-2fa1-41d2-883f-0016d3cca427", from the seed alone
 #pragma once
 
@@ -19,11 +18,6 @@ namespace virga {
 std::string lower_case(std::string_view text);
 bool same_text(std::string_view a, std::string_view b);
 
-/// Nothing for what is no base64; line breaks are allowed.
-std::optional<std::string> from_base64(std::string_view text);
-/// Without padding, as in JSON web tokens.
-std::string to_base64_url(std::string_view bytes);
-
 /// Well-formed: no cut, overlong or surrogate sequence.
 bool is_utf8(std::string_view text);
 
@@ -33,8 +27,8 @@ std::string new_guid(Prng& random);
 /// "Tue, 24 Nov 2026 10:00:30 GMT", RFC 1123.
 std::string http_date(Time time);
 
-/// %XX and, in queries, '+'. A broken escape stays as it is.
-std::string percent_decoded(std::string_view text, bool plus_is_blank);
+/// Percent-decoded, in queries '+', too; a text with a broken escape stays as it is.
+std::string decoded(std::string_view text, bool plus_is_blank);
 
 /// "10.0.0.4".
 std::string dotted_quad(std::uint32_t address);

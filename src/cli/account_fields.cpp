@@ -7,8 +7,9 @@
 #include <algorithm>
 
 #include "cli/lookups.hpp"
+#include "wire/group_name.hpp"
 #include "wire/hostlist.hpp"
-#include "wire/slurm_json.hpp"
+#include "wire/slurm_nodes.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"

@@ -221,22 +221,4 @@ std::vector<EventStreamParser::Message> EventStreamParser::feed(std::string_view
   return out;
 }
 
-std::string url_encoded(std::string_view text) {
-  static constexpr char k_digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (char c : text) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                 c == '_' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += k_digits[byte >> 4];
-      out += k_digits[byte & 15];
-    }
-  }
-  return out;
-}
-
 }  // namespace virga

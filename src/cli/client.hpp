@@ -95,7 +95,4 @@ class EventStreamParser {
   Message message_;
 };
 
-/// A value for a path or query: everything but letters, digits and -._~ becomes %XX.
-std::string url_encoded(std::string_view text);
-
 }  // namespace virga

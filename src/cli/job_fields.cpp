@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "wire/group_name.hpp"
 #include "wire/slurm_json.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"

@@ -13,6 +13,7 @@
 #include "cli/slurm_commands.hpp"
 #include "cli/submission.hpp"
 #include "wire/api_bodies.hpp"
+#include "wire/encodings.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
 
@@ -193,8 +194,8 @@ std::string target_of(const Wanted& wanted) {
   for (JobId id : wanted.jobs) ids.append(ids.empty() ? "" : ",").append(std::to_string(id.value));
   if (!ids.empty()) add("ids", ids);
   if (wanted.uids.size() == 1) add("uid", std::to_string(wanted.uids.front()));
-  if (wanted.from.is_set()) add("ended_after", url_encoded(iso8601(wanted.from)));
-  if (!wanted.until.is_never()) add("started_before", url_encoded(iso8601(wanted.until)));
+  if (wanted.from.is_set()) add("ended_after", percent_encoded(iso8601(wanted.from)));
+  if (!wanted.until.is_never()) add("started_before", percent_encoded(iso8601(wanted.until)));
   return "/v1/accounting/jobs" + query;
 }
 

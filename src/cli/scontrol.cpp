@@ -12,6 +12,7 @@
 #include "cli/slurm_commands.hpp"
 #include "cli/submission.hpp"
 #include "wire/api_bodies.hpp"
+#include "wire/encodings.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/words.hpp"
 
@@ -109,7 +110,7 @@ int update_nodes(Client& client, const NodeUpdate& update) {
   if (!names) return failed("scontrol", names.error());
   int exit_code = k_exit_ok;
   for (const std::string& name : *names) {
-    Result<NoBody> done = client.post_as<NoBody>("/v1/nodes/" + url_encoded(name),
+    Result<NoBody> done = client.post_as<NoBody>("/v1/nodes/" + percent_encoded(name),
                                                  NodeBody{drain, drain ? *update.reason : ""}, Client::Retry::safe);
     if (done) continue;
     std::fprintf(

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/scontrol.hpp"
+#include "wire/group_name.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
 #include "wire/slurm_policy.hpp"

@@ -104,8 +104,6 @@ class Responder {
   std::uint64_t slot_;
 };
 
-/// Percent-decoding; nothing for a broken escape or a zero byte.
-std::optional<std::string> url_decoded(std::string_view text, bool plus_is_blank);
 /// "a=1&b=x%20y"; Code::invalid for what is none, or a name given twice.
 Result<std::map<std::string, std::string>> parse_query(std::string_view text);
 

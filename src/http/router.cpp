@@ -1,5 +1,7 @@
 #include "http/router.hpp"
 
+#include "wire/encodings.hpp"
+
 namespace virga {
 namespace {
 
@@ -20,7 +22,7 @@ Error unknown_query(const Route& route, const std::string& name) {
 /// Fills the path's parameters and the query.
 Status decode(Request& request, const RouteMatch& match, std::string_view query) {
   for (std::string_view parameter : match.parameters) {
-    std::optional<std::string> decoded = url_decoded(parameter, false);
+    std::optional<std::string> decoded = percent_decoded(parameter, false);
     if (!decoded) return fail(Code::invalid, "the path is not percent-encoded");
     request.parameters.push_back(*std::move(decoded));
   }

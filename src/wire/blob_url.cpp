@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <vector>
+
+#include "wire/csv_table.hpp"
 
 namespace virga {
 namespace {
@@ -38,16 +38,13 @@ Parts split(std::string_view text) {
   if (!parts.tls && !text.starts_with("http://")) return {};
   text.remove_prefix(parts.tls ? 8 : 7);
   if (text.find_first_of("?#@ ") != std::string_view::npos) return {};
-  const std::size_t slash = text.find('/');
-  parts.authority = text.substr(0, slash);
+  parts.authority = take_until(text, '/');
   const std::size_t port = parts.authority.ends_with(']') ? std::string::npos : parts.authority.rfind(':');
   parts.host = parts.authority.substr(0, port);
   if (port != std::string::npos && !consists_of(parts.authority.substr(port + 1), "0123456789")) return {};
-  while (slash != std::string_view::npos && !text.empty()) {
-    text.remove_prefix(std::min(text.find('/'), text.size() - 1) + 1);
-    const std::string_view part = text.substr(0, text.find('/'));
+  while (!text.empty()) {
+    const std::string_view part = take_until(text, '/');
     if (!part.empty()) parts.path.emplace_back(part);
-    if (text.find('/') == std::string_view::npos) break;
   }
   return parts;
 }

@@ -1,5 +1,7 @@
 #include "wire/machine_paths.hpp"
 
+#include "wire/csv_table.hpp"
+
 namespace virga {
 namespace {
 
@@ -15,9 +17,7 @@ std::string machine_path_line(const std::string& path) {
 std::vector<std::string> machine_paths(std::string_view script) {
   std::vector<std::string> paths;
   while (!script.empty()) {
-    const std::size_t end = script.find('\n');
-    std::string_view line = script.substr(0, end);
-    script.remove_prefix(end == std::string_view::npos ? script.size() : end + 1);
+    std::string_view line = take_until(script, '\n');
     if (!line.starts_with(k_mark)) continue;
     line.remove_prefix(k_mark.size());
     if (line.starts_with('/')) paths.emplace_back(line);

@@ -1,4 +1,5 @@
 // The accounting half of slurm_json.hpp: dbv0.0.38, what `sacct --json` prints.
+#include "wire/group_name.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/slurm_json.hpp"

@@ -1,9 +1,8 @@
 #include "wire/slurm_json.hpp"
 
-#include <grp.h>
-
 #include <algorithm>
 
+#include "wire/group_name.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/output_pattern.hpp"
@@ -370,11 +369,6 @@ std::string job_output_path(const Job& job, bool error_file) {
   if (pattern.empty()) pattern = default_output_pattern(job);
   std::string path = expand_output_pattern(pattern, output_names_of(job));
   return path.starts_with('/') ? path : job.spec->work_dir + "/" + path;
-}
-
-std::string group_name(std::uint32_t gid) {
-  const ::group* found = ::getgrgid(gid);
-  return found != nullptr ? found->gr_name : std::to_string(gid);
 }
 
 Duration job_run_time(const Job& job, Time now) {

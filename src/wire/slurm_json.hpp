@@ -34,8 +34,6 @@ std::string job_node_list(const Job& job);
 std::string job_tres_text(const Job& job);
 /// The job's output or error file with its % letters filled in, absolute; "" for an allocation.
 std::string job_output_path(const Job& job, bool error_file);
-/// "root"; the number where the machine knows no name.
-std::string group_name(std::uint32_t gid);
 /// The time since its start; zero while it waits.
 Duration job_run_time(const Job& job, Time now);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Nodes that share no files with this machine, and what [storage] mounts on them.
 
-    storage_test.py --bin BUILD/bin files|users|unsaved|mistakes|nfs|evicted
+    storage_test.py --bin BUILD/bin files|users|unsaved|lost|mistakes|nfs|evicted
 
 Exit code 77, and why, where it cannot run: it needs root, rclone and fuse3, and azurite (script/azurite).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -168,6 +169,26 @@ def unsaved(virga: Instance, blobs: BlobStorage) -> None:
     blobs.thaw()
 
 
+def lost(virga: Instance, blobs: BlobStorage) -> None:
+    """A node whose rclone has died is none any more: the log says why, and its job runs once more on another one."""
+    run(virga, "virga up")
+    blobs.put("l/.keep", b"x")
+    run(virga, "sbatch --requeue --chdir=/data/l -o /dev/null "
+               "--wrap 'echo ${SLURM_RESTART_COUNT:-0} > runs; sleep 300'")
+    for wanted in ("0\n", "1\n"):
+        end = time.monotonic() + 40
+        while "l/runs" not in blobs.names() or blobs.get("l/runs") != wanted:
+            check(time.monotonic() < end, f"no file of run {wanted}{virga.sh('virga explain 1').stdout}")
+            time.sleep(0.1)
+        serving = [pid for pid, words in virga.processes() if words.startswith("rclone mount")]
+        if wanted == "0\n":
+            check(len(serving) == 1, f"processes of rclone: {serving}")
+            os.kill(serving[0], signal.SIGKILL)
+    log = (virga.home / "virgad.log").read_text()
+    check("node nd1: storage.files" in log and "rclone, which serves it, has ended" in log, log)
+    run(virga, "scancel 1")
+
+
 def mistakes() -> None:
     """A service that refuses, a container that is not there, a key that cannot be read: each is told in its place."""
     with Instance(ARGS.bin) as virga, tempfile.TemporaryDirectory(prefix="virga-blobs-") as folder:
@@ -290,8 +311,8 @@ def evicted(virga: Instance, blobs: BlobStorage) -> None:
 
 
 TESTS = {"files": lambda: with_blobs(files), "users": lambda: with_blobs(users),
-         "unsaved": lambda: with_blobs(unsaved, save_time="3s"), "mistakes": mistakes, "nfs": nfs,
-         "evicted": lambda: with_blobs(evicted, cloud="azure")}
+         "unsaved": lambda: with_blobs(unsaved, save_time="3s"), "lost": lambda: with_blobs(lost),
+         "mistakes": mistakes, "nfs": nfs, "evicted": lambda: with_blobs(evicted, cloud="azure")}
 
 
 def main() -> int:

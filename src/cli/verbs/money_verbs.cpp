@@ -6,6 +6,7 @@
 #include "cli/client.hpp"
 #include "cli/verbs/money_text.hpp"
 #include "cli/verbs/verb.hpp"
+#include "wire/encodings.hpp"
 #include "wire/slurm_text.hpp"
 
 namespace virga {
@@ -16,7 +17,7 @@ Result<std::string> date_query(const std::string& name, const std::string& text)
   if (text.empty()) return std::string();
   Result<Time> time = parse_local_time(text, Time::from_seconds(std::time(nullptr)));
   if (!time) return fail(Code::invalid, fmt::format("--{}: {}", name, time.error().message));
-  return fmt::format("&{}={}", name, url_encoded(iso8601(*time)));
+  return fmt::format("&{}={}", name, percent_encoded(iso8601(*time)));
 }
 
 /// What could not be learnt does not spoil what could.
@@ -39,7 +40,7 @@ int show(const std::string& target, bool json, std::string (*text)(const Body&))
 }  // namespace
 
 int cost_verb(const CostOptions& options) {
-  std::string target = "/v1/accounting/cost?by=" + url_encoded(options.by);
+  std::string target = "/v1/accounting/cost?by=" + percent_encoded(options.by);
   for (const auto& [name, text] : {std::pair("since", &options.since), std::pair("until", &options.until)}) {
     Result<std::string> query = date_query(name, *text);
     if (!query) return complain(query.error());
@@ -56,12 +57,12 @@ int offers_verb(const OffersOptions& options) {
     if (!limit) return complain({Code::invalid, "--time: " + limit.error().message});
     if (!limit->is_infinite()) target += fmt::format("&minutes={}", (limit->whole_seconds() + 59) / 60);
   }
-  if (!options.partition.empty()) target += "&partition=" + url_encoded(options.partition);
-  if (!options.account.empty()) target += "&account=" + url_encoded(options.account);
+  if (!options.partition.empty()) target += "&partition=" + percent_encoded(options.partition);
+  if (!options.account.empty()) target += "&account=" + percent_encoded(options.account);
   if (!options.market) return show<OffersBody>(target, options.json, offers_text);
-  if (!options.sku.empty()) target += "&sku=" + url_encoded(options.sku);
-  if (!options.region.empty()) target += "&region=" + url_encoded(options.region);
-  if (!options.price_class.empty()) target += "&class=" + url_encoded(options.price_class);
+  if (!options.sku.empty()) target += "&sku=" + percent_encoded(options.sku);
+  if (!options.region.empty()) target += "&region=" + percent_encoded(options.region);
+  if (!options.price_class.empty()) target += "&class=" + percent_encoded(options.price_class);
   return show<MarketBody>(target, options.json, market_text);
 }
 

@@ -1,9 +1,9 @@
 #include "clouds/azure/set_body.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include "clouds/azure/image_name.hpp"
+#include "wire/encodings.hpp"
 #include "wire/json_codec.hpp"
 
 namespace virga::azure {
@@ -22,14 +22,6 @@ struct Plan {
 
   bool flexible() const { return shape == SetShape::flexible; }
 };
-
-std::string base64(const std::string& text) {
-  std::string result(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(result.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  result.resize(static_cast<std::size_t>(size));
-  return result;
-}
 
 /// A host's name has no dots or underscores.
 std::string host_prefix(const std::string& set) {
@@ -99,7 +91,7 @@ void write_os(JsonWriter& w, const AzureSettings& settings, const NewSet& set) {
   w.begin_object();
   w("computerNamePrefix", host_prefix(set.name));
   w("adminUsername", settings.admin_user);
-  if (!set.join_script.empty()) w("customData", base64(set.join_script));
+  if (!set.join_script.empty()) w("customData", to_base64(set.join_script));
   w.key("linuxConfiguration");
   w.begin_object();
   w("disablePasswordAuthentication", true);

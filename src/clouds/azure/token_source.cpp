@@ -6,6 +6,7 @@
 #include <charconv>
 #include <fstream>
 
+#include "wire/encodings.hpp"
 #include "wire/json_codec.hpp"
 
 namespace virga::azure {
@@ -13,17 +14,6 @@ namespace {
 
 constexpr int k_metadata_tries = 5;
 constexpr Duration k_margin = Duration::minutes(5);  ///< a token is renewed that long before its end
-
-/// Everything but letters, digits and "-._~" as %XX.
-std::string form_encoded(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-._~").find(c) != std::string_view::npos;
-    result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return result;
-}
 
 ArmError credentials_error(std::string message) {
   return {.kind = ArmErrorKind::credentials, .code = "Credentials", .message = std::move(message), .retry_after = {}};
@@ -59,8 +49,8 @@ Arm<HttpAnswer> TokenSource::ask_login(HttpConnection& http) const {
   }
   while (!secret.empty() && (secret.back() == '\r' || secret.back() == ' ')) secret.pop_back();
   const std::string body = fmt::format("grant_type=client_credentials&client_id={}&client_secret={}&scope={}",
-                                       form_encoded(settings_.client_id), form_encoded(secret),
-                                       form_encoded(settings_.endpoint + "/.default"));
+                                       percent_encoded(settings_.client_id), percent_encoded(secret),
+                                       percent_encoded(settings_.endpoint + "/.default"));
   auto answer = http.send({"POST",
                            fmt::format("{}/{}/oauth2/v2.0/token", settings_.login_endpoint, settings_.tenant),
                            body,
@@ -72,8 +62,8 @@ Arm<HttpAnswer> TokenSource::ask_login(HttpConnection& http) const {
 /// The metadata service is small: it is asked again while it is busy, starts, or does not know the identity yet.
 Arm<HttpAnswer> TokenSource::ask_metadata(HttpConnection& http) {
   std::string url = fmt::format("{}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={}", settings_.imds,
-                                form_encoded(settings_.endpoint));
-  if (!settings_.client_id.empty()) url += "&client_id=" + form_encoded(settings_.client_id);
+                                percent_encoded(settings_.endpoint));
+  if (!settings_.client_id.empty()) url += "&client_id=" + percent_encoded(settings_.client_id);
   Duration pause = Duration::milliseconds(500);
   for (int attempt = 1;; ++attempt) {
     auto answer = http.send({"GET", url, {}, {"Metadata: true"}});

@@ -117,9 +117,12 @@ Result<bool> boot(const Home& home, VmId vm, std::uint64_t attempt, BootReporter
   if (auto ok = report.step("record"); !ok) return unexpected(ok.error());
   if (file.attempt != attempt || file.phase != VmPhase::intent)
     return fail(Code::conflict, "the VM's record is not fresh");
-  UniqueFd uplink(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));  // before it gets a network of its own
+  UniqueFd uplink;
+  if (file.has_uplink()) {  // opened before the node gets a network of its own
+    uplink.reset(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!uplink) return fail_errno("open this machine's network /proc/self/ns/net");
+  }
   if (auto ok = prepare_surroundings(home, file, report); !ok) return unexpected(ok.error());
-  if (!file.on_fabric()) uplink.reset();
   return start_init(home, std::move(file), report, std::move(uplink));
 }
 

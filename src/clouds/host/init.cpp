@@ -41,12 +41,13 @@ Status make_files_of_its_own(const InitPlan& plan, const std::string& staging, u
   const std::string program = own_program();
   PrivateFiles files;
   files.staging = staging;
+  files.programs = program.substr(0, program.rfind('/'));
   files.kept = machine_paths(*script);
   files.kept.push_back(plan.home.vm(plan.file.vm));
-  files.kept.push_back(program.substr(0, program.rfind('/')));
+  std::erase(files.kept, files.programs);
   files.hosts = hosts_path(plan.home);
   files.bytes_max = bytes_max;
-  files.uplink = plan.file.tier == Tier::root ? plan.uplink.get() : -1;
+  files.uplink = plan.uplink.get();
   return make_private_files(files);
 }
 
@@ -103,9 +104,7 @@ std::vector<std::string> node_environment(const InitPlan& plan) {
       "VIRGA_NODE_NAME=" + file.name,
       "VIRGA_NODE_ADDRESS=" + file.address,
   };
-  if (!file.shared_files && access(k_uplink_path, F_OK) == 0) {
-    environment.push_back(std::string("VIRGA_UPLINK=") + k_uplink_path);
-  }
+  if (file.has_uplink()) environment.push_back(std::string("VIRGA_UPLINK=") + k_uplink_path);
   if (file.tier != Tier::plain && file.shared_files)
     environment.push_back("VIRGA_HOST_TMP=" + vm_host_tmp_path(plan.home, file.vm));
   for (const char* name : {"HOME", "LANG", "TZ", "VIRGA_TIER", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"}) {

@@ -15,7 +15,7 @@ struct InitPlan {
   VmFile file;
   BootReporter* report;
   UniqueFd ready;   ///< one byte: all steps are done
-  UniqueFd uplink;  ///< this machine's network, where the node has another one
+  UniqueFd uplink;  ///< this machine's network, if file.has_uplink()
   UniqueFd go;      ///< one byte: run the user data; end of file: the launcher is dead
 };
 

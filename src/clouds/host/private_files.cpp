@@ -81,7 +81,8 @@ bool is_there(const std::string& root, const std::string& path) {
          in_machine.st_dev == in_node.st_dev && in_machine.st_ino == in_node.st_ino;
 }
 
-Status keep(const std::string& root, const std::string& path) {
+/// Something to mount `path` on.
+Status make_place(const std::string& root, const std::string& path) {
   if (is_there(root, path)) return {};
   struct stat what {};
   if (stat(path.c_str(), &what) != 0) return fail_errno("find " + path + ", which the node's bootstrap names");
@@ -92,6 +93,12 @@ Status keep(const std::string& root, const std::string& path) {
     UniqueFd made(open((root + path).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
     if (!made) return fail_errno("make " + root + path);
   }
+  return {};
+}
+
+/// Below a system folder, too, it is bound anew: what is there is read only.
+Status keep(const std::string& root, const std::string& path) {
+  if (auto place = make_place(root, path); !place) return place;
   return bind_path(path, root + path);
 }
 
@@ -173,6 +180,9 @@ Status make_private_files(const PrivateFiles& wanted) {
   }
   if (auto added = add_kernel_folders(root); !added) return added;
   if (auto added = add_own_tables(root, wanted); !added) return added;
+  // First, as it may have one of the others in it.
+  if (auto stays = keep(root, wanted.programs); !stays) return stays;
+  if (auto protected_now = make_read_only(root + wanted.programs); !protected_now) return protected_now;
   for (const std::string& path : wanted.kept) {
     if (auto stays = keep(root, path); !stays) return stays;
   }

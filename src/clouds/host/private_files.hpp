@@ -1,7 +1,7 @@
 // The files of a node that shares none with this machine: its system folders, read only, and nothing that people keep
 // files in. All else is memory of the node, which is gone with it.
 //
-//   PrivateFiles files{staging, {"/opt/virga/bin", "/var/lib/virga/run"}, …};
+//   PrivateFiles files{staging, "/opt/virga/bin", {"/var/lib/virga/run"}, …};
 //   make_private_files(files);       // in the node's new mount namespace; afterwards "/" is the node's own
 //
 // /etc/passwd and /etc/group are the node's own, with system users only: whoever comes is added there.
@@ -21,7 +21,8 @@ inline constexpr const char* k_uplink_path = "/run/virga/uplink";
 
 struct PrivateFiles {
   std::string staging;            ///< an empty folder in which the new root is put together
-  std::vector<std::string> kept;  ///< files and folders of the machine that stay as they are
+  std::string programs;           ///< Virga's own, read only, too
+  std::vector<std::string> kept;  ///< files and folders of the machine that stay as they are, wherever they lie
   std::string hosts;              ///< becomes /etc/hosts
   unsigned long long bytes_max = 0;
   int uplink = -1;  ///< a network namespace, or none

@@ -51,6 +51,8 @@ struct VmFile {
   std::string boot;  ///< boot_id() of the machine when it was up
 
   bool on_fabric() const { return tier != Tier::plain && network == HostNetwork::fabric; }
+  /// It is given this machine's network besides its own, for what it mounts.
+  bool has_uplink() const { return tier == Tier::root && on_fabric() && !shared_files; }
   /// The init, if it can still be the same process.
   ProcessId living_init() const;
 };

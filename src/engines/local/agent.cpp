@@ -110,7 +110,9 @@ void Agent::serve_once() {
   if (poll(fds.data(), fds.size(), timeout_ms()) < 0 && errno != EINTR) return;
   if (fds[0].revents != 0) read_signals();
   if (fds[2].revents != 0) read_notices();
-  if (fds[4].revents != 0) read_storage();
+  if (fds[4].revents != 0) {
+    if (const auto answer = storage_.read()) storage_said(*answer);
+  }
   // Supervisors first: an engine's "forget" must not remove a job that still has something to say. Removal of what a
   // later entry points to happens only at the end of this turn or, for jobs, in read_peer(), after all supervisors.
   for (std::size_t i = first; i < fds.size(); ++i) {
@@ -163,7 +165,11 @@ void Agent::read_signals() {
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) stopping_ = true;
   }
   // How supervisors end is told by their sockets; here only their zombies, and those of strays, are collected.
-  for (pid_t pid; (pid = waitpid(-1, nullptr, WNOHANG)) > 0;) hung_savers_.erase(pid);
+  for (pid_t pid; (pid = waitpid(-1, nullptr, WNOHANG)) > 0;) {
+    hung_savers_.erase(pid);
+    const auto lost = storage_.child_ended(pid);
+    if (lost && !stopping_) storage_said(*lost);
+  }
 }
 
 void Agent::read_peer(Peer& peer) {
@@ -217,14 +223,12 @@ void Agent::read_health() {
   }
 }
 
-void Agent::read_storage() {
-  const auto answer = storage_.read();
-  if (!answer) return;
-  if (!answer->ok) std::fprintf(stderr, "virga-node agent: %s\n", answer->message.c_str());
+void Agent::storage_said(const StorageMounted& answer) {
+  if (!answer.ok) std::fprintf(stderr, "virga-node agent: %s\n", answer.message.c_str());
   for (const Storage& one : storage_.mounted()) {
     if (one.checkpoints) settings_.checkpoints = one.mount + "/virga-checkpoints";
   }
-  tell_engines(*answer);
+  tell_engines(answer);
 }
 
 bool Agent::any_job() const {

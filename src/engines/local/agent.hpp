@@ -63,7 +63,6 @@ class Agent {
     std::optional<Clock::time_point> hold_deadline;
     ExitStatus exit;
     Usage usage;
-    bool ran = false;                                ///< something of it was started here
     bool saving = false;                             ///< or done with it
     std::optional<Clock::time_point> save_deadline;  ///< while it is
     std::string unsaved;
@@ -90,7 +89,7 @@ class Agent {
   void read_notices();
   void read_health();
   void welcome(Peer& peer);
-  void read_storage();
+  void storage_said(const StorageMounted& answer);
   bool any_job() const;
   void hunt_strays();
   void shut_down();

@@ -32,6 +32,12 @@ Usage sum(const Usage& a, const Usage& b) {
   return {a.user_cpu + b.user_cpu, a.system_cpu + b.system_cpu, std::max(a.max_rss_bytes, b.max_rss_bytes)};
 }
 
+/// Of one that waits.
+JobKey job_of(const AgentMessage& message) {
+  const auto* bind = std::get_if<BindJob>(&message);
+  return bind != nullptr ? bind->binding.key() : std::get<LaunchJob>(message).binding.key();
+}
+
 }  // namespace
 
 void Agent::handle(Peer& peer, AgentMessage message) {
@@ -128,8 +134,7 @@ bool Agent::wait_for_health(Peer& peer, const JobKey& key, const AgentMessage& m
 /// The checks are over: what has waited for them is done, or refused.
 void Agent::serve_waiting(Peer& peer) {
   for (AgentMessage& message : std::exchange(peer.waiting, {})) {
-    const auto* bind = std::get_if<BindJob>(&message);
-    const JobKey key = bind != nullptr ? bind->binding.key() : std::get<LaunchJob>(message).binding.key();
+    const JobKey key = job_of(message);
     if (health_.sick() && !jobs_.contains(key)) {
       const NodeSick& why = *health_.sick();
       peer.channel.send(LaunchAnswer{
@@ -142,10 +147,7 @@ void Agent::serve_waiting(Peer& peer) {
 
 void Agent::drop_waiting(const JobKey& key) {
   for (Peer& peer : peers_) {
-    std::erase_if(peer.waiting, [&](const AgentMessage& message) {
-      const auto* bind = std::get_if<BindJob>(&message);
-      return (bind != nullptr ? bind->binding.key() : std::get<LaunchJob>(message).binding.key()) == key;
-    });
+    std::erase_if(peer.waiting, [&](const AgentMessage& message) { return job_of(message) == key; });
   }
 }
 
@@ -198,7 +200,6 @@ void Agent::launch_batch(BoundJob& job, const LaunchJob& message) {
   if (supervisor) {
     job.touched = true;
     job.supervisors.push_back(std::move(*supervisor));
-    job.ran = true;
     return;
   }
   job.main_over = true;
@@ -322,7 +323,6 @@ void Agent::on(Peer& peer, const StartTasks& message) {
   }
   job.touched = true;
   job.supervisors.push_back(std::move(*supervisor));
-  job.ran = true;
   peer.handed_over = true;
 }
 
@@ -398,7 +398,7 @@ void Agent::check_over(const JobKey& key, BoundJob& job) {
 
 /// What it wrote must be home before anybody hears of its end: the node may be gone a moment later.
 bool Agent::begin_saving(BoundJob& job) {
-  if (storage_.mounted().empty() || !job.ran || job.saving) return false;
+  if (storage_.mounted().empty() || !job.touched || job.saving) return false;
   job.saving = true;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   SaveRequest request{storage_.mounted(), "", {}};

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <poll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -15,6 +14,8 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {
@@ -42,6 +43,30 @@ int number_after(const std::string& text, std::string_view key) {
   int value = -1;
   if (at != std::string::npos) std::from_chars(text.data() + at, text.data() + text.size(), value);
   return value;
+}
+
+/// What rclone answers at its control address; "" for nothing.
+std::string ask(std::uint16_t port, const std::string& request, Clock::time_point limit) {
+  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto left = std::clamp<std::int64_t>(std::chrono::duration_cast<milliseconds>(limit - Clock::now()).count(), 1,
+                                             k_answer_limit.count());
+  const timeval patience{left / 1000, (left % 1000) * 1000};
+  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      send(connection, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    char buffer[4096];
+    for (ssize_t n; (n = recv(connection, buffer, sizeof buffer, 0)) > 0;) {
+      answer.append(buffer, static_cast<std::size_t>(n));
+    }
+  }
+  if (connection >= 0) close(connection);
+  return answer;
 }
 
 }  // namespace
@@ -79,50 +104,23 @@ std::uint16_t BlobCache::find_port() const {
   return port > 0 && port < 65536 ? static_cast<std::uint16_t>(port) : 0;
 }
 
-Result<std::string> BlobCache::ask(Clock::time_point limit) const {
-  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const auto left = std::clamp<std::int64_t>(std::chrono::duration_cast<milliseconds>(limit - Clock::now()).count(), 1,
-                                             k_answer_limit.count());
-  const timeval patience{left / 1000, (left % 1000) * 1000};
-  setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(find_port());
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const std::string who = "virga:" + password();
-  std::string code(4 * ((who.size() + 2) / 3) + 1, '\0');
-  code.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(code.data()),
-                                                       reinterpret_cast<const unsigned char*>(who.data()),
-                                                       static_cast<int>(who.size()))));
-  const std::string request =
-      "POST /vfs/stats HTTP/1.0\r\nAuthorization: Basic " + code + "\r\nContent-Length: 0\r\n\r\n";
-  std::string answer;
-  if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-      send(connection, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
-    char buffer[4096];
-    for (ssize_t n; (n = recv(connection, buffer, sizeof buffer, 0)) > 0;) {
-      answer.append(buffer, static_cast<std::size_t>(n));
-    }
-  }
-  close(connection);
-  if (answer.empty()) return fail(Code::unavailable, "rclone, which serves it, does not answer");
-  return answer;
-}
-
 std::string BlobCache::wait_until_uploaded(Clock::time_point limit) const {
+  const std::uint16_t port = find_port();
+  const std::string request =
+      fmt::format("POST /vfs/stats HTTP/1.0\r\nAuthorization: Basic {}\r\nContent-Length: 0\r\n\r\n",
+                  to_base64("virga:" + password()));
   int left = -1;
   for (int quiet = 0;;) {
-    const auto stats = ask(limit);
-    if (!stats) return stats.error().message;
-    left = files_to_upload(*stats);
+    const std::string stats = ask(port, request, limit);
+    if (stats.empty()) return "rclone, which serves it, does not answer";
+    left = files_to_upload(stats);
     if (left < 0) return "rclone, which serves it, does not say what it has to upload";
     quiet = left == 0 ? quiet + 1 : 0;
     if (quiet >= k_quiet_looks) return "";
     if (Clock::now() + k_look_again >= limit) break;
     poll(nullptr, 0, static_cast<int>(k_look_again.count()));
   }
-  return fmt::format("{} file{} not uploaded in time", left, left == 1 ? " was" : "s were");
+  return fmt::format("{} file{} of the jobs on this node not uploaded in time", left, left == 1 ? "" : "s");
 }
 
 }  // namespace virga

@@ -26,11 +26,10 @@ class BlobCache {
   std::string log() const;
   /// 0: it is not there yet.
   std::uint16_t find_port() const;
+  /// Rclone does not know which job wrote a file: those of other jobs on the node are waited for, and told of, too.
   std::string wait_until_uploaded(std::chrono::steady_clock::time_point limit) const;
 
  private:
-  Result<std::string> ask(std::chrono::steady_clock::time_point limit) const;
-
   std::string stem_;
 };
 

@@ -3,82 +3,70 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "engines/local/program.hpp"
 
 namespace virga {
 namespace {
 
-constexpr std::size_t k_kept_bytes_max = 1 << 20;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
-/// Argument vectors as exec wants them; the strings must outlive it.
-class Words {
- public:
-  explicit Words(std::vector<std::string> words) : words_(std::move(words)) {
-    for (std::string& word : words_) pointers_.push_back(word.data());
-    pointers_.push_back(nullptr);
-  }
-  Words(const Words&) = delete;
-  Words& operator=(const Words&) = delete;
-  char** get() { return pointers_.data(); }
-
- private:
-  std::vector<std::string> words_;
-  std::vector<char*> pointers_;
-};
-
-std::vector<std::string> environment_with(const std::vector<std::string>& variables) {
-  std::vector<std::string> all = variables;  // the first of a name is the one that counts
-  for (char** entry = environ; *entry != nullptr; ++entry) all.emplace_back(*entry);
-  return all;
-}
+constexpr std::size_t k_kept_bytes_max = 16 << 20;
+constexpr int k_look_again_ms = 10;
 
 struct Streams {
   int out;
   int err;
 };
 
-/// Default signals, a session of its own (so that all of it can be ended), descriptors as given.
-int spawn_program(const std::vector<std::string>& argv, const std::vector<std::string>& variables, Streams streams,
-                  pid_t& pid) {
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&files, streams.out, 1);
-  posix_spawn_file_actions_adddup2(&files, streams.err, 2);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t none;
-  sigemptyset(&none);
-  sigset_t all;
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  Words words(argv);
-  Words environment(environment_with(variables));
-  const int error = posix_spawnp(&pid, argv[0].c_str(), &files, &attributes, words.get(), environment.get());
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
-  return error;
+JobIdentity own_identity() {
+  JobIdentity self{geteuid(), getegid(), {}};
+  self.groups.resize(static_cast<std::size_t>(std::max(getgroups(0, nullptr), 0)));
+  if (getgroups(static_cast<int>(self.groups.size()), self.groups.data()) < 0) self.groups.clear();
+  return self;
 }
 
-/// Reads both streams to their ends, or until `deadline`. False: the deadline came.
-bool collect(int out, int err, std::chrono::steady_clock::time_point deadline, CommandEnd& end) {
-  pollfd fds[2] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
+Result<pid_t> start_with(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                         Streams streams) {
+  const auto cannot = [&](int error) {
+    return fail(Code::unavailable, "cannot run " + argv.front() + ": " + std::strerror(error));
+  };
+  const std::string path = find_program(argv.front(), environment);
+  if (path.empty()) return cannot(ENOENT);
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return cannot(errno);
+  const StartedProgram program = start_program({.path = path,
+                                                .argv = argv,
+                                                .environment = environment,
+                                                .in = nothing,
+                                                .out = streams.out,
+                                                .err = streams.err,
+                                                .identity = own_identity()});
+  close(nothing);
+  if (program.pid < 0) return cannot(program.error);
+  return program.pid;
+}
+
+/// Reads both streams to their ends, or until `limit`. False: the limit came.
+bool collect(Streams streams, Clock::time_point limit, CommandEnd& end) {
+  pollfd fds[2] = {{streams.out, POLLIN, 0}, {streams.err, POLLIN, 0}};
   std::string* texts[2] = {&end.out, &end.err};
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    const auto left = std::chrono::ceil<milliseconds>(limit - Clock::now()).count();
     if (left <= 0) return false;
-    if (poll(fds, 2, static_cast<int>(left)) < 0 && errno != EINTR) return false;
+    if (poll(fds, 2, static_cast<int>(left)) <= 0) continue;
     for (int i = 0; i < 2; ++i) {
       if (fds[i].fd < 0 || fds[i].revents == 0) continue;
-      char buffer[16384];
+      char buffer[1 << 16];
       const ssize_t n = read(fds[i].fd, buffer, sizeof(buffer));
+      if (n < 0 && errno == EINTR) continue;
       if (n <= 0) {
         fds[i].fd = -1;
       } else if (texts[i]->size() < k_kept_bytes_max) {
@@ -88,6 +76,18 @@ bool collect(int out, int err, std::chrono::steady_clock::time_point deadline, C
   }
   return true;
 }
+
+/// It has closed its streams; it may still hang before its end. False: the limit came.
+bool wait_for(pid_t pid, Clock::time_point limit, int& status) {
+  for (;;) {
+    const pid_t ended = waitpid(pid, &status, WNOHANG);
+    if (ended == pid || (ended < 0 && errno != EINTR)) return true;
+    if (Clock::now() >= limit) return false;
+    poll(nullptr, 0, k_look_again_ms);
+  }
+}
+
+CommandEnd not_started(std::string why) { return {CommandEnd::How::not_started, -1, "", std::move(why)}; }
 
 }  // namespace
 
@@ -99,44 +99,46 @@ std::string CommandEnd::why() const {
   return text.empty() ? "exit code " + std::to_string(exit_code) : text;
 }
 
-CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<std::string>& variables,
-                       std::chrono::milliseconds limit) {
-  CommandEnd end;
+CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                       milliseconds within) {
   int out[2];
   int err[2];
-  if (pipe2(out, O_CLOEXEC) != 0) return {-1, "", std::string("pipe: ") + std::strerror(errno)};
+  if (pipe2(out, O_CLOEXEC) != 0) return not_started(std::string("pipe: ") + std::strerror(errno));
   if (pipe2(err, O_CLOEXEC) != 0) {
+    const int error = errno;
     close(out[0]);
     close(out[1]);
-    return {-1, "", std::string("pipe: ") + std::strerror(errno)};
+    return not_started(std::string("pipe: ") + std::strerror(error));
   }
-  pid_t pid = -1;
-  const int error = spawn_program(argv, variables, {out[1], err[1]}, pid);
+  const auto limit = Clock::now() + within;
+  const auto pid = start_with(argv, environment, {out[1], err[1]});
   close(out[1]);
   close(err[1]);
-  if (error == 0) {
-    const bool ended = collect(out[0], err[0], std::chrono::steady_clock::now() + limit, end);
-    if (!ended) {
-      kill(-pid, SIGKILL);
-      end.err += "\n" + argv[0] + " did not end within " + std::to_string(limit.count() / 1000) + " s";
-    }
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    end.exit_code = ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  CommandEnd end;
+  int status = 0;
+  if (!pid) {
+    end = not_started(pid.error().message);
+  } else if (collect({out[0], err[0]}, limit, end) && wait_for(*pid, limit, status)) {
+    end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   } else {
-    end.err = "cannot run " + argv[0] + ": " + std::strerror(error);
+    kill(-*pid, SIGKILL);
+    waitpid(*pid, nullptr, WNOHANG);
+    end.how = CommandEnd::How::stopped_at_limit;
+    end.err += "\n" + argv.front() + " did not end within " + std::to_string(within.count() / 1000) + " s";
   }
   close(out[0]);
   close(err[0]);
   return end;
 }
 
-Result<pid_t> start_command(const std::vector<std::string>& argv, const std::vector<std::string>& variables, int log) {
-  pid_t pid = -1;
-  const int error = spawn_program(argv, variables, {log, log}, pid);
-  if (error != 0) return fail(Code::unavailable, "cannot run " + argv[0] + ": " + std::strerror(error));
-  return pid;
+Result<pid_t> start_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                            int log) {
+  return start_with(argv, environment, {log, log});
+}
+
+std::vector<std::string> own_environment_with(std::vector<std::string> variables) {
+  for (char** entry = environ; *entry != nullptr; ++entry) variables.emplace_back(*entry);
+  return variables;
 }
 
 }  // namespace virga

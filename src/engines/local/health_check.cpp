@@ -10,6 +10,8 @@
 namespace virga {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds k_look_within{60};         ///< nvidia-smi of eight GPUs without persistence mode takes ten
@@ -31,9 +33,10 @@ HealthFinding failed(std::string check, std::string measured, std::string expect
 class Examination {
  public:
   Examination(const HealthQuestion& question, const HealthTools& tools, const LinkDowns& before)
-      : limits_(question.limits), full_(question.full), tools_(tools), before_(before) {}
+      : question_(question), limits_(question.limits), tools_(tools), before_(before) {}
 
   HealthReport made() {
+    give(question_.within);
     const bool nvidia = limits_.vendor == GpuVendor::nvidia;
     if (nvidia) {
       examine([this] { return gpu_count(); });
@@ -48,7 +51,10 @@ class Examination {
       examine([this] { return infiniband(); });
       report_.findings.push_back(ib_flapping());  // its counters are read once: a second look would see nothing new
     }
-    if (full_ && limits_.all_reduce_gb_per_s > 0) examine([this] { return all_reduce(); });
+    if (question_.full && limits_.all_reduce_gb_per_s > 0) {
+      give(k_all_reduce_within);
+      examine([this] { return all_reduce(); });
+    }
     return std::move(report_);
   }
 
@@ -56,17 +62,28 @@ class Examination {
   template <class Check>
   void examine(Check check) {
     HealthFinding finding = check();
-    if (finding.state == HealthState::failed) finding = check();
+    if (finding.state == HealthState::failed) {
+      gpus_.reset();
+      finding = check();
+    }
     report_.findings.push_back(std::move(finding));
   }
 
   /// What the tool printed, or why it did not. An exit code alone is no verdict: nvidia-smi that misses one GPU of
   /// eight still lists the others.
-  Result<std::string> output_of(const std::vector<std::string>& argv, seconds within = k_look_within) const {
+  Result<std::string> output_of(const std::vector<std::string>& argv, milliseconds within = k_look_within) {
+    if (const auto hung = hung_.find(argv.front()); hung != hung_.end()) return fail(Code::unavailable, hung->second);
+    const auto left = std::chrono::duration_cast<milliseconds>(until_ - Clock::now());
+    if (left <= milliseconds::zero()) {
+      return fail(Code::timeout, fmt::format("the checks were not over within {} s", given_.count()));
+    }
+    within = std::min(within, left);
     ToolOutput output = tools_.run(argv, within);
     if (output.end == ToolOutput::End::missing) return fail(Code::not_found, argv.front() + " is not there");
     if (output.end == ToolOutput::End::timed_out) {
-      return fail(Code::unavailable, fmt::format("{} did not end within {} s", argv.front(), within.count()));
+      const auto shown = std::chrono::ceil<seconds>(within).count();
+      hung_[argv.front()] = fmt::format("{} did not end within {} s", argv.front(), shown);
+      return fail(Code::unavailable, hung_[argv.front()]);
     }
     if (output.exit_code == 0) return std::move(output.text);
     const std::string said = first_line(output.text);
@@ -74,11 +91,12 @@ class Examination {
                 fmt::format("{} failed with {}{}{}", argv.front(), output.exit_code, said.empty() ? "" : ": ", said));
   }
 
-  Result<std::vector<GpuReading>> gpus() const {
+  /// One look serves all that is read from it; a check that is done once more looks anew.
+  const Result<std::vector<GpuReading>>& gpus() {
+    if (gpus_) return *gpus_;
     auto text = output_of(
         {"nvidia-smi", "--query-gpu=index,ecc.errors.uncorrected.volatile.total", "--format=csv,noheader,nounits"});
-    if (!text) return unexpected(text.error());
-    return read_gpus(*text);
+    return gpus_.emplace(text ? read_gpus(*text) : unexpected(text.error()));
   }
 
   HealthFinding counted(std::uint64_t gpus) const {
@@ -86,22 +104,22 @@ class Examination {
     return {"gpu_count", state, fmt::format("{} GPU{}", gpus, gpus == 1 ? "" : "s"), std::to_string(limits_.gpus)};
   }
 
-  HealthFinding gpu_count() const {
-    auto list = gpus();
+  HealthFinding gpu_count() {
+    const auto& list = gpus();
     if (!list) return failed("gpu_count", list.error().message, fmt::format("{} GPUs", limits_.gpus));
     return counted(list->size());
   }
 
-  HealthFinding amd_gpu_count() const {
+  HealthFinding amd_gpu_count() {
     auto text = output_of({"rocm-smi", "--showid", "--csv"});
     auto count = text ? read_amd_gpus(*text) : unexpected(text.error());
     if (!count) return failed("gpu_count", count.error().message, fmt::format("{} GPUs", limits_.gpus));
     return counted(*count);
   }
 
-  HealthFinding gpu_ecc() const {
+  HealthFinding gpu_ecc() {
     const std::string expected = "no uncorrectable errors";
-    auto list = gpus();
+    const auto& list = gpus();
     if (!list) return failed("gpu_ecc", list.error().message, expected);
     const auto bad = std::find_if(list->begin(), list->end(),
                                   [](const GpuReading& gpu) { return gpu.uncorrectable.value_or(0) > 0; });
@@ -109,7 +127,7 @@ class Examination {
     return failed("gpu_ecc", fmt::format("GPU {} has {} of them", bad->index, *bad->uncorrectable), expected);
   }
 
-  HealthFinding gpu_throttle() const {
+  HealthFinding gpu_throttle() {
     const std::string expected = "none slowed down";
     const auto ask = [this](const char* field) {
       return output_of({"nvidia-smi", fmt::format("--query-gpu={}.active", field), "--format=csv,noheader,nounits"});
@@ -125,7 +143,7 @@ class Examination {
     return {"gpu_throttle", HealthState::ok, "none slowed down", expected};
   }
 
-  HealthFinding gpu_xid() const {
+  HealthFinding gpu_xid() {
     auto log = output_of({"dmesg"});
     if (!log) return {"gpu_xid", HealthState::not_measured, log.error().message, "no fault"};
     const auto xid = read_xid(*log);
@@ -133,7 +151,7 @@ class Examination {
     return failed("gpu_xid", fmt::format("XID {} of GPU {}", xid->xid, xid->device), "no fault");
   }
 
-  HealthFinding nvlink() const {
+  HealthFinding nvlink() {
     const std::string expected = fmt::format("{} active links of each GPU", limits_.nvlinks);
     auto text = output_of({"nvidia-smi", "nvlink", "-s"});
     auto links = text ? read_nvlinks(*text) : unexpected(text.error());
@@ -190,7 +208,7 @@ class Examination {
     return finding;
   }
 
-  HealthFinding all_reduce() const {
+  HealthFinding all_reduce() {
     const std::string expected = fmt::format("at least {} GB/s", limits_.all_reduce_gb_per_s);
     // With a part missing it would be slow for that reason, or never end.
     if (report_.first_failure() != nullptr) {
@@ -206,10 +224,19 @@ class Examination {
             fmt::format("{}.{} GB/s", *mb_per_s / 1000, *mb_per_s % 1000 / 100), expected};
   }
 
+  void give(seconds within) {
+    given_ = within;
+    until_ = Clock::now() + within;
+  }
+
+  const HealthQuestion& question_;
   const HealthLimits& limits_;
-  const bool full_;
   const HealthTools& tools_;
   const LinkDowns& before_;
+  seconds given_{};
+  Clock::time_point until_;                  ///< after which no tool starts
+  std::map<std::string, std::string> hung_;  ///< tools, with what to say of them
+  std::optional<Result<std::vector<GpuReading>>> gpus_;
   std::vector<IbPort> ports_;
   HealthReport report_;
 };

@@ -15,6 +15,9 @@
 // A check that fails is done once more before it counts. A tool that is not there, hangs or says something else than
 // expected is a failure of its check; the kernel's log and counters, which not every node may read, are not: they are
 // told as not measured. Checks of what a size does not have are left out.
+//
+// Jobs wait for the checks, so they have a limit: a tool that hangs is not asked again, and all tools together get
+// HealthQuestion::within, after which what is left is failed.
 #pragma once
 
 #include <chrono>
@@ -39,7 +42,7 @@ struct ToolOutput {
 
 /// How the checks reach the node.
 struct HealthTools {
-  std::function<ToolOutput(const std::vector<std::string>& argv, std::chrono::seconds within)> run;
+  std::function<ToolOutput(const std::vector<std::string>& argv, std::chrono::milliseconds within)> run;
   /// A file below /sys, by its path from there; nothing if it cannot be read.
   std::function<std::optional<std::string>(const std::string& path)> read;
 };
@@ -83,6 +86,7 @@ struct HealthReport {
 struct HealthQuestion {
   HealthLimits limits;
   bool full = false;
+  std::chrono::seconds within{120};  ///< the all-reduce of full checks has its own limit
 };
 
 /// `before`: what the last report of this node said.

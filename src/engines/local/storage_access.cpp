@@ -9,7 +9,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
+
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {
@@ -17,32 +18,6 @@ namespace {
 constexpr std::size_t k_key_file_bytes_max = 4096;
 constexpr const char* k_rights = "racwdl";  // read, add, create, write, delete, list
 constexpr const char* k_version = "2018-11-09";
-
-Result<std::vector<unsigned char>> from_base64(const std::string& text) {
-  std::vector<unsigned char> bytes(text.size());
-  const int size =
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size <= 0) return fail(Code::invalid, "is no base64");
-  bytes.resize(static_cast<std::size_t>(size));
-  // It counts the padding as bytes.
-  for (std::size_t i = text.size(); i-- > 0 && text[i] == '=' && !bytes.empty();) bytes.pop_back();
-  return bytes;
-}
-
-std::string to_base64(const unsigned char* bytes, unsigned size) {
-  std::vector<unsigned char> text(4 * ((size + 2) / 3) + 1);
-  const int length = EVP_EncodeBlock(text.data(), bytes, static_cast<int>(size));
-  return {text.begin(), text.begin() + length};
-}
-
-std::string percent_encoded(const std::string& text) {
-  std::string out;
-  for (const unsigned char c : text) {
-    const bool plain = std::isalnum(c) != 0 || std::strchr("-_.~", c) != nullptr;
-    out += plain ? std::string(1, static_cast<char>(c)) : fmt::format("%{:02X}", c);
-  }
-  return out;
-}
 
 std::string utc(std::time_t time) {
   std::tm parts{};
@@ -68,7 +43,7 @@ Result<std::string> read_account_key(const std::string& path) {
   const std::size_t first = key.find_first_not_of(" \t\r\n");
   const std::size_t last = key.find_last_not_of(" \t\r\n");
   key = first == std::string::npos ? "" : key.substr(first, last + 1 - first);
-  if (key.empty() || !from_base64(key)) {
+  if (from_base64(key).value_or("").empty()) {
     return wrong("holds no account key; write the one that 'az storage account keys list' shows, a base64 text");
   }
   return key;
@@ -76,7 +51,7 @@ Result<std::string> read_account_key(const std::string& path) {
 
 Result<std::string> sign_container(const BlobUrl& container, const std::string& key, std::time_t expiry) {
   const auto secret = from_base64(key);
-  if (!secret) return fail(Code::invalid, "the account's key " + secret.error().message);
+  if (!secret) return fail(Code::invalid, "the account's key is no base64");
   // Rights, start, expiry, what, identifier, addresses, protocol, version, resource, and six that are not used.
   const std::string words = fmt::format("{}\n\n{}\n/blob/{}/{}\n\n\n\n{}\nc\n\n\n\n\n\n", k_rights, utc(expiry),
                                         container.account, container.container, k_version);
@@ -87,7 +62,7 @@ Result<std::string> sign_container(const BlobUrl& container, const std::string& 
     return fail(Code::internal, "cannot sign for container " + container.container);
   }
   return fmt::format("sv={}&se={}&sr=c&sp={}&sig={}", k_version, percent_encoded(utc(expiry)), k_rights,
-                     percent_encoded(to_base64(digest, size)));
+                     percent_encoded(to_base64({reinterpret_cast<const char*>(digest), size})));
 }
 
 Result<StorageMount> open_storage(Storage storage, std::time_t now) {

@@ -1,5 +1,6 @@
 #include "engines/local/storage_desk.hpp"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -7,13 +8,13 @@
 #include <cerrno>
 #include <cstring>
 
-#include "engines/local/storage_mounts.hpp"
-
 namespace virga {
 namespace {
 
 /// The agent's last words and the node's end take a moment, too.
 constexpr Duration k_farewell = Duration::seconds(1);
+/// In the place of a process that has ended: its number may be another one's by now.
+constexpr std::uint32_t k_gone = 0;
 
 }  // namespace
 
@@ -22,7 +23,7 @@ std::optional<StorageMounted> StorageDesk::mount(const MountStorage& wanted) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0) {
     pid_ = fork();
-    if (pid_ == 0) run_storage_mounter(FrameChannel(ends[1]), wanted);
+    if (pid_ == 0) run_mounter_(FrameChannel(ends[1]), wanted);
     close(ends[1]);
     if (pid_ > 0) {
       mounter_.emplace(ends[0]);
@@ -45,13 +46,38 @@ std::optional<StorageMounted> StorageDesk::read() {
   if (answer_->ok) mounted_ = wanted_;
   mounter_.reset();
   pid_ = -1;
+  // One that died before we knew of it has no second end that would be noticed.
+  for (const std::uint32_t helper : answer_->helpers) {
+    const auto pid = static_cast<pid_t>(helper);
+    if (kill(pid, 0) != 0 && errno == ESRCH) child_ended(pid);
+  }
+  return answer_;
+}
+
+std::optional<StorageMounted> StorageDesk::child_ended(pid_t pid) {
+  if (!answer_) return std::nullopt;
+  auto& helpers = answer_->helpers;
+  const auto helper = std::find(helpers.begin(), helpers.end(), static_cast<std::uint32_t>(pid));
+  if (helper == helpers.end()) return std::nullopt;
+  // They serve the containers, in this order.
+  auto containers = helper - helpers.begin();
+  const auto lost = std::find_if(mounted_.begin(), mounted_.end(), [&](const Storage& one) {
+    return one.kind == StorageKind::blob && containers-- == 0;
+  });
+  *helper = k_gone;
+  if (lost == mounted_.end() || !answer_->ok) return std::nullopt;
+  answer_->ok = false;
+  answer_->message = lost_mount(*lost);
   return answer_;
 }
 
 std::vector<pid_t> StorageDesk::helpers() const {
   std::vector<pid_t> all;
   if (pid_ > 0) all.push_back(pid_);
-  if (answer_) all.insert(all.end(), answer_->helpers.begin(), answer_->helpers.end());
+  if (!answer_) return all;
+  for (const std::uint32_t helper : answer_->helpers) {
+    if (helper != k_gone) all.push_back(static_cast<pid_t>(helper));
+  }
   return all;
 }
 

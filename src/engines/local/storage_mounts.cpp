@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -64,7 +65,7 @@ Status mount_export(const Storage& storage) {
   std::vector<std::string> argv = {"mount", "-t", "nfs"};
   if (!storage.options.empty()) argv.insert(argv.end(), {"-o", storage.options});
   argv.insert(argv.end(), {storage.source, storage.mount});
-  const CommandEnd end = run_command(argv, {}, k_mount_limit);
+  const CommandEnd end = run_command(argv, own_environment_with({}), k_mount_limit);
   if (!end.ok()) return in(storage, end.why());
   return {};
 }
@@ -86,9 +87,9 @@ std::vector<std::string> rclone_environment(const StorageMount& wanted, const Bl
 Status check_container(const Storage& storage, const std::string& remote, const std::vector<std::string>& variables) {
   const CommandEnd end = run_command({"rclone", "lsf", remote + "/.virga", "--retries", "1", "--low-level-retries", "2",
                                       "--contimeout", "10s", "--timeout", "20s"},
-                                     variables, k_mount_limit);
+                                     own_environment_with(variables), k_mount_limit);
   if (end.ok()) return {};
-  return in(storage, end.err.starts_with("cannot run") ? end.why() : rclone_trouble(end.err));
+  return in(storage, end.how == CommandEnd::How::not_started ? end.why() : rclone_trouble(end.err));
 }
 
 std::vector<std::string> rclone_mount_command(const Storage& storage, const std::string& remote) {
@@ -134,7 +135,7 @@ Result<std::uint32_t> mount_container(const StorageMount& wanted) {
   variables.push_back("RCLONE_RC_PASS=" + cache.password());
   const int log = open(cache.log_file().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0) return in(storage, "cannot write " + cache.log_file() + ": " + std::strerror(errno));
-  const auto rclone = start_command(rclone_mount_command(storage, remote), variables, log);
+  const auto rclone = start_command(rclone_mount_command(storage, remote), own_environment_with(variables), log);
   close(log);
   if (!rclone) return in(storage, rclone.error().message);
   for (const auto limit = Clock::now() + k_mount_limit; Clock::now() < limit; poll(nullptr, 0, k_look_again.count())) {
@@ -145,22 +146,25 @@ Result<std::uint32_t> mount_container(const StorageMount& wanted) {
   return in(storage, "no mount after " + std::to_string(k_mount_limit.count()) + " s: " + rclone_trouble(cache.log()));
 }
 
+/// Adds the process that serves it, where one does.
+Status mount_one(const StorageMount& wanted, std::vector<std::uint32_t>& helpers) {
+  const Storage& storage = wanted.storage;
+  if (is_mounted(storage.mount)) umount2(storage.mount.c_str(), MNT_DETACH);  // of an agent before this one
+  std::error_code error;
+  files::create_directories(storage.mount, error);
+  if (error) return in(storage, "cannot make " + storage.mount + ": " + error.message());
+  if (storage.kind == StorageKind::nfs) return mount_export(storage);
+  const auto helper = mount_container(wanted);
+  if (!helper) return unexpected(helper.error());
+  helpers.push_back(*helper);
+  return {};
+}
+
 StorageMounted mount_all(const MountStorage& wanted) {
   if (Status entered = enter_uplink(); !entered) return {false, entered.error().message, {}};
   StorageMounted done{true, "", {}};
-  for (const StorageMount& mount : wanted.mounts) {
-    const Storage& storage = mount.storage;
-    if (is_mounted(storage.mount)) umount2(storage.mount.c_str(), MNT_DETACH);  // of an agent before this one
-    std::error_code error;
-    files::create_directories(storage.mount, error);
-    if (error) return {false, in(storage, "cannot make " + storage.mount + ": " + error.message()).value().message, {}};
-    if (storage.kind == StorageKind::nfs) {
-      if (Status mounted = mount_export(storage); !mounted) return {false, mounted.error().message, {}};
-      continue;
-    }
-    auto helper = mount_container(mount);
-    if (!helper) return {false, helper.error().message, {}};
-    done.helpers.push_back(*helper);
+  for (const StorageMount& one : wanted.mounts) {
+    if (Status mounted = mount_one(one, done.helpers); !mounted) return {false, mounted.error().message, {}};
   }
   return done;
 }
@@ -189,6 +193,14 @@ std::string save_all(const SaveRequest& request) {
   return trouble;
 }
 
+/// The query of a container's address opens the container: whoever has it needs no key.
+std::string without_queries(std::string text) {
+  for (std::size_t at = text.find('?'); at != std::string::npos; at = text.find('?', at)) {
+    text.erase(at, std::min(text.find_first_of(" \t\r\"'<>)", at), text.size()) - at);
+  }
+  return text;
+}
+
 [[noreturn]] void answer_and_end(FrameChannel& agent, const AgentMessage& answer) {
   agent.send(answer);
   while (agent.unsent() > 0 && !agent.broken()) {
@@ -208,10 +220,7 @@ void begin_helper(const FrameChannel& agent, const char* name) {
 
 void run_storage_mounter(FrameChannel agent, const MountStorage& wanted) {
   begin_helper(agent, "virga-mount");
-  const mode_t before = umask(022);
-  const StorageMounted done = mount_all(wanted);
-  umask(before);
-  answer_and_end(agent, done);
+  answer_and_end(agent, mount_all(wanted));
 }
 
 void run_storage_saver(FrameChannel agent, const SaveRequest& request) {
@@ -221,6 +230,11 @@ void run_storage_saver(FrameChannel agent, const SaveRequest& request) {
 
 void unmount_storage(const std::vector<Storage>& mounted) {
   for (const Storage& storage : mounted) umount2(storage.mount.c_str(), MNT_DETACH);
+}
+
+std::string lost_mount(const Storage& storage) {
+  const std::string said = rclone_trouble(BlobCache(storage.name).log());
+  return in(storage, "rclone, which serves it, has ended; last in its log: " + said).value().message;
 }
 
 std::string rclone_trouble(const std::string& output) {
@@ -235,7 +249,7 @@ std::string rclone_trouble(const std::string& output) {
   for (std::string line; std::getline(lines, line);) {
     if (line.find_first_not_of(" \t") != std::string::npos) last = line;
   }
-  return last.empty() ? "rclone ended without a word" : last;
+  return last.empty() ? "rclone ended without a word" : without_queries(last);
 }
 
 }  // namespace virga

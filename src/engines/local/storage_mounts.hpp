@@ -4,7 +4,7 @@
 // cache and uploads it behind the job's back: saving waits until nothing is left to upload. Both may take long, so they
 // are done by children of the agent, which answer over a channel:
 //
-//   run_storage_mounter(channel, request);        // → StorageMounted
+//   run_storage_mounter(channel, request);  // → StorageMounted
 //   run_storage_saver(channel, request);    // → StorageSaved
 //
 // A virtual node's own network may have no way to the storage. The host cloud then leaves the machine's network at
@@ -30,6 +30,9 @@ struct SaveRequest {
 [[noreturn]] void run_storage_saver(FrameChannel agent, const SaveRequest& request);
 /// Detaches all of them; what serves them ends by that.
 void unmount_storage(const std::vector<Storage>& mounted);
+
+/// That rclone, which served this container, is gone, with what it said last.
+std::string lost_mount(const Storage& storage);
 
 /// The one line of rclone's many that a user can use.
 std::string rclone_trouble(const std::string& output);

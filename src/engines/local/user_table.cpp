@@ -8,23 +8,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "wire/group_name.hpp"
+
 namespace virga {
 namespace {
 
 constexpr auto k_remember = std::chrono::seconds(30);
 constexpr std::size_t k_remembered_max = 4096;
 constexpr std::size_t k_entry_bytes = 64 * 1024;
-
-/// A group without an entry has a number for a name.
-std::string group_name(gid_t gid) {
-  group entry{};
-  group* found = nullptr;
-  std::vector<char> buffer(k_entry_bytes);
-  if (getgrgid_r(gid, &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
-    return std::to_string(gid);
-  }
-  return entry.gr_name;
-}
 
 }  // namespace
 

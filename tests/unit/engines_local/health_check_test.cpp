@@ -139,6 +139,39 @@ TEST_CASE("health: a check that fails once and then passes is no sickness") {
   CHECK(tools.calls["ibstat"] == 2);
 }
 
+TEST_CASE("health: one look at the GPUs serves both checks that read it") {
+  RecordedTools tools = RecordedTools::healthy();
+  CHECK(verdict(tools) == "");
+  CHECK(tools.calls["nvidia-smi count"] == 1);
+  tools.say("nvidia-smi count", gpu_lines(7) + "7, 2\n");
+  CHECK(verdict(tools) == "gpu_ecc: GPU 7 has 2 of them, expected no uncorrectable errors");
+  CHECK(tools.calls["nvidia-smi count"] == 3);  // the errors were looked for anew
+}
+
+TEST_CASE("health: a tool that hangs is not asked again in the same round") {
+  RecordedTools tools = RecordedTools::healthy();
+  for (const char* question : {"count", "clocks", "nvlink"}) {
+    tools.answers[std::string("nvidia-smi ") + question] = {{ToolOutput::End::timed_out, 0, ""}};
+  }
+  const HealthReport report = examined(tools);
+  for (const char* check : {"gpu_count", "gpu_ecc", "gpu_throttle", "nvlink"}) {
+    CHECK(finding(report, check).measured == "nvidia-smi did not end within 60 s");
+  }
+  CHECK(tools.calls["nvidia-smi count"] == 1);
+  CHECK(tools.calls["nvidia-smi clocks"] + tools.calls["nvidia-smi nvlink"] == 0);
+  CHECK(tools.calls["ibstat"] == 1);  // others are
+}
+
+TEST_CASE("health: the checks have a limit for all of them") {
+  RecordedTools tools = RecordedTools::healthy();
+  const HealthLimits* limits = find_health_limits("Standard_ND96isr_H100_v5");
+  REQUIRE(limits != nullptr);
+  const HealthReport report = check_health({*limits, true, std::chrono::seconds(0)}, tools.tools(), {});
+  CHECK(report.first_failure()->check == "gpu_count");
+  CHECK(sentence_of(*report.first_failure()) == "the checks were not over within 0 s, expected 8 GPUs");
+  for (const auto& [tool, calls] : tools.calls) CHECK(calls == 0);
+}
+
 TEST_CASE("health: short checks leave the all-reduce out, and it does not run on a sick node") {
   RecordedTools tools = RecordedTools::healthy();
   CHECK(verdict(tools, "Standard_ND96isr_H100_v5", false) == "");

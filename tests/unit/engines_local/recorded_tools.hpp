@@ -85,7 +85,7 @@ struct RecordedTools {
     files["class/infiniband/" + adapter + "/ports/1/counters/link_downed"] = std::to_string(count) + "\n";
   }
   HealthTools tools() {
-    return {.run = [this](const std::vector<std::string>& argv, std::chrono::seconds) { return answer(argv); },
+    return {.run = [this](const std::vector<std::string>& argv, std::chrono::milliseconds) { return answer(argv); },
             .read = [this](const std::string& path) -> std::optional<std::string> {
               const auto file = files.find(path);
               return file != files.end() ? std::optional(file->second) : std::nullopt;

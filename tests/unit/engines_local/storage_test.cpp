@@ -1,7 +1,10 @@
 // Storage on a node, as far as it needs none: rclone's words, keys and signatures, programs with a limit, users'
 // entries.
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -13,6 +16,7 @@
 #include "engines/local/command.hpp"
 #include "engines/local/node_users.hpp"
 #include "engines/local/storage_access.hpp"
+#include "engines/local/storage_desk.hpp"
 #include "engines/local/storage_mounts.hpp"
 #include "wire/blob_url.hpp"
 
@@ -58,7 +62,75 @@ JobBinding of(const std::string& user, std::uint32_t uid) {
   return binding;
 }
 
+pid_t start_waiting() {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    pause();
+    _exit(0);
+  }
+  return pid;
+}
+
+void end(pid_t pid) {
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+}
+
+std::vector<std::uint32_t> serving;  ///< what say_mounted() tells of
+
+void say_mounted(FrameChannel agent, const MountStorage&) {
+  agent.send(StorageMounted{true, "", serving});
+  agent.flush();
+  _exit(0);
+}
+
+/// An export and two containers, mounted by say_mounted().
+StorageMounted mount_three(StorageDesk& desk) {
+  MountStorage wanted;
+  for (const auto& [name, kind] :
+       {std::pair{"exp", StorageKind::nfs}, {"one", StorageKind::blob}, {"two", StorageKind::blob}}) {
+    Storage storage;
+    storage.name = name;
+    storage.kind = kind;
+    storage.source = std::string("source-of-") + name;
+    wanted.mounts.push_back({storage, ""});
+  }
+  REQUIRE_FALSE(desk.mount(wanted).has_value());
+  pollfd ready{desk.fd(), POLLIN, 0};
+  REQUIRE(poll(&ready, 1, 20'000) == 1);
+  return desk.read().value();
+}
+
 }  // namespace
+
+TEST_CASE("storage: a mount whose process is gone is told, and is not mounted from then on") {
+  const pid_t first = start_waiting();
+  const pid_t second = start_waiting();
+  serving = {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(second)};
+  StorageDesk desk(say_mounted);
+  CHECK(mount_three(desk).ok);
+  CHECK_FALSE(desk.child_ended(getpid()).has_value());
+  end(second);
+  const auto lost = desk.child_ended(second);
+  REQUIRE(lost.has_value());
+  CHECK_FALSE(lost->ok);
+  CHECK(lost->message.starts_with("storage.two (source-of-two): rclone, which serves it, has ended"));
+  CHECK(desk.mount({}).value().message == lost->message);
+  CHECK(desk.helpers() == std::vector<pid_t>{first});  // still ours
+  CHECK(desk.mounted().size() == 3);                   // what jobs wrote there is asked for, and told as not saved
+  end(first);
+  CHECK_FALSE(desk.child_ended(first).has_value());  // nothing new
+}
+
+TEST_CASE("storage: a process that is gone before its mount was told of is noticed, too") {
+  const pid_t gone = start_waiting();
+  end(gone);
+  serving = {static_cast<std::uint32_t>(gone)};
+  StorageDesk desk(say_mounted);
+  const StorageMounted answer = mount_three(desk);
+  CHECK_FALSE(answer.ok);
+  CHECK(answer.message.starts_with("storage.one (source-of-one): rclone"));
+}
 
 TEST_CASE("storage: what rclone has left to upload") {
   CHECK(files_to_upload(R"({"diskCache": {"uploadsInProgress": 2, "uploadsQueued": 3}})") == 5);
@@ -73,6 +145,16 @@ TEST_CASE("storage: of rclone's many lines the one that helps") {
   CHECK(rclone_trouble("ERROR : error listing: directory not found\n") == "there is no such container");
   CHECK(rclone_trouble("first\nlast\n  \n") == "last");
   CHECK(rclone_trouble("") == "rclone ended without a word");
+}
+
+TEST_CASE("storage: no signature is in what is told of rclone's trouble") {
+  CHECK(rclone_trouble(
+            "2026/11/30 NOTICE: Get \"https://acct.blob.core.windows.net/homes?restype=container&sig=c2Vj%2F\": "
+            "dial tcp: no such host; HEAD http://127.0.0.1:10000/acct/homes/a?sv=1&sig=c2Vj failed\n") ==
+        "2026/11/30 NOTICE: Get \"https://acct.blob.core.windows.net/homes\": dial tcp: no such host; "
+        "HEAD http://127.0.0.1:10000/acct/homes/a failed");
+  CHECK(rclone_trouble("cannot parse https://acct.blob.core.windows.net/homes?sv=1&sig=c2Vj") ==
+        "cannot parse https://acct.blob.core.windows.net/homes");
 }
 
 TEST_CASE("storage: a key is read from a file that nobody else can read") {
@@ -99,15 +181,25 @@ TEST_CASE("storage: a container's signature opens it until its expiry, and does 
 
 TEST_CASE("storage: programs end by their limit, and say why they failed") {
   using std::chrono::milliseconds;
-  const CommandEnd good = run_command({"sh", "-c", "echo $WORD; echo aside >&2"}, {"WORD=out"}, milliseconds(20'000));
+  constexpr milliseconds k_long{20'000};
+  const CommandEnd good =
+      run_command({"sh", "-c", "echo $WORD; echo aside >&2"}, own_environment_with({"WORD=out"}), k_long);
   CHECK(good.ok());
   CHECK(good.out == "out\n");
   CHECK(good.err == "aside\n");
-  const CommandEnd bad = run_command({"sh", "-c", "echo first >&2; echo last >&2; exit 3"}, {}, milliseconds(20'000));
+  const auto run = [](const std::string& script, milliseconds limit) {
+    return run_command({"sh", "-c", script}, own_environment_with({}), limit);
+  };
+  const CommandEnd bad = run("echo first >&2; echo last >&2; exit 3", k_long);
   CHECK(bad.exit_code == 3);
   CHECK(bad.why() == "last");
-  CHECK_FALSE(run_command({"sleep", "1000"}, {}, milliseconds(50)).ok());
-  CHECK(run_command({"no-such-program"}, {}, milliseconds(20'000)).err.find("no-such-program") != std::string::npos);
+  CHECK(run("kill -9 $$", k_long).exit_code == 128 + 9);
+  CHECK(run("sleep 1000", milliseconds(50)).how == CommandEnd::How::stopped_at_limit);
+  // One that has closed its streams may hang nevertheless.
+  CHECK(run("exec > /dev/null 2>&1; sleep 1000", milliseconds(200)).how == CommandEnd::How::stopped_at_limit);
+  const CommandEnd none = run_command({"no-such-program"}, own_environment_with({}), k_long);
+  CHECK(none.how == CommandEnd::How::not_started);
+  CHECK(none.why() == "cannot run no-such-program: No such file or directory");
 }
 
 TEST_CASE("storage: a node's users are added once, with the ids that they have everywhere") {
