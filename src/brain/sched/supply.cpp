@@ -31,6 +31,15 @@ std::uint32_t less(std::uint32_t count, std::uint32_t kept) { return count > kep
 /// What a node costs the owner of the supercomputer if it runs: reserved ones are paid for anyhow.
 Money running_price(const Pool& pool) { return pool.purchase == Purchase::reserved ? Money{} : pool.node_price(); }
 
+/// A cloud that had no room seconds ago will hardly have it now, and each try of a large gang boots VMs for nothing. A
+/// request that is smaller than what was refused may well succeed.
+Duration doubt_of(const State& state, const Pool& pool, std::uint32_t missing) {
+  constexpr Duration k_shortage = Duration::minutes(10);  // shortages of clouds last for minutes to hours
+  const auto refused = state.backoffs.find(pool.name);
+  const bool says_something = refused != state.backoffs.end() && refused->second.refusal != Refusal::throttled;
+  return says_something && missing >= refused->second.nodes ? k_shortage : Duration{};
+}
+
 Offer waiting_offer(const State& state, const Job& job, Time now, std::uint32_t present, Offer offer) {
   const Pool& pool = state.config.pools[offer.pool];
   const PoolIndex& index = state.index.pools[offer.pool];
@@ -51,7 +60,10 @@ Offer waiting_offer(const State& state, const Job& job, Time now, std::uint32_t 
     offer.reason = growth.reason;
     offer.detail = growth.detail;
     const Time after_pause = growth.until + boot_time_of(state, pool);
-    if (after_pause < shadow.at) shadow = {after_pause, 0};
+    if (after_pause < shadow.at) {
+      shadow = {after_pause, 0};
+      offer.doubt = doubt_of(state, pool, job.spec->nodes);
+    }
   }
   offer.start = shadow.at;
   offer.extra = shadow.extra_units;
@@ -116,6 +128,7 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number, Time no
     offer.way = Way::buy;
     offer.missing = missing;
     offer.start = now + boot_time_of(state, pool);
+    offer.doubt = doubt_of(state, pool, missing);
     return offer;
   }
   return waiting_offer(state, job, now, present, offer);
@@ -138,15 +151,17 @@ bool is_wanted_from(const Preference& preference, const Pool& pool) {
 
 bool is_better(const Offer& a, const Offer& b, const Job& job, const Preference& preference, Time now) {
   if ((a.way == Way::never) != (b.way == Way::never)) return b.way == Way::never;
-  if (a.start.is_never() || b.start.is_never() || preference.buy == BuyPolicy::soonest) {
-    return a.start != b.start ? a.start < b.start : a.price < b.price;
+  const Time start_a = a.start + a.doubt;
+  const Time start_b = b.start + b.doubt;
+  if (start_a.is_never() || start_b.is_never() || preference.buy == BuyPolicy::soonest) {
+    return start_a != start_b ? start_a < start_b : a.price < b.price;
   }
-  const auto in_all = [&](const Offer& offer) {
-    return offer.price.micro_usd + price_for(preference.delay_price, offer.start - now).micro_usd * job.spec->nodes;
+  const auto in_all = [&](const Offer& offer, Time start) {
+    return offer.price.micro_usd + price_for(preference.delay_price, start - now).micro_usd * job.spec->nodes;
   };
-  const std::int64_t cost_a = in_all(a);
-  const std::int64_t cost_b = in_all(b);
-  return cost_a != cost_b ? cost_a < cost_b : a.start < b.start;
+  const std::int64_t cost_a = in_all(a, start_a);
+  const std::int64_t cost_b = in_all(b, start_b);
+  return cost_a != cost_b ? cost_a < cost_b : start_a < start_b;
 }
 
 bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice) {

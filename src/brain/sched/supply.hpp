@@ -26,6 +26,7 @@ struct Offer {
   Way way = Way::never;
   std::uint32_t pool = 0;        ///< its place in Config::pools
   Time start = Time::never();    ///< when the whole gang could be there
+  Duration doubt;                ///< that much later it likely is, as the pool's cloud refused such gangs lately
   Money price;                   ///< what running its nodes for the expected time adds to the bill
   std::uint32_t missing = 0;     ///< with `buy`: VMs to ask for
   std::int64_t extra = 0;        ///< with `wait`: nodes free at `start` beyond its need

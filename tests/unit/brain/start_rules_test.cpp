@@ -379,6 +379,36 @@ TEST_CASE("wait or buy: it is the tenant's word that counts") {
   CHECK(hurried.take<ReserveGang>().pool.name == "od");
 }
 
+TEST_CASE("wait or buy: a cloud that refused is not asked again while another pool is worth its price") {
+  const auto refused_once = [](std::int64_t minutes, Refusal refusal) {
+    Config config = small_config(4);
+    config.pools[0].sku.price_per_hour = Money::usd(90);
+    Pool dear = config.pools[0];
+    dear.name = "od";
+    dear.node_prefix = "od-";
+    dear.sku.price_per_hour = Money::usd(100);
+    config.pools.push_back(dear);
+    config.partitions[0].pools = {"nd", "od"};
+    World w(config);
+    w.submit(timed(3, minutes));
+    const ReserveGang gang = w.take<ReserveGang>();
+    CHECK(gang.pool.name == "nd");
+    w.event(GangRefused{gang.gang, refusal, "no", {}});
+    return w;
+  };
+  // Ten dollars a node against ten minutes of a shortage, which are worth sixteen; thirty against sixteen.
+  World short_job = refused_once(60, Refusal::capacity);
+  CHECK(short_job.take<ReserveGang>().pool.name == "od");
+  World long_job = refused_once(180, Refusal::capacity);
+  CHECK(long_job.job(JobId{1}).reason == Reason::capacity);
+  long_job.drained();
+  long_job.pass(Duration::seconds(2));  // the pause is over
+  CHECK(long_job.take<ReserveGang>().pool.name == "nd");
+  World throttled = refused_once(60, Refusal::throttled);
+  CHECK(throttled.job(JobId{1}).reason == Reason::throttled);
+  throttled.drained();
+}
+
 TEST_CASE("wait or buy: a tenant of reserved nodes only is told where there are none") {
   Config config = small_config();
   config.tenants = {{.name = "physics", .users = {"user1000"}, .buy = BuyPolicy::reserved_only}};
