@@ -121,21 +121,29 @@ def bench_calls(bin_dir: Path) -> None:
 
 def bench_failure(bin_dir: Path) -> None:
     """One of 13 sets cannot be had where Azure put it; another pool of the partition could serve the job."""
-    failure_row(bin_dir, "one set fails, a new one finds room", 1)
-    failure_row(bin_dir, "one set fails, wherever it is made", 2)
-
-
-def failure_row(bin_dir: Path, what: str, failures: int) -> None:
-    # The last of the sets, and then the one that is made in its place.
-    scenario = f"""
-speed = 10
+    fails = """
 [failure.one]
 operation = "PUT virtualMachineScaleSets"
 kind = "async"
 code = "AllocationFailed"
 message = "Allocation failed. We do not have sufficient capacity."
-skip = 12
-count = {failures}
+skip = 6
+count = {}
+"""
+    short = f"""
+[capacity.short]
+size = "{H200}"
+vms = 1200
+"""
+    failure_row(bin_dir, "one set fails, a new one finds room", fails.format(1))
+    failure_row(bin_dir, "one set fails, and the new one, too", fails.format(2))
+    failure_row(bin_dir, "there are no more than 1,200 of this size", short)
+
+
+def failure_row(bin_dir: Path, what: str, trouble: str) -> None:
+    scenario = f"""
+speed = 10
+{trouble}
 [boot.default]
 least = "60s"
 mean_extra = "20s"
@@ -155,7 +163,7 @@ most = "10m"
         left = [vm for vm in bill if vm["exists"] and refused in vm["set"]]
         minutes = sum(vm["seconds"] for vm in wasted) / 60
         row(f"1,250-VM gang, {what}: VMs left of what was refused", str(len(left)), "0")
-        row("… fallback", {"first": "a new set", "second": "another pool"}[served_by] if up else "none", "tried")
+        row("… fallback", {"first": "new sets", "second": "another pool"}[served_by] if up else "none", "tried")
         goal = int(1250 * PARALLELCLUSTER_SHARE / 10)
         row("… VMs launched for nothing", f"{len(wasted)} for {minutes:.0f} VM-minutes", f"≤ {goal}",
             f"all-or-nothing in ParallelCluster: about {int(1250 * PARALLELCLUSTER_SHARE)}")

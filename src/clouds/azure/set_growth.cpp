@@ -13,6 +13,8 @@ namespace {
 
 constexpr Duration k_first_pause = Duration::seconds(1);
 constexpr Duration k_longest_pause = Duration::seconds(10);
+constexpr Duration k_shortage_pause = Duration::seconds(5);  ///< before another new set
+constexpr int k_new_sets_max = 2;
 
 /// Instances that are there already are billed since a controller before this one asked for them: for the brain that is
 /// since it wanted them.
@@ -48,25 +50,38 @@ Arm<Got> SetKeeper::grow_share(Gang& gang, std::size_t share) {
     }
   }
   if (places.empty()) return Got();
-  bool may_start_anew = gang.shares.size() > 1;
+  int new_sets = 0;
   for (;;) {
     if (gang.given_up) return failed(fault(k_given_up, "no longer wanted"));
     auto there = common_.surroundings.ensure(client_);
     auto got = there ? grow_once(gang, share, places, deadline) : Arm<Got>(failed(there.error()));
-    if (!got && is_local_shortage(got.error()) && std::exchange(may_start_anew, false) && !gang.given_up) {
-      if (make_room_for_new_set(gang, share, got.error())) continue;
+    if (got) return got;
+    Duration pause;
+    if (got.error().kind == ArmErrorKind::dependency) {
+      // Something else has to end first, such as the deletion of a set of this name.
+      pause = std::max(got.error().retry_after, Duration::seconds(2));
+    } else if (is_local_shortage(got.error()) && is_worth_a_new_set(gang, new_sets) &&
+               make_room_for_new_set(gang, share, got.error())) {
+      if (new_sets++ > 0) pause = k_shortage_pause;
+    } else {
+      return got;
     }
-    if (got || got.error().kind != ArmErrorKind::dependency) return got;
-    // Something else has to end first, such as the deletion of a set of this name.
-    const Duration pause = std::max(got.error().retry_after, Duration::seconds(2));
     if (Stopper::now() + pause >= deadline) return got;
     if (!common_.access.stopper.sleep(pause, [&] { return gang.given_up.load(); })) return got;
   }
 }
 
+/// The gang's other sets are kept for a try elsewhere, since that costs less than to boot them again: Azure refuses
+/// faster than VMs boot. It costs more with each try, and is the less likely to go well, so there are few, and one at
+/// most once others are up. A gang of one set keeps nothing, and leaves its next try to the brain.
+bool SetKeeper::is_worth_a_new_set(const Gang& gang, int new_sets) const {
+  std::lock_guard lock(common_.books.gangs_mutex());
+  if (gang.given_up || gang.shares.size() == 1) return false;
+  return new_sets == 0 || (new_sets < k_new_sets_max && gang.left == gang.shares.size());
+}
+
 /// True if the set is gone, so that it can be made anew: a placement group stays where its first VM was placed, and a
-/// new one may find room elsewhere. The gang's other sets are kept meanwhile. That costs less than giving them back, as
-/// Azure refuses faster than VMs boot; a gang of one set holds nothing, and leaves the next try to the brain.
+/// new one may find room elsewhere.
 bool SetKeeper::make_room_for_new_set(Gang& gang, std::size_t share, const ArmError& shortage) {
   const auto seen = view();
   if (!seen || (*seen && !(**seen).claims.empty()) || !held_.empty()) return false;

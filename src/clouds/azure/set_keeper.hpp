@@ -68,6 +68,7 @@ class SetKeeper {
   // Growing.
   Arm<Got> grow_share(Gang& gang, std::size_t share);
   Arm<Got> grow_once(Gang& gang, std::size_t share, const std::vector<std::size_t>& places, Time deadline);
+  bool is_worth_a_new_set(const Gang& gang, int new_sets) const;
   bool make_room_for_new_set(Gang& gang, std::size_t share, const ArmError& shortage);
   Arm<void> finish_growth(Gang& gang, const HttpAnswer& begun, Time deadline);
   Arm<void> wait_until_settled(Gang& gang, Time deadline);
