@@ -30,6 +30,9 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds k_retry_first{5};
 constexpr milliseconds k_retry_most{250};
+/// Thousands of nodes that boot together are looked for less often each: so many tries a millisecond, a few percent of
+/// a core.
+constexpr int k_tries_per_ms = 4;
 /// An agent that answered before and has not come back for so long counts as dead when jobs are to be ended.
 constexpr milliseconds k_gone_after{3000};
 
@@ -200,6 +203,7 @@ void LocalEngine::turn() {
 
 void LocalEngine::connect_due_links() {
   const auto now = SteadyClock::now();
+  const milliseconds most = std::max(k_retry_most, milliseconds(links_.size() / k_tries_per_ms));
   for (auto& [vm, link] : links_) {
     if (link.channel || link.retry_at > now) continue;
     if (auto fd = connect_to_agent(options_.home.agent_socket(vm))) {
@@ -208,7 +212,7 @@ void LocalEngine::connect_due_links() {
       continue;
     }
     link.retry_at = now + link.retry_after;
-    link.retry_after = std::min(link.retry_after + link.retry_after / 4, k_retry_most);
+    link.retry_after = std::min(link.retry_after + link.retry_after / 4, most);
     if (!link.lost_at || now - *link.lost_at < k_gone_after) continue;
     for (auto& [key, run] : runs_) node_gone(run, vm);
   }
