@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "sim/flat/metrics.hpp"
-#include "sim/traces/text_file.hpp"
+#include "wire/text_file.hpp"
 #include "wire/json_codec.hpp"
 
 namespace virga {

@@ -7,7 +7,7 @@
 
 #include "sim/flat/trace_mode.hpp"
 #include "sim/traces/numbers.hpp"
-#include "sim/traces/text_file.hpp"
+#include "wire/text_file.hpp"
 #include "sim/traces/trace.hpp"
 
 namespace virga::test {
