@@ -24,7 +24,8 @@ std::string worst_text(const FabricGraph& graph, const WorstLink& worst) {
 
 FabricPattern pattern_of(const FabricGraph& graph, std::string name, const LinkLoads& loads) {
   const WorstLink worst = worst_link(graph, loads);
-  return {std::move(name), worst_text(graph, worst), worst.flows, worst.mbps / 1000, worst.slow_down_permille};
+  return {std::move(name),   worst_text(graph, worst), worst.flows,
+          worst.mbps / 1000, worst.slow_down_permille, worst_switch_link(graph, loads).flows};
 }
 
 std::vector<FabricLevel> levels_of(const FabricGraph& graph) {
@@ -51,12 +52,14 @@ std::vector<FabricLevel> levels_of(const FabricGraph& graph) {
 
 std::vector<FabricCables> cables_of(const FabricGraph& graph) {
   std::map<std::string, FabricCables> kinds;
-  const auto kind_of = [&](const Link& link) -> FabricCables& {
-    const std::string name = fmt::format("{}x{}", link.lanes, name_of(link.speed));
-    return kinds.try_emplace(name, FabricCables{name, link.mbps() / 1000, 0, 0}).first->second;
+  const auto kind_of = [&](const Link& link, bool is_bundle) -> FabricCables& {
+    const std::string name = is_bundle ? "bundle" : fmt::format("{}x{}", link.lanes, name_of(link.speed));
+    FabricCables& kind = kinds.try_emplace(name, FabricCables{name, 0, 0, 0}).first->second;
+    kind.gbps = link.mbps() / 1000 + (is_bundle ? kind.gbps : 0);
+    return kind;
   };
-  for (const FabricHca& hca : graph.hcas()) ++kind_of(hca.link).to_hosts;
-  for (const FabricCable& cable : graph.cables()) ++kind_of(cable.link).between_switches;
+  for (const FabricHca& hca : graph.hcas()) ++kind_of(hca.link, false).to_hosts;
+  for (const FabricCable& cable : graph.cables()) ++kind_of(cable.link, cable.is_bundle).between_switches;
   std::vector<FabricCables> cables;
   for (auto& [name, of] : kinds) cables.push_back(std::move(of));
   return cables;
@@ -134,8 +137,8 @@ std::string text_of(const FabricReport& report) {
            fmt::format("{}: {} hosts, {} HCAs, {} rail{}, {} switches", report.name, report.hosts, report.hcas,
                        report.rails, report.rails == 1 ? "" : "s", report.switches));
   for (const FabricLevel& level : report.levels) {
-    std::string line =
-        fmt::format("{} switches, {} cables down ({})", level.switches, level.ports_down, tbps_text(level.gbps_down));
+    std::string line = fmt::format("{} switch{}, {} cables down ({})", level.switches, level.switches == 1 ? "" : "es",
+                                   level.ports_down, tbps_text(level.gbps_down));
     if (level.ports_up > 0) {
       line += fmt::format(", {} up ({}): {} to 1", level.ports_up, tbps_text(level.gbps_up),
                           ratio_text(level.gbps_down * 1000 / std::max<std::uint64_t>(level.gbps_up, 1)));
@@ -143,6 +146,12 @@ std::string text_of(const FabricReport& report) {
     add_line(text, fmt::format("level {}", level.level), line);
   }
   for (const FabricCables& cables : report.cables) {
+    if (cables.link == "bundle") {
+      add_line(text, "cables",
+               fmt::format("{} bundles between switches, {} each way together", cables.between_switches,
+                           tbps_text(cables.gbps)));
+      continue;
+    }
     add_line(text, "cables",
              fmt::format("{} to hosts, {} between switches, {} ({} each way)", cables.to_hosts, cables.between_switches,
                          cables.link, tbps_text(cables.gbps)));

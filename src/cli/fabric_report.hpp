@@ -36,8 +36,8 @@ struct FabricLevel {
 };
 
 struct FabricCables {
-  std::string link;  ///< "4xNDR"
-  std::uint64_t gbps = 0;
+  std::string link;        ///< "4xNDR"; "bundle": of how many cables it is, is not known
+  std::uint64_t gbps = 0;  ///< of each; of all bundles together
   std::uint64_t to_hosts = 0;
   std::uint64_t between_switches = 0;
 
@@ -69,6 +69,7 @@ struct FabricPattern {
   std::uint64_t flows = 0;
   std::uint64_t gbps = 0;
   std::uint64_t slow_down_permille = 0;
+  std::uint64_t flows_between_switches = 0;  ///< on the worst link of those
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -77,6 +78,7 @@ struct FabricPattern {
     v("flows", s.flows);
     v("gbps", s.gbps);
     v("slow_down_permille", s.slow_down_permille);
+    v("flows_between_switches", s.flows_between_switches);
   }
 };
 

@@ -76,6 +76,7 @@ struct FabricCable {
   std::uint32_t b = 0;
   std::uint32_t port_b = 0;
   Link link = {};
+  bool is_bundle = false;  ///< stands for all cables between the two, whose number is not known
 };
 
 struct FabricHost {

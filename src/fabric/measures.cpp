@@ -16,6 +16,35 @@ LinkLoads no_loads(const FabricGraph& graph) {
   return {std::vector<std::uint64_t>(graph.ports_total(), 0), std::vector<std::uint64_t>(graph.hcas().size(), 0)};
 }
 
+/// flows / mbps, without dividing.
+bool is_slower(const WorstLink& a, const WorstLink& b) {
+  return b.mbps == 0 || Wide{a.flows} * b.mbps > Wide{b.flows} * a.mbps;
+}
+
+/// Of the cables between switches, and of those to hosts.
+std::pair<WorstLink, WorstLink> worst_of(const FabricGraph& graph, const LinkLoads& loads) {
+  WorstLink of_switches;
+  WorstLink of_hosts;
+  for (std::uint32_t s = 0; s < graph.switches().size(); ++s) {
+    for (std::uint32_t port = 1; port <= graph.switches()[s].ports; ++port) {
+      const FabricPeer peer = graph.peer(s, port);
+      if (peer.kind == FabricPeer::Kind::none) continue;
+      const WorstLink link{false, s, port, loads.out_of_port[graph.port_number(s, port)], peer.link.mbps()};
+      WorstLink& of = peer.kind == FabricPeer::Kind::hca ? of_hosts : of_switches;
+      if (is_slower(link, of)) of = link;
+    }
+  }
+  for (std::uint32_t hca = 0; hca < graph.hcas().size(); ++hca) {
+    const WorstLink link{true, hca, 0, loads.out_of_hca[hca], graph.hcas()[hca].link.mbps()};
+    if (is_slower(link, of_hosts)) of_hosts = link;
+  }
+  if (of_hosts.flows > 0 && of_switches.mbps > 0) {
+    of_switches.slow_down_permille = static_cast<std::uint64_t>(Wide{of_switches.flows} * of_hosts.mbps * 1000 /
+                                                                (Wide{of_hosts.flows} * of_switches.mbps));
+  }
+  return {of_switches, of_hosts};
+}
+
 /// HCAs of a set that hang on one switch.
 struct Senders {
   std::uint32_t first = 0;
@@ -109,31 +138,11 @@ Result<LinkLoads> load_pairs(const FabricGraph& graph, const ForwardingTables& t
   return loads;
 }
 
+WorstLink worst_switch_link(const FabricGraph& graph, const LinkLoads& loads) { return worst_of(graph, loads).first; }
+
 WorstLink worst_link(const FabricGraph& graph, const LinkLoads& loads) {
-  WorstLink worst;
-  WorstLink of_hosts;
-  const auto is_slower = [](const WorstLink& a, const WorstLink& b) {  // flows / mbps, without dividing
-    return b.mbps == 0 || Wide{a.flows} * b.mbps > Wide{b.flows} * a.mbps;
-  };
-  for (std::uint32_t s = 0; s < graph.switches().size(); ++s) {
-    for (std::uint32_t port = 1; port <= graph.switches()[s].ports; ++port) {
-      const FabricPeer peer = graph.peer(s, port);
-      if (peer.kind == FabricPeer::Kind::none) continue;
-      const WorstLink link{false, s, port, loads.out_of_port[graph.port_number(s, port)], peer.link.mbps()};
-      WorstLink& of = peer.kind == FabricPeer::Kind::hca ? of_hosts : worst;
-      if (is_slower(link, of)) of = link;
-    }
-  }
-  for (std::uint32_t hca = 0; hca < graph.hcas().size(); ++hca) {
-    const WorstLink link{true, hca, 0, loads.out_of_hca[hca], graph.hcas()[hca].link.mbps()};
-    if (is_slower(link, of_hosts)) of_hosts = link;
-  }
-  if (worst.flows == 0 || is_slower(of_hosts, worst)) return of_hosts;
-  if (of_hosts.flows > 0) {
-    worst.slow_down_permille =
-        static_cast<std::uint64_t>(Wide{worst.flows} * of_hosts.mbps * 1000 / (Wide{of_hosts.flows} * worst.mbps));
-  }
-  return worst;
+  const auto [of_switches, of_hosts] = worst_of(graph, loads);
+  return of_switches.flows == 0 || is_slower(of_hosts, of_switches) ? of_hosts : of_switches;
 }
 
 Bisection bisection(const FabricGraph& graph, std::span<const std::uint32_t> hosts) {

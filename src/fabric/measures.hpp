@@ -44,7 +44,7 @@ struct AllToAll {
   std::vector<std::uint64_t> pairs_by_cables;  ///< [4]: pairs of HCAs, in each direction, that are 4 cables apart
 };
 
-/// The link that its pattern waits for. Of several, one between switches, then the one of the lowest number.
+/// The link that its pattern waits for; of several the first: switches' links between each other come before hosts'.
 struct WorstLink {
   bool out_of_hca = false;
   std::uint32_t index = 0;  ///< of the switch, or of the HCA
@@ -71,6 +71,8 @@ Result<AllToAll> load_all_to_all(const FabricGraph& graph, const ForwardingTable
                                  std::span<const std::uint32_t> hcas);
 Result<LinkLoads> load_pairs(const FabricGraph& graph, const ForwardingTables& tables, std::span<const HcaPair> pairs);
 WorstLink worst_link(const FabricGraph& graph, const LinkLoads& loads);
+/// The same among the cables between switches only; 0 flows if nothing crosses any.
+WorstLink worst_switch_link(const FabricGraph& graph, const LinkLoads& loads);
 
 Bisection bisection(const FabricGraph& graph, std::span<const std::uint32_t> hosts);
 

@@ -163,7 +163,7 @@ Result<FabricGraph> graph_of(const SwitchTree& tree, const TreeRates& rates) {
     for (const std::uint32_t child : tree.switches[s].children) {
       const std::uint64_t up = lanes[child] * 1000 / rates.oversubscription_permille / parents[child];
       const auto width = static_cast<std::uint32_t>(std::max<std::uint64_t>(up, 1));
-      cables.push_back({child, 0, s, 0, {width, rates.host_link.speed}});
+      cables.push_back({child, 0, s, 0, {width, rates.host_link.speed}, true});
       lanes[s] += width;
     }
     lanes[s] += tree.switches[s].hosts.size() * rates.host_link.lanes;

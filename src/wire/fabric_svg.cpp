@@ -50,8 +50,9 @@ struct Line {
   std::uint32_t below = 0;  ///< box
   std::uint32_t above = 0;
   std::uint64_t cables = 0;
-  std::uint64_t flows = 0;
-  std::uint64_t mbps = 0;
+  std::uint64_t lanes = 0;     ///< of all of them
+  std::uint64_t mbps = 0;      ///< of all of them
+  std::uint64_t permille = 0;  ///< the slow-down of the busiest
 };
 struct Drawing {
   std::string title;
@@ -92,11 +93,23 @@ Drawing drawing_of(const FabricGraph& graph, const LinkLoads& loads) {
     out.boxes.push_back({text, fmt::format("{} hosts: {}", group.names.size(), text), 0});
   }
   std::map<std::pair<std::uint32_t, std::uint32_t>, Line> joined;
-  const auto add = [&](std::uint32_t below, std::uint32_t above, std::uint64_t flows, std::uint64_t mbps) {
-    Line& line = joined.try_emplace({below, above}, Line{below, above}).first->second;
+  std::uint64_t flows_of_host = 1;
+  std::uint64_t mbps_of_host = graph.hcas().front().link.mbps();
+  for (std::uint32_t i = 0; i < graph.hcas().size(); ++i) {
+    const std::uint64_t mbps = graph.hcas()[i].link.mbps();
+    if (loads.out_of_hca[i] * mbps_of_host <= flows_of_host * mbps) continue;
+    flows_of_host = loads.out_of_hca[i];
+    mbps_of_host = mbps;
+  }
+  const auto add = [&](std::uint32_t below, std::uint32_t above, std::uint64_t flows, const Link& link) {
+    Line& line = joined.try_emplace({below, above}, Line{.below = below, .above = above}).first->second;
     ++line.cables;
-    line.flows = std::max(line.flows, flows);
-    line.mbps = mbps;
+    line.lanes += link.lanes;
+    line.mbps += link.mbps();
+    // Of real numbers, since the products of all four may not fit into 64 bits; it is only a colour.
+    const double time = static_cast<double>(flows) / static_cast<double>(link.mbps());
+    const double best = static_cast<double>(flows_of_host) / static_cast<double>(mbps_of_host);
+    line.permille = std::max(line.permille, static_cast<std::uint64_t>(1000 * time / best));
   };
   const auto flows_of = [&](std::uint32_t s, std::uint32_t port) {
     return loads.out_of_port[graph.port_number(s, port)];
@@ -104,12 +117,12 @@ Drawing drawing_of(const FabricGraph& graph, const LinkLoads& loads) {
   for (std::uint32_t i = 0; i < graph.hcas().size(); ++i) {
     const FabricHca& hca = graph.hcas()[i];
     const std::uint64_t flows = std::max(flows_of(hca.on_switch, hca.switch_port), loads.out_of_hca[i]);
-    add(group_of_host[hca.host]->box, hca.on_switch, flows, hca.link.mbps());
+    add(group_of_host[hca.host]->box, hca.on_switch, flows, hca.link);
   }
   for (const FabricCable& c : graph.cables()) {
     const bool a_is_below = graph.switches()[c.a].level <= graph.switches()[c.b].level;
     add(a_is_below ? c.a : c.b, a_is_below ? c.b : c.a, std::max(flows_of(c.a, c.port_a), flows_of(c.b, c.port_b)),
-        c.link.mbps());
+        c.link);
   }
   for (const auto& [ends, line] : joined) out.lines.push_back(line);
   return out;
@@ -125,20 +138,21 @@ Drawing drawing_of_tree(const SwitchTree& tree) {
     out.boxes.push_back({tree.switches[s].name, tree.switches[s].name, row[s]});
   }
   for (std::uint32_t s = 0; s < tree.switches.size(); ++s) {
-    for (const std::uint32_t child : tree.switches[s].children) out.lines.push_back({child, s, 1, 0, 0});
+    for (const std::uint32_t child : tree.switches[s].children)
+      out.lines.push_back({.below = child, .above = s, .cables = 1, .lanes = 4});
     if (tree.switches[s].hosts.empty()) continue;
     std::vector<std::string> names;
     for (const std::uint32_t host : tree.switches[s].hosts) names.push_back(tree.hosts[host]);
     const auto box = static_cast<std::uint32_t>(out.boxes.size());
     out.boxes.push_back({hosts_text(names), fmt::format("{} hosts: {}", names.size(), hosts_text(names)), 0});
-    out.lines.push_back({box, s, names.size(), 0, 0});
+    out.lines.push_back({.below = box, .above = s, .cables = names.size(), .lanes = 4 * names.size()});
   }
   return out;
 }
 
-/// Blue for 0, red for 1000.
+/// Blue up to 1000, red from 2000 on.
 std::string colour(std::uint64_t permille) {
-  const auto part = static_cast<int>(std::min<std::uint64_t>(permille, 1000));
+  const auto part = static_cast<int>(std::clamp<std::uint64_t>(permille, 1000, 2000)) - 1000;
   return fmt::format("#{:02x}{:02x}{:02x}", 70 + 150 * part / 1000, 120 - 70 * part / 1000, 200 - 150 * part / 1000);
 }
 
@@ -159,8 +173,6 @@ std::string draw(Drawing& drawing) {
       "rect {{ fill: Canvas; stroke: GrayText }} line {{ stroke-opacity: .55 }}</style>\n"
       "<text x=\"{}\" y=\"20\" font-size=\"14\">{}</text>\n",
       width, height, width / 2, escaped(drawing.title));
-  std::uint64_t busiest = 1;
-  for (const Line& line : drawing.lines) busiest = std::max(busiest, line.flows);
   for (const Line& line : drawing.lines) {
     const Box& below = drawing.boxes[line.below];
     const Box& above = drawing.boxes[line.above];
@@ -168,10 +180,12 @@ std::string draw(Drawing& drawing) {
     svg += fmt::format(
         "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"{}\" stroke-width=\"{}\"><title>{} to {}: {} "
         "cable{}{}</title></line>\n",
-        below.x, y_of(below) - half, above.x, y_of(above) + half, colour(1000 * line.flows / busiest),
-        std::clamp<std::uint64_t>(line.cables, 1, 5), escaped(below.name), escaped(above.name), line.cables,
+        below.x, y_of(below) - half, above.x, y_of(above) + half, colour(line.permille),
+        std::clamp<std::uint64_t>(line.lanes / 4, 1, 5), escaped(below.name), escaped(above.name), line.cables,
         line.cables == 1 ? "" : "s",
-        line.mbps == 0 ? "" : fmt::format(" of {} Gb/s, at most {} flows on one", line.mbps / 1000, line.flows));
+        line.mbps == 0 ? ""
+                       : fmt::format(", {} Gb/s in all, slow-down {}.{:02}", line.mbps / 1000, line.permille / 1000,
+                                     line.permille / 10 % 100));
   }
   for (const Box& box : drawing.boxes) {
     const int room = std::max(4, (width - 2 * k_margin) / in_row[box.row] - 4);

@@ -2,10 +2,11 @@
 //
 //   std::string svg = draw_fabric(graph, loads);
 //
-// Cables between the same two switches are one line, as wide as they are many; its colour is the busiest one's load
-// under the given pattern, against the busiest link of all: from blue (idle) to red. Hosts of the same switches are one
-// box. More than k_drawn_switches_max switches are drawn as the tree of them (fabric/switch_tree.hpp), without loads.
-// Plain SVG 1.1 with a title for each thing, which browsers show under the pointer; light and dark like the page.
+// Cables between the same two switches are one line, as wide as they are many. Its colour is the time that the busiest
+// of them needs for the given loads, against the time that the hosts' own links need: blue up to that, then towards
+// red, which is twice as long or longer. Hosts of the same switches are one box. More than k_drawn_switches_max
+// switches are drawn as the tree of them (fabric/switch_tree.hpp), without loads. Plain SVG 1.1 with a title for each
+// thing, which browsers show under the pointer; light and dark like the page.
 #pragma once
 
 #include <string>
