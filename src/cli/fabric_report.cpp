@@ -61,6 +61,7 @@ std::vector<FabricCables> cables_of(const FabricGraph& graph) {
   for (const FabricHca& hca : graph.hcas()) ++kind_of(hca.link, false).to_hosts;
   for (const FabricCable& cable : graph.cables()) ++kind_of(cable.link, cable.is_bundle).between_switches;
   std::vector<FabricCables> cables;
+  cables.reserve(kinds.size());
   for (auto& [name, of] : kinds) cables.push_back(std::move(of));
   return cables;
 }

@@ -60,6 +60,10 @@ Result<std::uint32_t> FabricGraphBuilder::add_switch(FabricSwitch fabric_switch)
     return fail(Code::invalid, "switch \"" + name + "\" has " + std::to_string(fabric_switch.ports) + " ports; 1 to " +
                                    std::to_string(k_switch_ports_max) + " would be right");
   }
+  if (graph_.peers_.size() + fabric_switch.ports > k_fabric_ports_max) {
+    return fail(Code::invalid, "with switch \"" + name + "\" there are more than " +
+                                   std::to_string(k_fabric_ports_max) + " ports in all");
+  }
   if (!switch_of_name_.try_emplace(name, index).second) {
     return fail(Code::invalid, "two switches are named \"" + name + "\"; each needs a name of its own");
   }
@@ -140,16 +144,35 @@ Status FabricGraphBuilder::connect(FabricCable cable) {
   return {};
 }
 
+std::vector<std::uint32_t> FabricGraphBuilder::leaves() const {
+  constexpr std::uint64_t k_many_more = 4;
+  std::vector<std::uint64_t> hcas(graph_.switches_.size(), 0);
+  std::vector<std::uint64_t> neighbours(hcas.size(), 0);
+  std::vector<std::uint64_t> hcas_of_neighbours(hcas.size(), 0);
+  std::vector<bool> has_bare_neighbour(hcas.size(), false);
+  for (const FabricHca& hca : graph_.hcas_) ++hcas[hca.on_switch];
+  for (const FabricCable& cable : graph_.cables_) {
+    for (const auto& [self, other] : {std::pair(cable.a, cable.b), std::pair(cable.b, cable.a)}) {
+      ++neighbours[self];
+      hcas_of_neighbours[self] += hcas[other];
+      if (hcas[other] == 0) has_bare_neighbour[self] = true;
+    }
+  }
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t s = 0; s < hcas.size(); ++s) {
+    const bool is_above =
+        neighbours[s] > 0 && !has_bare_neighbour[s] && hcas_of_neighbours[s] >= k_many_more * hcas[s] * neighbours[s];
+    if (hcas[s] > 0 && !is_above) found.push_back(s);
+  }
+  return found;
+}
+
 Result<FabricGraph> FabricGraphBuilder::build() {
   FabricGraph& g = graph_;
   if (g.hcas_.empty()) return fail(Code::invalid, "no host; a fabric needs at least one host on a switch");
-  std::vector<std::uint32_t> order;
+  std::vector<std::uint32_t> order = leaves();
   std::vector<std::uint32_t> found(g.switches_.size(), 0);
-  for (const FabricHca& hca : g.hcas_) {
-    if (found[hca.on_switch] != 0) continue;
-    found[hca.on_switch] = 1;
-    order.push_back(hca.on_switch);
-  }
+  for (const std::uint32_t leaf : order) found[leaf] = 1;
   std::vector<std::vector<std::uint32_t>> joined(g.switches_.size());
   for (const FabricCable& cable : g.cables_) {
     joined[cable.a].push_back(cable.b);

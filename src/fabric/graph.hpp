@@ -93,7 +93,8 @@ struct FabricPeer {
   Link link = {};
 };
 
-inline constexpr std::uint32_t k_switch_ports_max = 60'000;  ///< real ones have up to 144
+inline constexpr std::uint32_t k_switch_ports_max = 60'000;      ///< real ones have up to 144
+inline constexpr std::uint64_t k_fabric_ports_max = 10'000'000;  ///< of all switches
 
 class FabricGraph {
  public:
@@ -134,11 +135,14 @@ class FabricGraphBuilder {
   /// Hosts come to be with their first HCA; their HCAs are its rails in the order in which they are added.
   Result<std::uint32_t> add_hca(FabricHca hca, std::string_view host);
   Status connect(FabricCable cable);
-  /// Levels of switches that have none are the fewest cables to a host's HCA; each switch must reach one.
+  /// Levels of switches that have none are the fewest cables to a leaf; each switch must reach one. Leaves are switches
+  /// with hosts, but not those of few hosts whose neighbours are all switches of many more: a subnet manager's host
+  /// on a spine does not make that a leaf.
   Result<FabricGraph> build();
 
  private:
   Status take_port(std::uint32_t fabric_switch, std::uint32_t port, const FabricPeer& peer);
+  std::vector<std::uint32_t> leaves() const;
 
   FabricGraph graph_;
   std::map<std::string, std::uint32_t, std::less<>> switch_of_name_;

@@ -21,6 +21,7 @@ struct Way {
 struct Ways {
   std::vector<std::vector<Way>> up;  ///< by (rank, peer): neighbours in it lead to different switches
   std::vector<std::vector<Way>> down;
+  std::vector<std::vector<Way>> any;  ///< those of one level, too
 };
 
 void rank_and_sort(std::vector<Way>& ways) {
@@ -37,7 +38,10 @@ Ways ways_of(const FabricGraph& graph) {
   Ways ways;
   ways.up.resize(graph.switches().size());
   ways.down.resize(graph.switches().size());
+  ways.any.resize(graph.switches().size());
   for (const FabricCable& c : graph.cables()) {
+    ways.any[c.a].push_back({0, c.b, c.port_a});
+    ways.any[c.b].push_back({0, c.a, c.port_b});
     const std::uint32_t level_a = graph.switches()[c.a].level;
     const std::uint32_t level_b = graph.switches()[c.b].level;
     if (level_a == level_b) continue;  // neither up nor down: no way of a tree
@@ -46,7 +50,7 @@ Ways ways_of(const FabricGraph& graph) {
     of_a.push_back({0, c.b, c.port_a});
     of_b.push_back({0, c.a, c.port_b});
   }
-  for (auto* side : {&ways.up, &ways.down}) {
+  for (auto* side : {&ways.up, &ways.down, &ways.any}) {
     for (auto& of_switch : *side) rank_and_sort(of_switch);
   }
   return ways;
@@ -145,13 +149,34 @@ class LeafRoutes {
         if (far_[way.peer] != k_far) far_[*s] = std::min(far_[*s], far_[way.peer] + 1);
       }
     }
+    measure_rest();
+  }
+
+  /// Who has no way up and down goes to the nearest switch that has one.
+  void measure_rest() {
+    rest_.clear();
+    for (const std::uint32_t s : by_level_) {
+      if (far_[s] != k_far) rest_.push_back(s);
+    }
+    if (rest_.size() == by_level_.size()) return;
+    std::stable_sort(rest_.begin(), rest_.end(), [&](std::uint32_t a, std::uint32_t b) { return far_[a] < far_[b]; });
+    for (std::size_t i = 0; i < rest_.size(); ++i) {
+      for (const Way& way : ways_.any[rest_[i]]) {
+        if (far_[way.peer] != k_far) continue;
+        far_[way.peer] = far_[rest_[i]] + 1;
+        rest_.push_back(way.peer);
+      }
+    }
   }
 
   void candidates(std::uint32_t s, bool is_above) {
     candidates_.clear();
     if (far_[s] == k_far) return;
-    const auto& distance = is_above ? below_ : far_;
-    for (const Way& way : is_above ? ways_.down[s] : ways_.up[s]) {
+    add_candidates(s, is_above ? ways_.down[s] : ways_.up[s], is_above ? below_ : far_);
+    if (candidates_.empty()) add_candidates(s, ways_.any[s], far_);
+  }
+  void add_candidates(std::uint32_t s, const std::vector<Way>& ways, const std::vector<std::uint32_t>& distance) {
+    for (const Way& way : ways) {
       if (distance[way.peer] != k_far && distance[way.peer] + 1 == far_[s]) candidates_.push_back(way.port);
     }
   }
@@ -163,6 +188,7 @@ class LeafRoutes {
   std::vector<std::uint32_t> below_;
   std::vector<std::uint32_t> far_;
   std::vector<std::uint32_t> candidates_;
+  std::vector<std::uint32_t> rest_;
 };
 
 }  // namespace

@@ -8,7 +8,8 @@
 // 2012) counts the destinations in tree order and takes uplink d mod k of k, one level up the next digit of d, and so
 // on: destinations spread evenly over the uplinks, and the way down to each of them is its own. On a full fat tree that
 // keeps any shift (rank i to rank i + s) free of contention. On trees with gaps the digits choose among the ports that
-// are on a shortest way up and down; there is no way that goes down and up again, so there is no deadlock.
+// are on a shortest way up and then down, which cannot deadlock. Only where there is no such way (between hosts on
+// spines, or in no tree at all) any shortest one is taken.
 //
 // Tables of a real subnet manager come in through set() (wire/fabric_forwarding.hpp).
 // Memory: 2 bytes for each switch and HCA; 42 MB for 16,384 HCAs on three levels of 64-port switches.

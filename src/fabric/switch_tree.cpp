@@ -95,6 +95,7 @@ class TreeMaker {
 
   std::string name_of_all(const std::vector<std::uint32_t>& switches) {
     std::vector<std::string> names;
+    names.reserve(switches.size());
     for (const std::uint32_t s : switches) names.push_back(graph_.switches()[s].name);
     if (names.size() == 1) return names.front();
     const std::string common = common_name(names);

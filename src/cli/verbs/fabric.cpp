@@ -170,11 +170,13 @@ Result<int> describe_fabric(const Arguments& args, const FabricGraph& graph) {
   return print_out(args.json ? to_json_text(*report) + "\n" : text_of(*report)) ? k_exit_ok : k_exit_failure;
 }
 
+std::uint32_t permille_of(double ratio) { return static_cast<std::uint32_t>(std::lround(ratio * 1000)); }
+
 Result<int> run(Arguments& args, bool is_built) {
   args.shape.wiring = *enum_from_name<Wiring>(args.wiring);
   args.shape.link.speed = *enum_from_name<LinkSpeed>(args.speed);
-  args.shape.leaf_oversubscription_permille = static_cast<std::uint32_t>(args.leaf_oversubscription * 1000 + 0.5);
-  args.shape.spine_oversubscription_permille = static_cast<std::uint32_t>(args.spine_oversubscription * 1000 + 0.5);
+  args.shape.leaf_oversubscription_permille = permille_of(args.leaf_oversubscription);
+  args.shape.spine_oversubscription_permille = permille_of(args.spine_oversubscription);
   if (args.file.empty() && !is_built) {
     return fail(Code::invalid, "no fabric; name a FILE, or build one with --hosts N (see 'virga fabric --help')");
   }

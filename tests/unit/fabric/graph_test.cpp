@@ -73,6 +73,32 @@ TEST_CASE("routing: a pair without a way is told") {
         "no way from n3 hca to n1 hca: switch s2 has no entry");
 }
 
+TEST_CASE("graph and routing: hosts of subnet managers on two spines") {
+  FabricGraphBuilder builder;
+  for (const char* name : {"l1", "l2", "s1", "s2"}) {
+    REQUIRE(builder.add_switch({.name = name, .ports = 16}).has_value());
+  }
+  for (std::uint32_t i = 0; i < 10; ++i) {
+    const std::uint32_t on = i < 8 ? i / 4 : i - 6;
+    const FabricHca hca{.name = "hca", .on_switch = on, .switch_port = i % 4 + 1};
+    REQUIRE(builder.add_hca(hca, "n" + std::to_string(i)).has_value());
+  }
+  for (std::uint32_t leaf : {0U, 1U}) {
+    for (std::uint32_t spine : {2U, 3U}) REQUIRE(builder.connect({leaf, spine + 5, spine, leaf + 5}).has_value());
+  }
+  const auto graph = builder.build();
+  REQUIRE(graph.has_value());
+  CHECK(graph->levels() == 2);
+  CHECK(graph->switches()[1].level == 1);
+  CHECK(graph->switches()[2].level == 2);
+  const auto tables = route_d_mod_k(*graph);
+  REQUIRE(tables.has_value());
+  CHECK(path_of(*graph, *tables, 0, 8)->size() == 2);
+  CHECK(path_of(*graph, *tables, 8, 7)->size() == 2);
+  CHECK(path_of(*graph, *tables, 8, 9)->size() == 3);  // down and up again: there is no other way
+  CHECK(load_all_to_all(*graph, *tables, hcas_of(*graph, all_hosts(*graph))).has_value());
+}
+
 TEST_CASE("routing: imported tables that go in a circle are told") {
   const FabricGraph graph = graph_with(1);
   auto tables = ForwardingTables::sized_for(graph);
