@@ -79,8 +79,10 @@ Result<std::uint32_t> find_hca(const FabricGraph& graph, const std::string& name
                                            graph.hosts().front().name, hca_text(graph, 0)));
 }
 
-std::string tbps_text(std::uint64_t gbps) {
-  return gbps < 10'000 ? fmt::format("{} Gb/s", gbps) : fmt::format("{}.{} Tb/s", gbps / 1000, gbps / 100 % 10);
+std::string rate_text(std::uint64_t gbps) {
+  if (gbps < 10'000) return fmt::format("{} Gb/s", gbps);
+  if (gbps < 10'000'000) return fmt::format("{}.{} Tb/s", gbps / 1000, gbps / 100 % 10);
+  return fmt::format("{}.{} Pb/s", gbps / 1'000'000, gbps / 100'000 % 10);
 }
 
 std::string ratio_text(std::uint64_t permille) { return fmt::format("{}.{:02}", permille / 1000, permille / 10 % 100); }
@@ -139,9 +141,9 @@ std::string text_of(const FabricReport& report) {
                        report.rails, report.rails == 1 ? "" : "s", report.switches));
   for (const FabricLevel& level : report.levels) {
     std::string line = fmt::format("{} switch{}, {} cables down ({})", level.switches, level.switches == 1 ? "" : "es",
-                                   level.ports_down, tbps_text(level.gbps_down));
+                                   level.ports_down, rate_text(level.gbps_down));
     if (level.ports_up > 0) {
-      line += fmt::format(", {} up ({}): {} to 1", level.ports_up, tbps_text(level.gbps_up),
+      line += fmt::format(", {} up ({}): {} to 1", level.ports_up, rate_text(level.gbps_up),
                           ratio_text(level.gbps_down * 1000 / std::max<std::uint64_t>(level.gbps_up, 1)));
     }
     add_line(text, fmt::format("level {}", level.level), line);
@@ -150,12 +152,12 @@ std::string text_of(const FabricReport& report) {
     if (cables.link == "bundle") {
       add_line(text, "cables",
                fmt::format("{} bundles between switches, {} each way together", cables.between_switches,
-                           tbps_text(cables.gbps)));
+                           rate_text(cables.gbps)));
       continue;
     }
     add_line(text, "cables",
              fmt::format("{} to hosts, {} between switches, {} ({} each way)", cables.to_hosts, cables.between_switches,
-                         cables.link, tbps_text(cables.gbps)));
+                         cables.link, rate_text(cables.gbps)));
   }
   add_line(text, "routing", report.routing);
   if (report.chosen_hosts < report.hosts) {
@@ -166,16 +168,18 @@ std::string text_of(const FabricReport& report) {
              fmt::format("{} cables for {}.{} % of the pairs of HCAs", distance.cables, distance.permille / 10,
                          distance.permille % 10));
   }
-  const std::uint64_t share = report.bisection_gbps * 1000 / std::max<std::uint64_t>(report.bisection_hosts_gbps, 1);
-  add_line(text, "bisection",
-           fmt::format("{} each way, {}.{} % of what the hosts can send", tbps_text(report.bisection_gbps), share / 10,
-                       share % 10));
+  if (report.bisection_hosts_gbps > 0) {
+    const std::uint64_t share = report.bisection_gbps * 1000 / report.bisection_hosts_gbps;
+    add_line(text, "bisection",
+             fmt::format("{} each way, {}.{} % of what the hosts can send", rate_text(report.bisection_gbps),
+                         share / 10, share % 10));
+  }
   for (const FabricPattern& pattern : report.patterns) {
     add_line(text, pattern.pattern,
              pattern.flows == 0 ? "nothing to send"
                                 : fmt::format("slow-down {}; worst link {}, {} flow{} on {}",
                                               ratio_text(pattern.slow_down_permille), pattern.worst_link, pattern.flows,
-                                              pattern.flows == 1 ? "" : "s", tbps_text(pattern.gbps)));
+                                              pattern.flows == 1 ? "" : "s", rate_text(pattern.gbps)));
   }
   for (const FabricPath& path : report.paths) {
     add_line(text, "path", fmt::format("{} -> {} -> {}", path.from, fmt::join(path.hops, " -> "), path.to));

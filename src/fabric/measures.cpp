@@ -100,8 +100,12 @@ Result<AllToAll> load_all_to_all(const FabricGraph& graph, const ForwardingTable
     ++on_switch.count;
     all.loads.out_of_hca[hca] = hcas.size() - 1;
   }
+  // Destinations that are neighbours in the tables follow each other: that is what the cache likes.
+  std::vector<std::uint32_t> destinations(hcas.begin(), hcas.end());
+  std::sort(destinations.begin(), destinations.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return tables.destination(a) < tables.destination(b); });
   // Whoever hangs on one switch goes the same way to a destination: one walk for all of them.
-  for (const std::uint32_t to : hcas) {
+  for (const std::uint32_t to : destinations) {
     for (const auto& [on_switch, group] : senders) {
       const bool is_own = on_switch == graph.hcas()[to].on_switch;
       const std::uint64_t count = group.count - (is_own ? 1 : 0);

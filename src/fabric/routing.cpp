@@ -58,10 +58,9 @@ Ways ways_of(const FabricGraph& graph) {
 
 /// What the digits of destinations are taken from.
 struct Digits {
-  std::vector<std::uint64_t> weight;       ///< by level: the product of the radices below
-  std::vector<std::uint32_t> radix;        ///< by level: the most uplinks of a switch
-  std::vector<std::uint32_t> peers;        ///< by level: how many switches these lead to
-  std::vector<std::uint64_t> destination;  ///< by HCA
+  std::vector<std::uint64_t> weight;  ///< by level: the product of the radices below
+  std::vector<std::uint32_t> radix;   ///< by level: the most uplinks of a switch
+  std::vector<std::uint32_t> peers;   ///< by level: how many switches these lead to
 };
 
 Digits digits_of(const FabricGraph& graph, const Ways& ways) {
@@ -79,16 +78,6 @@ Digits digits_of(const FabricGraph& graph, const Ways& ways) {
   for (std::uint32_t level = 1; level <= graph.levels(); ++level) {
     digits.weight[level + 1] = digits.weight[level] * digits.radix[level];
   }
-  // Destinations count along the leaves without gaps, so that leaves that are not full spread evenly, too.
-  std::vector<std::uint32_t> order(graph.hcas().size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const FabricHca& x = graph.hcas()[a];
-    const FabricHca& y = graph.hcas()[b];
-    return std::tie(x.on_switch, x.switch_port) < std::tie(y.on_switch, y.switch_port);
-  });
-  digits.destination.resize(order.size());
-  for (std::uint64_t number = 0; number < order.size(); ++number) digits.destination[order[number]] = number;
   return digits;
 }
 
@@ -107,7 +96,7 @@ class LeafRoutes {
     std::vector<std::vector<std::uint32_t>> digit_of(graph_.levels() + 1);  // by level, then as in `hcas`
     for (std::uint32_t at = 0; at <= graph_.levels(); ++at) {
       for (const std::uint32_t hca : hcas) {
-        const std::uint64_t digit = (digits_.destination[hca] / digits_.weight[at]) % digits_.radix[at];
+        const std::uint64_t digit = (tables.destination(hca) / digits_.weight[at]) % digits_.radix[at];
         digit_of[at].push_back(static_cast<std::uint32_t>(digit));
       }
     }
@@ -195,13 +184,21 @@ class LeafRoutes {
 
 Result<ForwardingTables> ForwardingTables::sized_for(const FabricGraph& graph) {
   ForwardingTables tables;
-  tables.hcas_ = graph.hcas().size();
-  const std::uint64_t entries = tables.hcas_ * graph.switches().size();
+  const std::vector<FabricHca>& hcas = graph.hcas();
+  const std::uint64_t entries = std::uint64_t{hcas.size()} * graph.switches().size();
   if (entries > k_forwarding_entries_max) {
     return fail(Code::exhausted, std::to_string(graph.switches().size()) + " switches times " +
-                                     std::to_string(tables.hcas_) + " HCAs are too many forwarding entries; at most " +
+                                     std::to_string(hcas.size()) + " HCAs are too many forwarding entries; at most " +
                                      std::to_string(k_forwarding_entries_max));
   }
+  // Without gaps, so that leaves that are not full spread evenly, too.
+  std::vector<std::uint32_t> order(hcas.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return std::tie(hcas[a].on_switch, hcas[a].switch_port) < std::tie(hcas[b].on_switch, hcas[b].switch_port);
+  });
+  tables.destination_.resize(hcas.size());
+  for (std::uint32_t number = 0; number < order.size(); ++number) tables.destination_[order[number]] = number;
   tables.ports_.assign(entries, 0);
   return tables;
 }

@@ -33,16 +33,18 @@ class ForwardingTables {
 
   /// 0: no way. A port of a switch that the HCA hangs on is the one it hangs on.
   std::uint32_t port(std::uint32_t fabric_switch, std::uint32_t to_hca) const {
-    return ports_[fabric_switch * hcas_ + to_hca];
+    return ports_[fabric_switch * destination_.size() + destination_[to_hca]];
   }
   void set(std::uint32_t fabric_switch, std::uint32_t to_hca, std::uint32_t port) {
-    ports_[fabric_switch * hcas_ + to_hca] = static_cast<std::uint16_t>(port);
+    ports_[fabric_switch * destination_.size() + destination_[to_hca]] = static_cast<std::uint16_t>(port);
   }
+  /// The HCA's number along the leaves, without gaps: HCAs of one switch are neighbours, in the tables, too.
+  std::uint32_t destination(std::uint32_t hca) const { return destination_[hca]; }
 
  private:
   ForwardingTables() = default;
-  std::uint64_t hcas_ = 0;
-  std::vector<std::uint16_t> ports_;
+  std::vector<std::uint32_t> destination_;  ///< by HCA
+  std::vector<std::uint16_t> ports_;        ///< by switch, then destination
 };
 
 /// One switch on the way, and the port by which it is left.
