@@ -216,7 +216,9 @@ def main() -> int:
         if missing:
             raise CannotRun(f"not installed: {' '.join(missing)} (script/setup --group fabric)")
         simulated_umad()
-        with tempfile.TemporaryDirectory(prefix="virga-opensm-") as folder:
+        # Each tool makes itself a small /sys of files where it is started: in memory, if that can be.
+        in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        with tempfile.TemporaryDirectory(prefix="virga-opensm-", dir=in_memory) as folder:
             getattr(Test(args.bin, Path(folder)), args.what)()
     except CannotRun as why:
         print(f"skipped: {why}")
