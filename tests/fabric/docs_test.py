@@ -25,7 +25,7 @@ def matches(wanted: str, printed: str) -> bool:
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--bin", required=True)
-    bin_dir = arguments.parse_args().bin
+    bin_dir = Path(arguments.parse_args().bin).resolve()
     examples = re.findall(r"^```\n\$ virga (fabric [^\n]*)\n(.*?)^```", PAGE.read_text(), re.M | re.S)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="virga-docs-") as folder:
