@@ -29,6 +29,8 @@ int explain_verb(std::uint32_t job, bool json);
 int logs_verb(std::uint32_t job, bool follow);
 int checkpoint_verb(std::uint32_t job, std::uint64_t step, std::uint64_t bytes);
 int reload_verb();
+/// `virga fabric …`, which has a parser of its own.
+int fabric_main(int argc, char** argv);
 
 struct CostOptions {
   std::string by = "tenant";

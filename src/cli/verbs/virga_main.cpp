@@ -31,9 +31,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
   return best;
 }
 
-const std::vector<std::string> k_verbs = {"up",     "down",       "status",  "doctor",   "explain",
-                                          "logs",   "watch",      "cost",    "offers",   "env",
-                                          "reload", "checkpoint", "journal", "simulate", "version"};
+const std::vector<std::string> k_verbs = {"up",      "down",     "status", "doctor", "explain", "logs",
+                                          "watch",   "cost",     "offers", "env",    "reload",  "checkpoint",
+                                          "journal", "simulate", "fabric", "version"};
 
 /// Everything the parser fills in; one verb uses some of it.
 struct Parsed {
@@ -113,6 +113,8 @@ void describe(CLI::App& app, Parsed& p) {
                      "the journal: info, verify, replay, backup, restore, events (see 'virga journal --help')");
   app.add_subcommand("simulate",
                      "what if: a described supercomputer, or a recorded workload (see 'virga simulate --help')");
+  app.add_subcommand("fabric",
+                     "the network: fat trees, real subnets, bisection, worst links (see 'virga fabric --help')");
   app.add_subcommand("version", "print the version");
 }
 
@@ -142,6 +144,7 @@ int virga_main(int argc, char** argv, const VerbHooks& hooks) {
   // These have parsers of their own.
   if (argc >= 2 && std::string(argv[1]) == "journal") return hooks.journal_main(argc - 1, argv + 1);
   if (argc >= 2 && std::string(argv[1]) == "simulate") return hooks.simulate_main(argc - 1, argv + 1);
+  if (argc >= 2 && std::string(argv[1]) == "fabric") return fabric_main(argc - 1, argv + 1);
   if (argc >= 2 && std::string(argv[1]) == "help") argv[1] = const_cast<char*>("--help");
   if (argc >= 2 && argv[1][0] != '-' && std::find(k_verbs.begin(), k_verbs.end(), argv[1]) == k_verbs.end()) {
     const std::string near = nearest(argv[1], k_verbs);

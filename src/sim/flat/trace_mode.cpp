@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "sim/flat/metrics.hpp"
-#include "sim/traces/text_file.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga {
 

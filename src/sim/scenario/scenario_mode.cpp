@@ -11,8 +11,8 @@
 #include "sim/report/metrics.hpp"
 #include "sim/scenario/scenario_run.hpp"
 #include "sim/scenario/scenario_summary.hpp"
-#include "sim/traces/text_file.hpp"
 #include "wire/config_toml.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga {
 namespace {

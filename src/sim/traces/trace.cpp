@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "sim/traces/text_file.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga {
 

@@ -6,7 +6,7 @@
 
 #include "sim/flat/metrics.hpp"
 #include "sim/flat/trace_mode.hpp"
-#include "sim/traces/text_file.hpp"
+#include "wire/text_file.hpp"
 #include "workloads.hpp"
 
 namespace virga::test {

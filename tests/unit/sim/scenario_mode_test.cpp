@@ -10,7 +10,7 @@
 #include <string>
 
 #include "sim/simulate.hpp"
-#include "sim/traces/text_file.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "sim/flat/trace_mode.hpp"
 #include "sim/traces/numbers.hpp"
-#include "sim/traces/text_file.hpp"
 #include "sim/traces/trace.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga::test {
 

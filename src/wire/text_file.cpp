@@ -1,4 +1,4 @@
-#include "sim/traces/text_file.hpp"
+#include "wire/text_file.hpp"
 
 #include <zlib.h>
 
@@ -52,7 +52,7 @@ Result<std::string> read_text_file(const std::string& path) {
     size += static_cast<std::size_t>(got);
     if (size > k_text_bytes_max) {
       gzclose(file);
-      return fail(Code::exhausted, path + ": more than 4 GiB of text; split the trace");
+      return fail(Code::exhausted, path + ": more than 4 GiB of text; split the file");
     }
   }
   gzclose(file);
