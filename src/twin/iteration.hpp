@@ -2,7 +2,7 @@
 //
 //   Evaluator evaluator(*find_model("mt-nlg-530b"), *find_system("Standard_ND96amsr_A100_v4"),
 //   *find_stack("megatron-2021")); Layout layout{.tp = 8, .pp = 35, .dp = 8, .micro_batch = 1, .global_batch = 1920,
-//   .recompute = Recompute::full}; if (divides(layout, evaluator.model(), evaluator.system())) {
+//   .recompute = Recompute::full}; if (divides(layout, evaluator.model(), evaluator.machine())) {
 //     Prediction p = evaluator.predict(layout);
 //     p.seconds;  p.fits;  name_of(p.binding) == "compute";  p.terms.bubble;
 //   }
@@ -67,7 +67,7 @@ class Evaluator {
   double seconds(const Layout& layout, double slowdown = 1) const;
 
   const Transformer& model() const { return *model_; }
-  const System& system() const { return *system_; }
+  const System& machine() const { return *system_; }
   const Stack& stack() const { return stack_; }
 
  private:

@@ -146,7 +146,7 @@ bool choose_rest(const Evaluator& evaluator, std::uint32_t gpus, Layout& stated)
           if (l.tp * l.pp * l.cp > gpus || gpus % (l.tp * l.pp * l.cp) != 0) continue;
           l.dp = gpus / (l.tp * l.pp * l.cp);
           if (l.tp == 1) l.sequence_parallel = false;
-          if (!divides(l, evaluator.model(), evaluator.system())) continue;
+          if (!divides(l, evaluator.model(), evaluator.machine())) continue;
           if (stated.pp == 0 && evaluator.model().layers % (l.pp * l.interleave) != 0) continue;
           const Prediction p = evaluator.predict(l);
           const bool better = fastest == 0 || (p.fits && !best_fits) || (p.fits == best_fits && p.seconds < fastest);
@@ -176,7 +176,7 @@ std::optional<double> metric_of(std::string_view metric, const Evaluator& evalua
   const double gpu_seconds = p.seconds * l.gpus();
   const double flops = static_cast<double>(flops_per_token(model, attention)) * tokens;
   const double all_flops = static_cast<double>(flops_per_token_full_recompute(model)) * tokens;
-  const double peak = evaluator.system().gpu->peak(l.precision);
+  const double peak = evaluator.machine().gpu->peak(l.precision);
   if (metric == "iteration_time" || metric == "iteration_time_derived") return p.seconds;
   if (metric == "tflops_per_gpu_incl_recompute" || metric == "tflops_per_gpu") return all_flops / gpu_seconds / 1e12;
   if (metric == "model_tflops_per_gpu") return flops / gpu_seconds / 1e12;
@@ -203,8 +203,8 @@ std::optional<double> metric_of(std::string_view metric, const Evaluator& evalua
 
 /// Where nothing of the kind is among what the constants were fitted to.
 bool is_outside(const Layout& l, const Evaluator& evaluator, bool stack_known) {
-  const std::string& gpu = evaluator.system().gpu->architecture;
-  return !stack_known || l.tp > evaluator.system().domain || l.sharded_weights || l.micro_batch > 16 ||
+  const std::string& gpu = evaluator.machine().gpu->architecture;
+  return !stack_known || l.tp > evaluator.machine().domain || l.sharded_weights || l.micro_batch > 16 ||
          l.gpus() > 10'752 || gpu == "Volta" || gpu == "CDNA3";
 }
 

@@ -51,7 +51,7 @@ TEST_CASE("iteration: MT-NLG 530B on 2,240 A100 takes about a minute for 1,920 s
                             *find_stack("megatron-2021"));
   const Layout layout{
       .tp = 8, .pp = 35, .dp = 8, .global_batch = 1920, .recompute = Recompute::full, .precision = Precision::bf16};
-  REQUIRE(divides(layout, evaluator.model(), evaluator.system()));
+  REQUIRE(divides(layout, evaluator.model(), evaluator.machine()));
   const Prediction p = evaluator.predict(layout);
   CHECK(p.seconds > 40);
   CHECK(p.seconds < 75);

@@ -66,7 +66,8 @@ TEST_CASE("model: FLOPs of GPT models are those of the papers' formulas") {
         doctest::Approx(96 * l * h * h * (1 + s / (6 * h) + v / (16 * l * h))).epsilon(1e-12));
   CHECK(flops_per_token(m, AttentionCount::causal) < flops_per_token(m, AttentionCount::full));
   // NeMo's table of 2024 has 825 tokens/s and 888 TFLOP/s for this model.
-  CHECK(static_cast<double>(flops_per_token(m, AttentionCount::full)) / 1e12 == doctest::Approx(888.0 / 825).epsilon(1e-3));
+  CHECK(static_cast<double>(flops_per_token(m, AttentionCount::full)) / 1e12 ==
+        doctest::Approx(888.0 / 825).epsilon(1e-3));
 }
 
 TEST_CASE("model: the count of Megatron-Bridge's tables is that of causal attention") {
