@@ -12,9 +12,6 @@
 
 namespace virga::twin {
 
-/// Latencies of one hop: NCCL's own tuning table has 0.6 to 1 us for NVLink, and 2 to 5 us for a NIC (nccl, tuning.cc).
-inline constexpr double k_nvlink_latency_s = 1.5e-6;
-inline constexpr double k_nic_latency_s = 6e-6;
 /// What a size without InfiniBand has between its VMs, per GPU: Azure's accelerated networking, about 10 Gb/s a GPU.
 inline constexpr double k_no_network_bytes_s = 1.25e9;
 

@@ -70,15 +70,12 @@ double Gpu::plateau(Precision precision) const {
 }
 
 Net System::net() const {
-  return {.nvlink_bytes_s = gpu->nvlink_bytes_s,
-          .nic_bytes_s = nic_bytes_s > 0 ? nic_bytes_s : k_no_network_bytes_s,
-          .nvls = gpu->nvls,
-          .nvlink_latency_s = k_nvlink_latency_s,
-          .nic_latency_s = k_nic_latency_s,
-          .taper = 1,
-          .kind = network == "infiniband" ? "infiniband"
-                  : network == "omnipath" ? "omnipath"
-                                          : "ethernet"};
+  Net net;
+  net.nvlink_bytes_s = gpu->nvlink_bytes_s;
+  net.nic_bytes_s = nic_bytes_s > 0 ? nic_bytes_s : k_no_network_bytes_s;
+  net.nvls = gpu->nvls;
+  net.kind = network.c_str();
+  return net;
 }
 
 Result<std::vector<Gpu>> parse_gpus(std::string_view text) {

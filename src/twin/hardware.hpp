@@ -48,7 +48,7 @@ struct System {
   double nic_bytes_s = 0;    ///< of one GPU, one direction; 0: no network worth the name
   std::string network;
 
-  Net net() const;
+  Net net() const;  ///< names `network`, and must not outlive it
 };
 
 const std::vector<Gpu>& known_gpus();

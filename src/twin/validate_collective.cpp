@@ -18,13 +18,10 @@ struct NetworkName {
   std::string_view word;
   const char* kind;
 };
-constexpr NetworkName k_networks[] = {{"InfiniBand", "infiniband"},
-                                      {"RoCE", "roce"},
-                                      {"EFA", "efa"},
-                                      {"TCPXO", "tcpxo"},
-                                      {"Ethernet", "tcpxo"},
-                                      {"Omni-Path", "omnipath"},
-                                      {"NIC per node", "infiniband"}};
+constexpr NetworkName k_networks[] = {{"HDR", "ib_hdr"},       {"200G NICs", "ib_hdr"}, {"RoCE", "roce"},
+                                      {"EFA", "efa"},          {"TCPXO", "tcpxo"},      {"Ethernet", "tcpxo"},
+
+                                      {"InfiniBand", "ib_ndr"}};
 
 /// "8x400G …" and "4xHDR200 …": bytes/s of the node's NICs together; 0: none named.
 double node_bytes_s(std::string_view fabric) {
@@ -43,7 +40,7 @@ const char* kind_of(std::string_view fabric) {
   for (const NetworkName& network : k_networks) {
     if (has(fabric, network.word)) return network.kind;
   }
-  return "infiniband";
+  return "ib_ndr";
 }
 
 struct Operation {
