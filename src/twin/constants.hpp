@@ -18,10 +18,10 @@ inline constexpr double k_no_network_bytes_s = 1.25e9;
 /// What the hardware and the libraries below the training code do; the same for all software stacks.
 struct Calibration {
   double tile_share = 0.92;      ///< of the peak, a full wave of tiles without power limit (A100, 2048^3: 222 TFLOP/s)
-  double k_prologue = 96;        ///< elements of k by which filling and draining a tile's pipeline is longer
-  double hbm_share = 0.85;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
+  double k_prologue = 32;        ///< elements of k by which filling and draining a tile's pipeline is longer
+  double hbm_share = 0.87;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
   double kernel_gap_s = 3e-6;    ///< between one kernel and the next on a busy stream
-  double misaligned = 0.5;       ///< rate of products whose k or n is no multiple of 8 elements
+  double misaligned = 0.05;       ///< rate of products whose k or n is no multiple of 8 elements
   double optimizer_bytes = 44;   ///< HBM traffic per parameter of Adam with clipping: read 20, write 14, norm 10
   double logits_bytes = 24;      ///< HBM traffic per logit: 16-bit product, 32-bit softmax, gradient
   double quantise_bytes = 3;     ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
@@ -49,9 +49,10 @@ struct Stack {
   double pp_hidden = 0;           ///< share of pipeline sends behind compute
   double dp_hidden = 0;           ///< share of the last backward pass behind which gradients travel
   double gradient_bytes = 4;      ///< per parameter, kept and reduced
+  double accumulate_bytes = 8;    ///< HBM traffic per parameter with which a micro batch adds up its gradients
 };
 
-inline constexpr std::array<Stack, 8> k_stacks = {{
+inline constexpr std::array<Stack, 9> k_stacks = {{
     {.name = "megatron-2021",
      .date = 2021.3,
      .flash = false,
@@ -75,6 +76,16 @@ inline constexpr std::array<Stack, 8> k_stacks = {{
      .host_collective_s = 100e-6,
      .step_s = 0.05,
      .gradient_bytes = 2},
+    {.name = "megatron-deepspeed-bf16-2022",
+     .date = 2022.2,
+     .flash = false,
+     .interleaves = false,
+     .gemm_share = 0.85,
+     .host_layer_s = 1e-3,
+     .host_collective_s = 100e-6,
+     .step_s = 0.01,
+     .gradient_bytes = 4,
+     .accumulate_bytes = 24},
     {.name = "nemo-2023",
      .date = 2023.4,
      .gemm_share = 0.85,

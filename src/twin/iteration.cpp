@@ -167,6 +167,8 @@ Evaluator::Times Evaluator::make_times(const Layout& l) const {
   Times times;
   const Pass forward = layer_forward(l, false);
   times.layer_backward = layer_forward(l, true);
+  times.layer_backward.compute +=
+      layer_parameters_per_gpu(*model_, l) * stack_.accumulate_bytes / rates_[0].hbm_bytes_s;
   times.layer.add(forward, l.recompute == Recompute::full ? 2 : 1);
   times.layer.add(times.layer_backward, 1);
   if (l.recompute == Recompute::selective && !stack_.flash) {

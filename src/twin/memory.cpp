@@ -13,7 +13,8 @@ constexpr double k_adam_bytes = 12;
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
-/// Of one layer, on one GPU, as the mean of dense and expert layers.
+}  // namespace
+
 double layer_parameters_per_gpu(const Transformer& m, const Layout& l) {
   const LayerParameters layer = layer_parameters(m);
   const double t = l.tp;
@@ -22,8 +23,6 @@ double layer_parameters_per_gpu(const Transformer& m, const Layout& l) {
   return number(layer.attention) / t + number(layer.norms) + (1 - expert_share) * number(layer.dense_mlp) / t +
          expert_share * (number(layer.shared_mlp) / t + experts);
 }
-
-}  // namespace
 
 StageParameters stage_parameters(const Transformer& m, const Layout& l) {
   const StageLayers layers = stage_layers(m.layers, l.pp);

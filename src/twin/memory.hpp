@@ -38,6 +38,9 @@ MemoryUse memory_use(const Transformer& model, const Layout& layout, const Stack
 /// Activation bytes of one layer for one micro batch, on one GPU.
 double layer_activation_bytes(const Transformer& model, const Layout& layout, bool scores_kept);
 
+/// Parameters on one GPU of one layer, the mean of dense and expert layers.
+double layer_parameters_per_gpu(const Transformer& model, const Layout& layout);
+
 /// Parameters on one GPU of the first, a middle and the last stage.
 struct StageParameters {
   double first = 0;

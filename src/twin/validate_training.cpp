@@ -20,11 +20,12 @@ struct SourceStack {
   std::string_view stack;
 };
 constexpr SourceStack k_source_stacks[] = {
+    {"Megatron-DeepSpeed, ZeRO-1", "megatron-deepspeed-bf16-2022"},
+    {"bigscience", "megatron-deepspeed-bf16-2022"},
     {"Megatron-DeepSpeed", "megatron-deepspeed-2022"},
     {"SC'21", "megatron-2021"},
     {"GPT-3 example", "megatron-2021"},
     {"korthikanti-2022", "megatron-2022"},
-    {"bloom", "megatron-deepspeed-2022"},
     {"MLPerf Training v3", "nemo-2023"},
     {"MLPerf Training v4", "nemo-2024"},
     {"MLPerf Training v5", "nemo-2025"},
@@ -110,7 +111,8 @@ Layout read_layout(RowReader& reader, const ValidatedRow& row, const Stack& stac
   l.micro_batch = reader.number<std::uint32_t>("micro_batch");
   l.global_batch = reader.number<std::uint32_t>("global_batch");
   l.interleave = reader.number<std::uint32_t>("interleave");
-  if (l.interleave == 0 && (!stack.interleaves || l.pp == 1 || l.tp > 0)) l.interleave = 1;
+  // Before 2023 who interleaved said so; later everybody does where there is a pipeline.
+  if (l.interleave == 0 && (!stack.interleaves || l.pp == 1 || stack.date < 2023)) l.interleave = 1;
   const std::string_view sequence = reader.text("seq_parallel");
   l.sequence_parallel = l.tp != 1 && (sequence == "yes" || (sequence.empty() && stack.date >= 2023));
   const std::string_view recompute = reader.text("recompute");
