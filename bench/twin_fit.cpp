@@ -62,17 +62,14 @@ std::vector<Constant> constants() {
   const std::vector<std::string> deepspeed = {"megatron-deepspeed-2022", "megatron-deepspeed-bf16-2022"};
   const std::vector<std::string> ampere = {"megatron-2021", "megatron-2022", "megatron-deepspeed-2022",
                                            "megatron-deepspeed-bf16-2022"};
-  const std::vector<std::string> y2023 = {"nemo-2023"};
-  const std::vector<std::string> y2024 = {"megatron-2024", "nemo-2024"};
-  const std::vector<std::string> y2025 = {"nemo-2025"};
-  const std::vector<std::string> y2026 = {"megatron-bridge-2026"};
-  const std::vector<std::string> hopper = {"nemo-2023", "megatron-2024", "nemo-2024", "nemo-2025",
-                                           "megatron-bridge-2026"};
+  const std::vector<std::string> modern = {
+      "nemo-2023.4",           "nemo-2023.8", "megatron-2024", "nemo-2024", "nemo-2025", "megatron-bridge-2026.2",
+      "megatron-bridge-2026.5"};
   return {
       of_all("hbm_share", &Calibration::hbm_share, 0.6, 0.9),
       of_all("tile_share", &Calibration::tile_share, 0.8, 1.0),
-      of_all("k_prologue", &Calibration::k_prologue, 16, 512),
-      of_stacks("ampere.elementwise", ampere, &Stack::elementwise, 0.5, 3),
+      of_all("k_prologue", &Calibration::k_prologue, 16, 256),
+      of_stacks("ampere.elementwise", ampere, &Stack::elementwise, 0.7, 3),
       of_stacks("ampere.score_bytes", ampere, &Stack::score_bytes, 4, 30),
       of_stacks("megatron.gemm_share", megatron, &Stack::gemm_share, 0.6, 1),
       of_stacks("megatron.step_s", megatron, &Stack::step_s, 0, 0.3),
@@ -85,16 +82,19 @@ std::vector<Constant> constants() {
       of_stacks("ampere.accumulate_bytes", {"megatron-2021", "megatron-2022", "megatron-deepspeed-2022"},
                 &Stack::accumulate_bytes, 6, 30),
       of_all("misaligned", &Calibration::misaligned, 0.02, 0.5),
-      of_stacks("hopper.flash_share", hopper, &Stack::flash_share, 0.2, 0.75),
-      of_stacks("hopper.elementwise", hopper, &Stack::elementwise, 0.3, 3),
-      of_stacks("hopper.tp_hidden", hopper, &Stack::tp_hidden, 0, 0.95),
-      of_stacks("hopper.dp_hidden", hopper, &Stack::dp_hidden, 0, 1),
-      of_stacks("hopper.pp_hidden", hopper, &Stack::pp_hidden, 0, 1),
-      of_stacks("hopper.step_s", hopper, &Stack::step_s, 0, 0.3),
-      of_stacks("2023.gemm_share", y2023, &Stack::gemm_share, 0.5, 1),
-      of_stacks("2024.gemm_share", y2024, &Stack::gemm_share, 0.5, 1),
-      of_stacks("2025.gemm_share", y2025, &Stack::gemm_share, 0.5, 1),
-      of_stacks("2026.gemm_share", y2026, &Stack::gemm_share, 0.5, 1),
+      of_stacks("modern.gemm_share", modern, &Stack::gemm_share, 0.6, 1),
+      of_stacks("modern.flash_share", modern, &Stack::flash_share, 0.2, 0.75),
+      of_stacks("modern.elementwise", modern, &Stack::elementwise, 0.3, 3),
+      of_stacks("modern.tp_hidden", modern, &Stack::tp_hidden, 0, 0.95),
+      of_stacks("modern.dp_window", modern, &Stack::dp_window, 0, 4),
+      of_stacks("modern.pp_hidden", modern, &Stack::pp_hidden, 0, 1),
+      of_stacks("modern.step_s", modern, &Stack::step_s, 0, 0.2),
+      of_stacks("modern.host_layer_s", modern, &Stack::host_layer_s, 0, 2e-3),
+      of_all("modern.gain_per_year", &Calibration::gain_per_year, 0, 0.2),
+      of_all("quantise_bytes", &Calibration::quantise_bytes, 1, 8),
+      of_stacks("expert.load_2026.2", {"megatron-bridge-2026.2"}, &Stack::expert_load, 1, 3),
+      of_stacks("expert.load_2026.5", {"megatron-bridge-2026.5"}, &Stack::expert_load, 1, 3),
+      of_stacks("expert.hidden", {"megatron-bridge-2026.2", "megatron-bridge-2026.5"}, &Stack::expert_hidden, 0, 1),
   };
 }
 

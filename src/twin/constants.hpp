@@ -21,10 +21,11 @@ struct Calibration {
   double k_prologue = 32;        ///< elements of k by which filling and draining a tile's pipeline is longer
   double hbm_share = 0.87;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
   double kernel_gap_s = 3e-6;    ///< between one kernel and the next on a busy stream
-  double misaligned = 0.05;       ///< rate of products whose k or n is no multiple of 8 elements
+  double misaligned = 0.05;      ///< rate of products whose k or n is no multiple of 8 elements
   double optimizer_bytes = 44;   ///< HBM traffic per parameter of Adam with clipping: read 20, write 14, norm 10
   double logits_bytes = 24;      ///< HBM traffic per logit: 16-bit product, 32-bit softmax, gradient
-  double quantise_bytes = 3;     ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
+  double quantise_bytes = 1.7;   ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
+  double gain_per_year = 0.035;  ///< of software of 2023 and later: what the same GPU does more a year later
   double reserve_bytes = 2.5e9;  ///< CUDA context, NCCL buffers, library workspaces per GPU
   double fragmentation = 0.03;   ///< of activations, lost by PyTorch's allocator
 };
@@ -45,83 +46,92 @@ struct Stack {
   double host_collective_s = 0;   ///< more for each tensor-parallel collective
   double host_micro_batch_s = 0;  ///< per micro batch and stage: the schedule's own Python
   double step_s = 0;              ///< per iteration: data, clipping, logging, synchronisation
+  double expert_load = 1.6;       ///< of the GPU with the fullest experts, to the mean: a router without drops
+  double expert_hidden = 0;       ///< share of the experts' traffic behind compute
   double tp_hidden = 0;           ///< share of tensor-parallel traffic behind matrix products
   double pp_hidden = 0;           ///< share of pipeline sends behind compute
-  double dp_hidden = 0;           ///< share of the last backward pass behind which gradients travel
+  double dp_window = 0;           ///< micro batches of a stage behind which gradients and weights travel
   double gradient_bytes = 4;      ///< per parameter, kept and reduced
+  double reduce_bytes = 4;        ///< per parameter, as gradients travel
   double accumulate_bytes = 8;    ///< HBM traffic per parameter with which a micro batch adds up its gradients
 };
 
-inline constexpr std::array<Stack, 9> k_stacks = {{
-    {.name = "megatron-2021",
-     .date = 2021.3,
-     .flash = false,
-     .gemm_share = 0.85,
-     .host_layer_s = 1e-3,
-     .host_collective_s = 50e-6,
-     .step_s = 0.05},
-    {.name = "megatron-2022",
-     .date = 2022.3,
-     .flash = false,
-     .gemm_share = 0.88,
-     .host_layer_s = 1e-3,
-     .host_collective_s = 50e-6,
-     .step_s = 0.05},
-    {.name = "megatron-deepspeed-2022",
-     .date = 2022.2,
-     .flash = false,
-     .interleaves = false,
-     .gemm_share = 0.85,
-     .host_layer_s = 1e-3,
-     .host_collective_s = 100e-6,
-     .step_s = 0.05,
-     .gradient_bytes = 2},
-    {.name = "megatron-deepspeed-bf16-2022",
-     .date = 2022.2,
-     .flash = false,
-     .interleaves = false,
-     .gemm_share = 0.85,
-     .host_layer_s = 1e-3,
-     .host_collective_s = 100e-6,
-     .step_s = 0.01,
-     .gradient_bytes = 4,
-     .accumulate_bytes = 24},
-    {.name = "nemo-2023",
-     .date = 2023.4,
-     .gemm_share = 0.85,
-     .step_s = 0.05,
-     .tp_hidden = 0.3,
-     .pp_hidden = 0.5,
-     .dp_hidden = 0.7},
-    {.name = "megatron-2024",
-     .date = 2024.3,
-     .gemm_share = 0.9,
-     .step_s = 0.03,
-     .tp_hidden = 0.5,
-     .pp_hidden = 0.7,
-     .dp_hidden = 0.8},
-    {.name = "nemo-2024",
-     .date = 2024.6,
-     .gemm_share = 0.9,
-     .step_s = 0.03,
-     .tp_hidden = 0.5,
-     .pp_hidden = 0.7,
-     .dp_hidden = 0.8},
-    {.name = "nemo-2025",
-     .date = 2025.3,
-     .gemm_share = 0.95,
-     .step_s = 0.03,
-     .tp_hidden = 0.5,
-     .pp_hidden = 0.8,
-     .dp_hidden = 0.8},
-    {.name = "megatron-bridge-2026",
-     .date = 2026.3,
-     .gemm_share = 0.95,
-     .step_s = 0.03,
-     .tp_hidden = 0.5,
-     .pp_hidden = 0.8,
-     .dp_hidden = 0.8},
-}};
+/// What all stacks of a generation share: one set of numbers each, not one per source.
+namespace generation {
+
+/// Megatron-LM of 2021 and 2022: unfused attention, one kernel after the other.
+constexpr Stack megatron(std::string_view name, double date) {
+  Stack s;
+  s.name = name;
+  s.date = date;
+  s.flash = false;
+  s.gemm_share = 0.92;
+  s.elementwise = 1.1;
+  s.score_bytes = 13;
+  s.host_layer_s = 0.5e-3;
+  s.host_collective_s = 60e-6;
+  s.accumulate_bytes = 6;
+  return s;
+}
+
+/// Megatron-DeepSpeed of 2022 and 2023: the same kernels from DeepSpeed's pipeline engine, which launches more of them.
+constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes, double accumulate_bytes) {
+  Stack s = megatron(name, 2022.2);
+  s.interleaves = false;
+  s.gemm_share = 0.9;
+  s.host_layer_s = 1.05e-3;
+  s.gradient_bytes = gradient_bytes;
+  s.reduce_bytes = gradient_bytes;
+  s.accumulate_bytes = accumulate_bytes;
+  return s;
+}
+
+/// Megatron-Core, NeMo and Megatron-Bridge with Transformer Engine: fused attention, traffic behind products.
+constexpr Stack modern(std::string_view name, double date, double reduce_bytes = 2) {
+  Stack s;
+  s.name = name;
+  s.date = date;
+  s.gemm_share = 0.85;
+  s.elementwise = 1.5;
+  s.flash_share = 0.31;
+  s.step_s = 0.05;
+  s.tp_hidden = 0.75;
+  s.pp_hidden = 0.98;
+  s.dp_window = 0.35;
+  s.reduce_bytes = reduce_bytes;
+  s.expert_load = 2.2;
+  return s;
+}
+
+/// Megatron-Core of the middle of 2026: experts' traffic and routing behind compute.
+constexpr Stack modern_experts(std::string_view name, double date) {
+  Stack s = modern(name, date);
+  s.expert_load = 1.0;
+  s.expert_hidden = 0.3;
+  return s;
+}
+
+}  // namespace generation
+
+inline constexpr std::array k_stacks = {
+    generation::megatron("megatron-2021", 2021.3),
+    generation::megatron("megatron-2022", 2022.3),
+    generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 6),
+    generation::megatron_deepspeed("megatron-deepspeed-bf16-2022", 4, 57),
+    generation::modern("nemo-2023.4", 2023.4),
+    generation::modern("nemo-2023.8", 2023.8),
+    generation::modern("megatron-2024", 2024.4, 4),
+    generation::modern("nemo-2024", 2024.6),
+    generation::modern("nemo-2025", 2025.3),
+    generation::modern("megatron-bridge-2026.2", 2026.2),
+    generation::modern_experts("megatron-bridge-2026.5", 2026.5),
+};
+
+/// What software of the date does more than that of the middle of 2024, on the same GPU. Before 2023 each stack has a
+/// share of its own.
+constexpr double generation_of(const Stack& stack, const Calibration& calibration) {
+  return stack.date < 2023 ? 1.0 : 1.0 + calibration.gain_per_year * (stack.date - 2024.5);
+}
 
 constexpr const Stack* find_stack(std::string_view name) {
   for (const Stack& stack : k_stacks) {

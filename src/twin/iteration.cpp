@@ -17,16 +17,29 @@ std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / 
 /// Megatron pads the vocabulary to a multiple of 128 per tensor rank.
 std::uint64_t vocab_share(const Transformer& m, std::uint32_t tp) { return ceil_div(ceil_div(m.vocab, tp), 128) * 128; }
 
-/// What of a layout the times of a layer depend on, packed; never 0.
-std::uint64_t key_of(const Layout& l) {
+/// Degrees packed into a key; never 0.
+std::uint64_t packed(std::initializer_list<std::uint64_t> parts) {
   std::uint64_t key = 1;
-  for (const std::uint64_t part :
-       {std::uint64_t{l.tp}, std::uint64_t{l.cp}, std::uint64_t{l.ep}, std::uint64_t{l.micro_batch}}) {
-    key = key * 4096 + part;
-  }
-  return (key * 8 + static_cast<std::uint64_t>(l.precision)) * 8 + static_cast<std::uint64_t>(l.recompute) * 2 +
-         (l.sequence_parallel ? 1 : 0);
+  for (const std::uint64_t part : parts) key = (key * 8192 + part) ^ (key >> 51);
+  return key | 1;
 }
+
+/// What of a layout the times of a layer depend on.
+std::uint64_t layer_key(const Layout& l) {
+  const std::uint64_t rest = static_cast<std::uint64_t>(l.precision) * 8 + static_cast<std::uint64_t>(l.recompute) * 2 +
+                             (l.sequence_parallel ? 1 : 0);
+  return packed({l.tp, l.cp, l.ep, l.micro_batch, 2 * rest});
+}
+
+/// What of a layout the traffic of data ranks depends on.
+std::uint64_t data_key(const Layout& l) {
+  const std::uint64_t rest = (l.distributed_optimizer ? 2 : 0) + (l.sharded_weights ? 1 : 0);
+  return packed({l.tp, l.pp, l.dp, l.cp, 2 * (l.ep * std::uint64_t{4} + rest)});
+}
+
+/// Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
+std::size_t slot_of(std::uint64_t key) { return (key * 0x9E3779B97F4A7C15ULL) >> 52; }
+static_assert(k_slots == std::size_t{1} << 12);
 
 }  // namespace
 
@@ -44,7 +57,13 @@ void Evaluator::Pass::add(const Pass& other, double times) {
 }
 
 Evaluator::Evaluator(const Transformer& model, const System& system, const Stack& stack, const Calibration& calibration)
-    : model_(&model), system_(&system), stack_(stack), calibration_(calibration), net_(system.net()), slots_(k_slots) {
+    : model_(&model),
+      system_(&system),
+      stack_(stack),
+      calibration_(calibration),
+      net_(system.net()),
+      times_(k_slots),
+      data_times_(k_slots) {
   for (std::size_t i = 0; i < std::size(rates_); ++i) {
     rates_[i] = rates_of(*system.gpu, static_cast<Precision>(i), stack, calibration);
   }
@@ -61,9 +80,27 @@ double Evaluator::elementwise_bytes(const Layout& l) const {
   const double routed = m.experts > 0 ? 8 * h * m.experts_active : 0;  // permute and combine, read and write
   const double heads = number(m.head_dim) * (m.heads + 2.0 * m.kv_heads);
   const double split = (m.gated ? 6 : 4) * ffn + 4 * heads + routed;
-  const double quantised = l.precision >= Precision::fp8 ? calibration_.quantise_bytes * (2 * h + 2 * h + ffn) : 0;
+  // Scales of small blocks want a copy along rows and one along columns.
+  const double copies = l.precision > Precision::fp8 ? 2 : l.precision == Precision::fp8 ? 1 : 0;
+  const double quantised = copies * calibration_.quantise_bytes * (4 * h + ffn);
   const double t = l.tp;
   return (stack_.elementwise * (whole / (l.sequence_parallel ? t : 1) + split / t) + quantised / t);
+}
+
+/// One exchange of tokens with their experts: near by NVLink, far by NICs, where a token goes to each domain at most
+/// once and is spread from there (DeepSeek-V3, arXiv:2412.19437, section 3.2.2).
+double Evaluator::all_to_all_seconds(const Layout& l, double tokens) const {
+  if (l.ep <= 1) return 0;
+  const double token_bytes = model_->hidden * k_element_bytes;
+  const double active = model_->experts_active;
+  const std::uint32_t near = std::min(l.ep, std::max(system_->domain, 1U));
+  const std::uint32_t domains = std::max(l.ep / near, 1U);
+  const double inside =
+      collective_seconds(Collective::all_to_all, {near, near, 0}, tokens * active * token_bytes, net_);
+  if (domains == 1) return inside;
+  const double copies = std::min(active, number(domains));
+  const Group far{domains, 1, 0};
+  return std::max(inside, collective_seconds(Collective::all_to_all, far, tokens * copies * token_bytes, net_));
 }
 
 /// Matrix products of the MLP (the mean of dense and expert layers), and the experts' traffic.
@@ -85,10 +122,11 @@ double Evaluator::mlp_seconds(const Layout& l, bool backward, double& expert_tra
   const std::uint64_t local = std::max<std::uint64_t>(m.experts / l.ep, 1);
   // Tokens are spread evenly over the experts, whose groups span the tensor ranks once there are as many.
   const std::uint64_t per_gpu = ceil_div(tokens, l.ep >= l.tp ? l.tp : 1);
-  const std::uint64_t rows = ceil_div(per_gpu * m.experts_active, local);
-  const double bytes = number(per_gpu) * m.experts_active * m.hidden * k_element_bytes;
-  const Group group{l.ep, std::min(l.ep, system_->domain), 0};
-  expert_traffic = share * 2 * collective_seconds(Collective::all_to_all, group, bytes, net_);
+  const double routed = number(per_gpu) * m.experts_active;
+  // Grouped products pad each expert's tokens, so that they stay aligned.
+  const double uneven = routed * (l.ep > 1 ? stack_.expert_load : 1.0) / number(local);
+  const std::uint64_t rows = ceil_div(static_cast<std::uint64_t>(uneven) + 1, 16) * 16;
+  expert_traffic = share * (1 - stack_.expert_hidden) * 2 * all_to_all_seconds(l, number(per_gpu));
   const double dense = m.dense_layers > 0 ? pair(tokens, m.ffn / l.tp, 1) : 0;
   const double shared =
       m.shared_experts > 0 ? pair(tokens, std::uint64_t{m.shared_experts} * m.expert_ffn / l.tp, 1) : 0;
@@ -166,11 +204,10 @@ Evaluator::Pass Evaluator::output_pass(const Layout& l) const {
 Evaluator::Times Evaluator::make_times(const Layout& l) const {
   Times times;
   const Pass forward = layer_forward(l, false);
-  times.layer_backward = layer_forward(l, true);
-  times.layer_backward.compute +=
-      layer_parameters_per_gpu(*model_, l) * stack_.accumulate_bytes / rates_[0].hbm_bytes_s;
+  Pass backward = layer_forward(l, true);
+  backward.compute += layer_parameters_per_gpu(*model_, l) * stack_.accumulate_bytes / rates_[0].hbm_bytes_s;
   times.layer.add(forward, l.recompute == Recompute::full ? 2 : 1);
-  times.layer.add(times.layer_backward, 1);
+  times.layer.add(backward, 1);
   if (l.recompute == Recompute::selective && !stack_.flash) {
     const Rates& rates = rates_[static_cast<std::size_t>(l.precision)];
     times.layer.compute += attention_seconds(rates,
@@ -180,47 +217,60 @@ Evaluator::Times Evaluator::make_times(const Layout& l) const {
                                .forward;
   }
   times.output = output_pass(l);
-  const double bytes = number(l.micro_batch) * model_->seq / l.cp * model_->hidden * k_element_bytes;
+  const double generation = generation_of(stack_, calibration_);
+  times.layer.compute /= generation;
+  times.output.compute /= generation;
   const bool split = l.sequence_parallel || stack_.scatter_gather;
-  times.send = bytes / (split ? l.tp : 1);
+  const double bytes =
+      number(l.micro_batch) * model_->seq / l.cp * model_->hidden * k_element_bytes / (split ? l.tp : 1);
+  times.send_near = collective_seconds(Collective::send_recv, {2, 2, 0}, bytes, net_);
+  times.send_far = collective_seconds(Collective::send_recv, {2, 1, 0}, bytes, net_);
   return times;
 }
 
 const Evaluator::Times& Evaluator::times(const Layout& l) const {
-  const std::uint64_t key = key_of(l);
-  // Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
-  Slot& slot = slots_[(key * 0x9E3779B97F4A7C15ULL) >> 52];
-  static_assert(k_slots == std::size_t{1} << 12);
-  if (slot.key != key) {
-    slot.times = make_times(l);
-    slot.key = key;
-  }
-  return slot.times;
+  const std::uint64_t key = layer_key(l);
+  Slot<Times>& slot = times_[slot_of(key)];
+  if (slot.key != key) slot = {key, make_times(l)};
+  return slot.value;
 }
 
-double Evaluator::data_seconds(const Layout& l, const StageParameters& parameters, double last_backward) const {
+const Evaluator::DataTimes& Evaluator::data_times(const Layout& l) const {
+  const std::uint64_t key = data_key(l);
+  Slot<DataTimes>& slot = data_times_[slot_of(key)];
+  if (slot.key != key) slot = {key, make_data_times(l)};
+  return slot.value;
+}
+
+Evaluator::DataTimes Evaluator::make_data_times(const Layout& l) const {
+  const StageParameters stages = stage_parameters(*model_, l);
+  DataTimes data;
+  data.parameters = std::max({stages.first, stages.middle, stages.last});
+  const double most = data.parameters;
   const std::uint32_t ranks = l.dp * l.cp;
-  if (ranks <= 1) return 0;
   const Group group{ranks, std::clamp(system_->domain / l.tp, 1U, ranks), 0};
-  const double most = std::max({parameters.first, parameters.middle, parameters.last});
+  const auto seconds = [&](Collective what, double bytes) { return collective_seconds(what, group, bytes, net_); };
   if (l.sharded_weights) {
-    // Every layer's weights are gathered before each pass and its gradients scattered after, behind compute.
-    const double traffic = l.micro_batches() * (2 * collective_seconds(Collective::all_gather, group, 2 * most, net_) +
-                                                collective_seconds(Collective::reduce_scatter, group, 2 * most, net_));
-    return std::max(0.0, traffic - last_backward * l.micro_batches());
+    // Of one micro batch: every layer's weights are gathered before each pass, its gradients scattered after.
+    data.traffic = 2 * seconds(Collective::all_gather, 2 * most) + seconds(Collective::reduce_scatter, 2 * most);
+  } else if (l.distributed_optimizer) {
+    data.traffic =
+        seconds(Collective::reduce_scatter, stack_.reduce_bytes * most) + seconds(Collective::all_gather, 2 * most);
+  } else {
+    data.traffic = seconds(Collective::all_reduce, stack_.reduce_bytes * most);
   }
-  const double gradients = stack_.gradient_bytes * most;
-  const double traffic = l.distributed_optimizer
-                             ? collective_seconds(Collective::reduce_scatter, group, gradients, net_) +
-                                   collective_seconds(Collective::all_gather, group, 2 * most, net_)
-                             : collective_seconds(Collective::all_reduce, group, gradients, net_);
-  return std::max(0.0, traffic - stack_.dp_hidden * last_backward);
+  if (model_->tied && l.pp > 1) {
+    // First and last stage each have the embedding, and add up its gradients.
+    const double bytes = number(model_->hidden) * model_->vocab / l.tp * stack_.reduce_bytes;
+    data.embedding = collective_seconds(Collective::all_reduce, {2, 1, 0}, bytes, net_);
+  }
+  return data;
 }
 
 Terms Evaluator::terms_of(const Layout& l, double slowdown) const {
   const Times& t = times(l);
   const StageLayers layers = stage_layers(model_->layers, l.pp);
-  const StageParameters parameters = stage_parameters(*model_, l);
+  const DataTimes& data = data_times(l);
   const double v = l.interleave;
   double m = l.micro_batches();
   if (l.interleave > 1) m = number(ceil_div(l.micro_batches(), l.pp) * l.pp);
@@ -228,8 +278,7 @@ Terms Evaluator::terms_of(const Layout& l, double slowdown) const {
   double send = 0;
   if (l.pp > 1) {
     const std::uint32_t stride = l.tp * l.cp * l.dp;
-    const Group group{2, 2 * stride <= system_->domain ? 2U : 1U, 0};
-    send = collective_seconds(Collective::send_recv, group, t.send, net_) * (1 - stack_.pp_hidden);
+    send = (2 * stride <= system_->domain ? t.send_near : t.send_far) * (1 - stack_.pp_hidden);
   }
   // Forward and backward, in and out: a chunk waits for what it receives, and its send waits for the receiver.
   const double sends = l.pp > 1 ? 2 * v * send : 0;
@@ -251,17 +300,10 @@ Terms Evaluator::terms_of(const Layout& l, double slowdown) const {
   terms.pipeline = m * sends;
   terms.bubble =
       m * slow + (all - slow) / v - (terms.compute + terms.host + terms.tensor + terms.expert + terms.pipeline);
-  const double backward = std::min(layers.first, layers.middle) * t.layer_backward.total();
-  terms.data = data_seconds(l, parameters, l.sharded_weights ? middle : backward);
+  const double hidden = l.sharded_weights ? middle : stack_.dp_window * middle;
+  terms.data = std::max(0.0, data.traffic - hidden) * (l.sharded_weights ? m : 1.0) + data.embedding;
   const double shards = l.distributed_optimizer || l.sharded_weights ? number(l.dp) * l.cp : 1.0;
-  const double most = std::max({parameters.first, parameters.middle, parameters.last});
-  const double hbm = rates_[0].hbm_bytes_s;
-  terms.optimizer = most * (calibration_.optimizer_bytes / shards + 4) / hbm;
-  if (model_->tied && l.pp > 1) {
-    // First and last stage each have the embedding, and add up its gradients.
-    const double bytes = number(model_->hidden) * model_->vocab / l.tp * stack_.gradient_bytes;
-    terms.data += collective_seconds(Collective::all_reduce, {2, 1, 0}, bytes, net_);
-  }
+  terms.optimizer = data.parameters * (calibration_.optimizer_bytes / shards + 4) / rates_[0].hbm_bytes_s;
   terms.step = stack_.step_s;
   return terms;
 }

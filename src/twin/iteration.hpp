@@ -82,19 +82,27 @@ class Evaluator {
   };
   /// Of one micro batch, both directions together, as the recomputation of the layout wants it.
   struct Times {
-    Pass layer;           ///< forward, recomputation, backward
-    Pass layer_backward;  ///< of it, what gradients can hide behind
-    Pass output;          ///< logits and loss
-    double send = 0;      ///< between two stages, one direction
+    Pass layer;            ///< forward, recomputation, backward
+    Pass output;           ///< logits and loss
+    double send_near = 0;  ///< between two stages that NVLink joins, one direction
+    double send_far = 0;   ///< by NICs
+  };
+  /// Traffic between the data ranks of a layout, before any of it is hidden; parameters of the fullest stage.
+  struct DataTimes {
+    double traffic = 0;
+    double embedding = 0;  ///< of a tied embedding, between first and last stage
+    double parameters = 0;
   };
 
   const Times& times(const Layout& layout) const;
   Times make_times(const Layout& layout) const;
   Pass layer_forward(const Layout& layout, bool backward) const;
   Pass output_pass(const Layout& layout) const;
+  double all_to_all_seconds(const Layout& layout, double tokens) const;
   double mlp_seconds(const Layout& layout, bool backward, double& expert_traffic) const;
   double elementwise_bytes(const Layout& layout) const;
-  double data_seconds(const Layout& layout, const StageParameters& parameters, double last_backward) const;
+  const DataTimes& data_times(const Layout& layout) const;
+  DataTimes make_data_times(const Layout& layout) const;
   Terms terms_of(const Layout& layout, double slowdown) const;
 
   const Transformer* model_;
@@ -103,11 +111,14 @@ class Evaluator {
   Calibration calibration_;
   Net net_;
   Rates rates_[5];  ///< by precision
+  /// Hash tables of fixed size: the last layout of a slot stays.
+  template <class T>
   struct Slot {
     std::uint64_t key = 0;
-    Times times;
+    T value;
   };
-  mutable std::vector<Slot> slots_;  ///< a hash table of fixed size: the last layout of a slot stays
+  mutable std::vector<Slot<Times>> times_;
+  mutable std::vector<Slot<DataTimes>> data_times_;
 };
 
 }  // namespace virga::twin

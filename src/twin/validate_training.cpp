@@ -26,12 +26,15 @@ constexpr SourceStack k_source_stacks[] = {
     {"SC'21", "megatron-2021"},
     {"GPT-3 example", "megatron-2021"},
     {"korthikanti-2022", "megatron-2022"},
-    {"MLPerf Training v3", "nemo-2023"},
+    {"MLPerf Training v3.0", "nemo-2023.4"},
+    {"MLPerf Training v3.1", "nemo-2023.8"},
     {"MLPerf Training v4", "nemo-2024"},
     {"MLPerf Training v5", "nemo-2025"},
     {"megatron-h100", "megatron-2024"},
     {"NeMo 24", "nemo-2024"},
-    {"Megatron-Bridge", "megatron-bridge-2026"},
+    {"(26.06", "megatron-bridge-2026.5"},
+    {"(26.08", "megatron-bridge-2026.5"},
+    {"Megatron-Bridge", "megatron-bridge-2026.2"},
 };
 
 const Stack* stack_of_source(const RowReader& reader, const ValidatedRow& row, const Assumptions& assumptions) {
