@@ -26,8 +26,6 @@ struct Calibration {
   double logits_bytes = 24;      ///< HBM traffic per logit: 16-bit product, 32-bit softmax, gradient
   double quantise_bytes = 1.7;   ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
   double gain_per_year = 0.035;  ///< of software of 2023 and later: what the same GPU does more a year later
-  double reserve_bytes = 2.5e9;  ///< CUDA context, NCCL buffers, library workspaces per GPU
-  double fragmentation = 0.03;   ///< of activations, lost by PyTorch's allocator
 };
 inline constexpr Calibration k_calibration{};
 
@@ -52,6 +50,9 @@ struct Stack {
   double pp_hidden = 0;           ///< share of pipeline sends behind compute
   double dp_window = 0;           ///< micro batches of a stage behind which gradients and weights travel
   double gradient_bytes = 4;      ///< per parameter, kept and reduced
+  double optimizer_bytes = 12;    ///< per parameter, kept: Adam's 32-bit weights and two moments
+  double reserve_bytes = 2.5e9;   ///< per GPU: CUDA context, NCCL's buffers, library workspaces
+  double fragmentation = 0.05;    ///< of activations, lost by PyTorch's allocator
   double reduce_bytes = 4;        ///< per parameter, as gradients travel
   double accumulate_bytes = 8;    ///< HBM traffic per parameter with which a micro batch adds up its gradients
 };
@@ -75,13 +76,19 @@ constexpr Stack megatron(std::string_view name, double date) {
 }
 
 /// Megatron-DeepSpeed of 2022 and 2023: the same kernels from DeepSpeed's pipeline engine, which launches more of them.
-constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes, double accumulate_bytes) {
+/// ZeRO-1 keeps 32-bit gradients of its share beside Adam's state. With fp16 gradients add up in 16 bits; the bf16
+/// optimizer keeps 32-bit ones, too (BigScience chronicles-prequel.md, "Rebalancing layers").
+constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes, double reduce_bytes,
+                                   double accumulate_bytes) {
   Stack s = megatron(name, 2022.2);
   s.interleaves = false;
   s.gemm_share = 0.9;
   s.host_layer_s = 1.05e-3;
   s.gradient_bytes = gradient_bytes;
-  s.reduce_bytes = gradient_bytes;
+  s.reduce_bytes = reduce_bytes;
+  s.optimizer_bytes = 16;
+  s.reserve_bytes = 7e9;
+  s.fragmentation = 0.2;
   s.accumulate_bytes = accumulate_bytes;
   return s;
 }
@@ -116,8 +123,8 @@ constexpr Stack modern_experts(std::string_view name, double date) {
 inline constexpr std::array k_stacks = {
     generation::megatron("megatron-2021", 2021.3),
     generation::megatron("megatron-2022", 2022.3),
-    generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 6),
-    generation::megatron_deepspeed("megatron-deepspeed-bf16-2022", 4, 57),
+    generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 2, 6),
+    generation::megatron_deepspeed("megatron-deepspeed-bf16-2022", 6, 4, 24),
     generation::modern("nemo-2023.4", 2023.4),
     generation::modern("nemo-2023.8", 2023.8),
     generation::modern("megatron-2024", 2024.4, 4),

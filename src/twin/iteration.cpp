@@ -314,7 +314,7 @@ Prediction Evaluator::predict(const Layout& layout, double slowdown) const {
   Prediction p;
   p.terms = terms_of(layout, slowdown);
   p.seconds = p.terms.total();
-  p.memory = memory_use(*model_, layout, stack_, calibration_);
+  p.memory = memory_use(*model_, layout, stack_);
   p.fits = p.memory.total() <= system_->gpu->hbm_bytes;
   const std::pair<Term, double> others[] = {{Term::host, p.terms.host},           {Term::tensor, p.terms.tensor},
                                             {Term::expert, p.terms.expert},       {Term::pipeline, p.terms.pipeline},

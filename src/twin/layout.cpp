@@ -82,7 +82,8 @@ StageLayers stage_layers(std::uint32_t layers, std::uint32_t pp) {
     return {share - 1, share, share - 1};
   }
   const std::uint32_t more = layers / pp + 1;
-  return {more, more, layers / pp};
+  const std::uint32_t before = more * (pp - 1);
+  return {more, more, before < layers ? layers - before : layers / pp};
 }
 
 }  // namespace virga::twin

@@ -51,7 +51,7 @@ bool divides(const Layout& layout, const Transformer& model, const System& syste
 std::vector<std::string> check(const Layout& layout, const Transformer& model, const System& system);
 
 /// How layers are dealt to pipeline stages: equally; where that does not come out even, but does with embedding and
-/// output counted as a layer each, so; else some stages have one more.
+/// output counted as a layer each, so; else the last stage has fewer.
 struct StageLayers {
   std::uint32_t first = 0;
   std::uint32_t middle = 0;  ///< of the fullest other stage

@@ -7,9 +7,7 @@ namespace virga::twin {
 
 namespace {
 
-/// Bytes of 16-bit weights, 32-bit master weights and moments of Adam.
 constexpr double k_weight_bytes = 2;
-constexpr double k_adam_bytes = 12;
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
@@ -58,7 +56,7 @@ double layer_activation_bytes(const Transformer& m, const Layout& l, bool scores
   return tokens * (whole / spread + split / t + scores / t);
 }
 
-MemoryUse memory_use(const Transformer& m, const Layout& l, const Stack& stack, const Calibration& calibration) {
+MemoryUse memory_use(const Transformer& m, const Layout& l, const Stack& stack) {
   const StageLayers layers = stage_layers(m.layers, l.pp);
   const StageParameters parameters = stage_parameters(m, l);
   const bool scores_kept = !stack.flash && l.recompute == Recompute::none;
@@ -75,10 +73,11 @@ MemoryUse memory_use(const Transformer& m, const Layout& l, const Stack& stack, 
     const double weight_shards = l.sharded_weights ? shards : 1;
     use.weights = k_weight_bytes * stage_parameters_count / weight_shards;
     use.gradients = stack.gradient_bytes * stage_parameters_count / weight_shards;
-    use.optimizer = k_adam_bytes * stage_parameters_count / (l.distributed_optimizer || l.sharded_weights ? shards : 1);
+    use.optimizer =
+        stack.optimizer_bytes * stage_parameters_count / (l.distributed_optimizer || l.sharded_weights ? shards : 1);
     use.activations = kept * stage_layer_count * in_flight + (l.recompute == Recompute::full ? live : 0);
     if (last) use.output = tokens * m.vocab / l.tp * 8.0;  // 16-bit logits, 32-bit softmax, 16-bit gradient
-    use.reserve = calibration.reserve_bytes + calibration.fragmentation * (use.activations + use.output);
+    use.reserve = stack.reserve_bytes + stack.fragmentation * (use.activations + use.output);
     return use;
   };
   const MemoryUse first =

@@ -32,8 +32,7 @@ struct MemoryUse {
 };
 
 /// Of the stage that needs most. The layout divides.
-MemoryUse memory_use(const Transformer& model, const Layout& layout, const Stack& stack,
-                     const Calibration& calibration = k_calibration);
+MemoryUse memory_use(const Transformer& model, const Layout& layout, const Stack& stack);
 
 /// Activation bytes of one layer for one micro batch, on one GPU.
 double layer_activation_bytes(const Transformer& model, const Layout& layout, bool scores_kept);

@@ -20,8 +20,8 @@ struct SourceStack {
   std::string_view stack;
 };
 constexpr SourceStack k_source_stacks[] = {
-    {"Megatron-DeepSpeed, ZeRO-1", "megatron-deepspeed-bf16-2022"},
-    {"bigscience", "megatron-deepspeed-bf16-2022"},
+    {"date 02-28", "megatron-deepspeed-bf16-2022"},  // the chronicle: "from now on", with a bf16 optimizer
+    {"chronicles.md", "megatron-deepspeed-bf16-2022"},
     {"Megatron-DeepSpeed", "megatron-deepspeed-2022"},
     {"SC'21", "megatron-2021"},
     {"GPT-3 example", "megatron-2021"},
