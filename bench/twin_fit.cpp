@@ -97,6 +97,8 @@ std::vector<Constant> constants() {
       of_all("quantise_bytes", &Calibration::quantise_bytes, 1, 8, 3),
       of_stacks("expert.load_2026.2", {"megatron-bridge-2026.2"}, &Stack::expert_load, 1, 3, 1.5),
       of_stacks("expert.load_2026.5", {"megatron-bridge-2026.5"}, &Stack::expert_load, 1, 3, 1.2),
+      of_stacks("expert.host_2026.2", {"megatron-bridge-2026.2"}, &Stack::host_expert_s, 0, 1e-2, 3e-3),
+      of_stacks("expert.host_2026.5", {"megatron-bridge-2026.5"}, &Stack::host_expert_s, 0, 1e-2, 2e-3),
       of_stacks("expert.hidden", {"megatron-bridge-2026.2", "megatron-bridge-2026.5"}, &Stack::expert_hidden, 0, 1, 0),
   };
 }

@@ -17,15 +17,15 @@ inline constexpr double k_no_network_bytes_s = 1.25e9;
 
 /// What the hardware and the libraries below the training code do; the same for all software stacks.
 struct Calibration {
-  double tile_share = 0.92;      ///< of the peak, a full wave of tiles without power limit (A100, 2048^3: 222 TFLOP/s)
+  double tile_share = 0.907;      ///< of the peak, a full wave of tiles without power limit (A100, 2048^3: 222 TFLOP/s)
   double k_prologue = 32;        ///< elements of k by which filling and draining a tile's pipeline is longer
-  double hbm_share = 0.87;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
+  double hbm_share = 0.85;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
   double kernel_gap_s = 3e-6;    ///< between one kernel and the next on a busy stream
-  double misaligned = 0.05;      ///< rate of products whose k or n is no multiple of 8 elements
+  double misaligned = 0.0625;      ///< rate of products whose k or n is no multiple of 8 elements
   double optimizer_bytes = 44;   ///< HBM traffic per parameter of Adam with clipping: read 20, write 14, norm 10
   double logits_bytes = 24;      ///< HBM traffic per logit: 16-bit product, 32-bit softmax, gradient
-  double quantise_bytes = 1.7;   ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
-  double gain_per_year = 0.035;  ///< of software of 2023 and later: what the same GPU does more a year later
+  double quantise_bytes = 3;   ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
+  double gain_per_year = 0.041;  ///< of software of 2023 and later: what the same GPU does more a year later
 };
 inline constexpr Calibration k_calibration{};
 
@@ -41,6 +41,7 @@ struct Stack {
   double score_bytes = 9;         ///< unfused attention: traffic per score of mask, softmax, dropout, forward
   double flash_share = 0.5;       ///< of the 16-bit peak, that fused attention reaches
   double host_layer_s = 0;        ///< CPU time to launch a layer's forward pass
+  double host_expert_s = 0;       ///< more where the layer has experts: routing and grouping, of whatever size
   double host_collective_s = 0;   ///< more for each tensor-parallel collective
   double host_micro_batch_s = 0;  ///< per micro batch and stage: the schedule's own Python
   double step_s = 0;              ///< per iteration: data, clipping, logging, synchronisation
@@ -66,12 +67,12 @@ constexpr Stack megatron(std::string_view name, double date) {
   s.name = name;
   s.date = date;
   s.flash = false;
-  s.gemm_share = 0.92;
-  s.elementwise = 1.1;
-  s.score_bytes = 13;
+  s.gemm_share = 0.93;
+  s.elementwise = 1.0;
+  s.score_bytes = 13.2;
   s.host_layer_s = 0.5e-3;
-  s.host_collective_s = 60e-6;
-  s.accumulate_bytes = 6;
+  s.host_collective_s = 50e-6;
+  s.accumulate_bytes = 6.7;
   return s;
 }
 
@@ -83,7 +84,7 @@ constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes,
   Stack s = megatron(name, 2022.2);
   s.interleaves = false;
   s.gemm_share = 0.9;
-  s.host_layer_s = 1.05e-3;
+  s.host_layer_s = 1.06e-3;
   s.gradient_bytes = gradient_bytes;
   s.reduce_bytes = reduce_bytes;
   s.optimizer_bytes = 16;
@@ -98,23 +99,25 @@ constexpr Stack modern(std::string_view name, double date, double reduce_bytes =
   Stack s;
   s.name = name;
   s.date = date;
-  s.gemm_share = 0.85;
-  s.elementwise = 1.5;
-  s.flash_share = 0.31;
-  s.step_s = 0.05;
-  s.tp_hidden = 0.75;
-  s.pp_hidden = 0.98;
-  s.dp_window = 0.35;
+  s.gemm_share = 0.862;
+  s.elementwise = 1.0;
+  s.flash_share = 0.288;
+  s.step_s = 0.0415;
+  s.tp_hidden = 0.7;
+  s.pp_hidden = 0.9;
+  s.dp_window = 0.33;
   s.reduce_bytes = reduce_bytes;
-  s.expert_load = 2.2;
+  s.expert_load = 2.5;
+  s.expert_hidden = 0.375;
+  s.host_expert_s = 4.4e-3;
   return s;
 }
 
 /// Megatron-Core of the middle of 2026: experts' traffic and routing behind compute.
 constexpr Stack modern_experts(std::string_view name, double date) {
   Stack s = modern(name, date);
-  s.expert_load = 1.0;
-  s.expert_hidden = 0.3;
+  s.expert_load = 1.2;
+  s.host_expert_s = 2e-3;
   return s;
 }
 
@@ -123,7 +126,7 @@ constexpr Stack modern_experts(std::string_view name, double date) {
 inline constexpr std::array k_stacks = {
     generation::megatron("megatron-2021", 2021.3),
     generation::megatron("megatron-2022", 2022.3),
-    generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 2, 6),
+    generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 2, 6.7),
     generation::megatron_deepspeed("megatron-deepspeed-bf16-2022", 6, 4, 24),
     generation::modern("nemo-2023.4", 2023.4),
     generation::modern("nemo-2023.8", 2023.8),

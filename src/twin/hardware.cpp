@@ -71,7 +71,7 @@ double Gpu::plateau(Precision precision) const {
 
 Net System::net() const {
   Net net;
-  net.nvlink_bytes_s = gpu->nvlink_bytes_s;
+  net.nvlink_bytes_s = nvlink_bytes_s > 0 ? nvlink_bytes_s : gpu->nvlink_bytes_s;
   net.nic_bytes_s = nic_bytes_s > 0 ? nic_bytes_s : k_no_network_bytes_s;
   net.nvls = gpu->nvls;
   net.kind = network.c_str();
@@ -120,13 +120,16 @@ Result<std::vector<System>> parse_systems(std::string_view text, const std::vect
     system.gpu = find_in(gpus, csv[csv.column("gpu")]);
     system.network = csv[csv.column("network")];
     double gb_s = 0;
+    double nvlink_gb_s = 0;
     const bool readable = read_optional_number(csv[csv.column("gpus")], system.gpus_per_node) &&
                           read_optional_number(csv[csv.column("domain")], system.domain) &&
+                          read_optional_number(csv[csv.column("nvlink_gb_s")], nvlink_gb_s) &&
                           read_optional_number(csv[csv.column("nic_gb_s")], gb_s);
     if (!readable || system.name.empty() || system.gpu == nullptr || system.gpus_per_node == 0) {
       return fail(Code::corrupt, fmt::format("systems table, line {}: cannot be read", csv.line()));
     }
     system.nic_bytes_s = gb_s * 1e9;
+    system.nvlink_bytes_s = nvlink_gb_s * 1e9;
     systems.push_back(std::move(system));
   }
   return systems;

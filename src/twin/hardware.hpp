@@ -44,8 +44,9 @@ struct System {
   std::string name;
   const Gpu* gpu = nullptr;
   std::uint32_t gpus_per_node = 1;
-  std::uint32_t domain = 1;  ///< GPUs that NVLink joins
-  double nic_bytes_s = 0;    ///< of one GPU, one direction; 0: no network worth the name
+  std::uint32_t domain = 1;   ///< GPUs that NVLink joins
+  double nvlink_bytes_s = 0;  ///< one direction; 0: as the data sheet of the GPU says
+  double nic_bytes_s = 0;     ///< of one GPU, one direction; 0: no network worth the name
   std::string network;
 
   Net net() const;  ///< names `network`, and must not outlive it

@@ -179,7 +179,8 @@ Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
     pass.tensor += std::max(0.0, ring - (backward ? attention.backward : attention.forward));
     collectives += l.cp - 1;
   }
-  const double host = stack_.host_layer_s + collectives * stack_.host_collective_s;
+  const double host =
+      stack_.host_layer_s + (m.experts > 0 ? stack_.host_expert_s : 0) + collectives * stack_.host_collective_s;
   pass.host = std::max(0.0, host - pass.compute - pass.tensor - pass.expert);
   return pass;
 }
