@@ -3,6 +3,7 @@
 //   build/release/bin/twin_fit FILE.csv                    the errors with the constants as they are
 //   build/release/bin/twin_fit FILE.csv --fit              fits to all sources, prints the constants and the errors
 //   build/release/bin/twin_fit FILE.csv --leave-one-out    for each source: fit to all others, then its errors
+//     --fifth        every fifth of vTrain's rows is a source of its own: vtrain-single-node-fifth
 //     --only a,b     only constants whose name begins with one of these
 //     --groups a,b   fit to these sources only
 //
@@ -120,8 +121,10 @@ bool is_fitted(std::string_view metric) {
          metric == "tflops_per_gpu_incl_recompute";
 }
 
-std::vector<Source> split(const std::string& text) {
+/// `fifth`: of vTrain's rows, every fifth makes a source of its own.
+std::vector<Source> split(const std::string& text, bool fifth) {
   std::vector<Source> sources;
+  std::size_t rows = 0;
   const std::string header = text.substr(0, text.find('\n') + 1);
   virga::twin::CsvReader csv(text);
   const std::size_t group = csv.column("source_group");
@@ -134,6 +137,7 @@ std::vector<Source> split(const std::string& text) {
     std::string name(csv[group]);
     if (name == "megatron-bridge" && line.find("LLAMA") == std::string::npos) name = "megatron-bridge-moe";
     if (name == "megatron-sc21-table2" && line.find("ZeRO-3") != std::string::npos) name = "zero-3";
+    if (fifth && name.starts_with("vtrain") && rows++ % 5 == 0) name += "-fifth";
     auto found = std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.group == name; });
     if (found == sources.end()) found = sources.insert(found, {name, header});
     found->text += line + "\n";
@@ -243,14 +247,16 @@ std::vector<std::string> words(const std::string& text) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr,
-               "twin_fit: which file? twin_fit FILE.csv [--fit | --leave-one-out] [--only a,b] [--groups a,b]\n");
+    fmt::print(
+        stderr,
+        "twin_fit: which file? twin_fit FILE.csv [--fit | --leave-one-out] [--fifth] [--only a,b] [--groups a,b]\n");
     return 2;
   }
   std::ifstream file(argv[1]);
   std::stringstream text;
   text << file.rdbuf();
-  const std::vector<Source> sources = split(text.str());
+  const bool fifth = std::find(argv + 2, argv + argc, std::string("--fifth")) != argv + argc;
+  const std::vector<Source> sources = split(text.str(), fifth);
   std::vector<std::string> groups;
   for (const Source& s : sources) groups.push_back(s.group);
   std::vector<Constant> what = constants();
@@ -281,6 +287,7 @@ int main(int argc, char** argv) {
       for (const Source& s : sources) {
         if (s.group == out) print_errors({s}, a);
       }
+      std::fflush(stdout);
     }
     return 0;
   }

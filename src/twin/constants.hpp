@@ -17,14 +17,14 @@ inline constexpr double k_no_network_bytes_s = 1.25e9;
 
 /// What the hardware and the libraries below the training code do; the same for all software stacks.
 struct Calibration {
-  double tile_share = 0.907;      ///< of the peak, a full wave of tiles without power limit (A100, 2048^3: 222 TFLOP/s)
+  double tile_share = 0.907;     ///< of the peak, a full wave of tiles without power limit (A100, 2048^3: 222 TFLOP/s)
   double k_prologue = 32;        ///< elements of k by which filling and draining a tile's pipeline is longer
   double hbm_share = 0.85;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
   double kernel_gap_s = 3e-6;    ///< between one kernel and the next on a busy stream
-  double misaligned = 0.0625;      ///< rate of products whose k or n is no multiple of 8 elements
+  double misaligned = 0.0625;    ///< rate of products whose k or n is no multiple of 8 elements
   double optimizer_bytes = 44;   ///< HBM traffic per parameter of Adam with clipping: read 20, write 14, norm 10
   double logits_bytes = 24;      ///< HBM traffic per logit: 16-bit product, 32-bit softmax, gradient
-  double quantise_bytes = 3;   ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
+  double quantise_bytes = 3;     ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
   double gain_per_year = 0.041;  ///< of software of 2023 and later: what the same GPU does more a year later
 };
 inline constexpr Calibration k_calibration{};
@@ -34,6 +34,7 @@ struct Stack {
   std::string_view name;
   double date = 2024;
   bool flash = true;              ///< fused attention; else scores go through memory
+  bool zero_1 = false;            ///< spreads the optimizer over the data ranks unless told otherwise
   bool interleaves = true;        ///< has the interleaved schedule
   bool scatter_gather = true;     ///< pipeline sends are split over the tensor group
   double gemm_share = 1;          ///< of a matrix product's rate alone on the GPU: cold caches, clocks, other streams
@@ -83,6 +84,7 @@ constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes,
                                    double accumulate_bytes) {
   Stack s = megatron(name, 2022.2);
   s.interleaves = false;
+  s.zero_1 = true;
   s.gemm_share = 0.9;
   s.host_layer_s = 1.06e-3;
   s.gradient_bytes = gradient_bytes;
@@ -95,10 +97,12 @@ constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes,
 }
 
 /// Megatron-Core, NeMo and Megatron-Bridge with Transformer Engine: fused attention, traffic behind products.
-constexpr Stack modern(std::string_view name, double date, double reduce_bytes = 2) {
+/// NeMo and what came of it keeps gradients in 16 bits.
+constexpr Stack modern(std::string_view name, double date, double gradient_bytes = 2) {
   Stack s;
   s.name = name;
   s.date = date;
+  s.zero_1 = true;
   s.gemm_share = 0.862;
   s.elementwise = 1.0;
   s.flash_share = 0.288;
@@ -106,7 +110,8 @@ constexpr Stack modern(std::string_view name, double date, double reduce_bytes =
   s.tp_hidden = 0.7;
   s.pp_hidden = 0.9;
   s.dp_window = 0.33;
-  s.reduce_bytes = reduce_bytes;
+  s.gradient_bytes = gradient_bytes;
+  s.reduce_bytes = gradient_bytes;
   s.expert_load = 2.5;
   s.expert_hidden = 0.375;
   s.host_expert_s = 4.4e-3;

@@ -41,17 +41,19 @@ double layer_activation_bytes(const Transformer& m, const Layout& l, bool scores
   const double spread = l.sequence_parallel ? t : 1;
   // Dropout masks are of models with biases: those of the GPT family.
   const double masks = m.bias == Bias::all && m.causal ? 2 * h : 0;
-  const double whole = 8 * h + masks;
+  // Inputs of norms and, in 16 or 8 bits, of matrix products.
+  const double input_bytes = l.precision >= Precision::fp8 ? 1 : 2;
+  const double whole = (4 + 2 * input_bytes) * h + masks;
   const double query_key_value =
       m.latent.used() ? number(m.heads) * (2.0 * (m.latent.plain_dim + m.latent.rotary_dim) + m.latent.value_dim)
                       : number(m.head_dim) * (m.heads + 2.0 * m.kv_heads);
   const double context = number(m.heads) * (m.latent.used() ? m.latent.value_dim : m.head_dim);
-  const double mlp_tensors = m.gated ? 3 : 2;
+  const double mlp_bytes = (m.gated ? 4 : 2) + input_bytes;  // of the activation function's input, and its output
   const double expert_share = m.experts > 0 ? 1.0 - number(m.dense_layers) / m.layers : 0.0;
-  const double routed = number(m.experts_active) * (2 * h + 2 * mlp_tensors * m.expert_ffn) +
-                        2 * mlp_tensors * number(m.shared_experts) * m.expert_ffn;
+  const double routed = number(m.experts_active) * (input_bytes * h + mlp_bytes * m.expert_ffn) +
+                        mlp_bytes * number(m.shared_experts) * m.expert_ffn;
   const double split =
-      2 * query_key_value + 2 * context + (1 - expert_share) * 2 * mlp_tensors * m.ffn + expert_share * routed;
+      2 * query_key_value + input_bytes * context + (1 - expert_share) * mlp_bytes * m.ffn + expert_share * routed;
   const double scores = scores_kept ? 5.0 * m.heads * m.seq : 0;
   return tokens * (whole / spread + split / t + scores / t);
 }

@@ -121,7 +121,7 @@ Layout read_layout(RowReader& reader, const ValidatedRow& row, const Stack& stac
   const std::string_view recompute = reader.text("recompute");
   l.recompute = enum_from_name<Recompute>(recompute).value_or(stack.flash ? Recompute::none : Recompute::full);
   l.precision = enum_from_name<Precision>(reader.text("precision")).value_or(Precision::bf16);
-  l.distributed_optimizer = has(notes, "ZeRO-1") || stack.date >= 2023;
+  l.distributed_optimizer = has(notes, "ZeRO-1") || stack.zero_1;
   l.sharded_weights = has(notes, "ZeRO-3") || (has(notes, "FSDP=") && !has(notes, "FSDP=0"));
   l.dp = l.tp > 0 && l.pp > 0 ? row.gpus / std::max(l.tp * l.pp * l.cp, 1U) : 0;
   return l;

@@ -96,8 +96,8 @@ TEST_CASE("iteration: more bandwidth is never slower, more memory never unfits")
     };
     const double slack = before.seconds * (1 + 1e-9);
     REQUIRE(changed([](Gpu&, System& s) { s.nic_bytes_s *= 2; }).seconds <= slack);
-    // Twice the rate is another generation of NVLink, whose hops take a little longer: that shows with small messages.
-    REQUIRE(changed([](Gpu& g, System&) { g.nvlink_bytes_s *= 2; }).seconds <= 1.02 * slack);
+    // A fifth more: twice the rate would be another generation of NVLink, whose hops take longer.
+    REQUIRE(changed([](Gpu& g, System&) { g.nvlink_bytes_s *= 1.2; }).seconds <= slack);
     REQUIRE(changed([](Gpu& g, System&) { g.hbm_bytes_s *= 2; }).seconds <= slack);
     const bool fits_in_more = changed([](Gpu& g, System&) { g.hbm_bytes *= 2; }).fits;
     REQUIRE((!before.fits || fits_in_more));
