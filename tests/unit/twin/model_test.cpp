@@ -31,16 +31,13 @@ TEST_CASE("model: every model of the table has the parameters of its published w
 TEST_CASE("model: sizes that papers round") {
   CHECK(count("mt-nlg-530b") / 1e9 == doctest::Approx(529.6).epsilon(0.001));
   CHECK(count("gpt-3-175b") / 1e9 == doctest::Approx(174.6).epsilon(0.001));
-  for (const auto& [name, billions] : {std::pair("megatron-1.7b", 1.7),
-                                       {"megatron-3.6b", 3.6},
-                                       {"megatron-7.5b", 7.5},
-                                       {"megatron-18.4b", 18.4},
-                                       {"megatron-39.1b", 39.1},
-                                       {"megatron-76.1b", 76.1},
-                                       {"megatron-145.6b", 145.6},
-                                       {"megatron-310.1b", 310.1},
-                                       {"megatron-529.6b", 529.6},
-                                       {"megatron-1t", 1008.0}}) {
+  const std::pair<const char*, double> sizes[] = {
+      {"megatron-1.7b", 1.7},     {"megatron-3.6b", 3.6},   {"megatron-7.5b", 7.5},     {"megatron-18.4b", 18.4},
+      {"megatron-39.1b", 39.1},   {"megatron-76.1b", 76.1}, {"megatron-145.6b", 145.6}, {"megatron-310.1b", 310.1},
+      {"megatron-529.6b", 529.6}, {"megatron-1t", 1008.0}};
+  for (const auto& size : sizes) {
+    const char* name = size.first;
+    const double billions = size.second;
     CAPTURE(name);
     CHECK(std::abs(count(name) / 1e9 - billions) < 0.06);
   }
