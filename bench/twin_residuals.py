@@ -3,7 +3,8 @@
 #
 #   virga plan --validate FILE.csv --json | bench/twin_residuals.py
 #
-# Only times and rates within the calibrated range; the error is that of the time, above 0 where the prediction is slower.
+# Only times and rates within the calibrated range; the error is that of the time, above 0 where the prediction is
+# slower.
 import collections
 import json
 import re
@@ -11,8 +12,10 @@ import sys
 
 RATES = {"TFLOP/s", "tokens/s"}
 TIMES = {"s"}
-YEARS = (("SC'21", 2021), ("Megatron-LM@", 2021), ("vTrain", 2023), ("bigscience", 2022), ("seqsel", 2022), ("v3.", 2023),
-         ("v4.", 2024), ("v5.", 2025), ("24.07", 2024), ("Megatron-Bridge", 2026))
+YEARS = (("SC'21", 2021), ("Megatron-LM@", 2021), ("vTrain", 2023), ("bigscience", 2022), ("seqsel", 2022),
+         ("v3.", 2023), ("v4.", 2024), ("v5.", 2025), ("24.07", 2024), ("Megatron-Bridge", 2026))
+SIZES = ((10, "below 10B"), (100, "10B to 100B"), (1e9, "100B and more"))
+GPUS = ((16, "1 to 16"), (128, "17 to 128"), (512, "129 to 512"), (2048, "513 to 2,048"), (1 << 30, "above 2,048"))
 
 
 def error_of(row):
@@ -30,12 +33,11 @@ def size_of(row):
     if not found:
         return None
     billions = float(found.group(1)) * (1000 if found.group(2).upper() == "T" else 1)
-    return next(text for limit, text in ((10, "below 10B"), (100, "10B to 100B"), (1e9, "100B and more")) if billions < limit)
+    return next(text for limit, text in SIZES if billions < limit)
 
 
 def gpus_of(row):
-    limits = ((16, "1 to 16"), (128, "17 to 128"), (512, "129 to 512"), (2048, "513 to 2,048"), (1 << 30, "above 2,048"))
-    return next(text for limit, text in limits if row["gpus"] <= limit)
+    return next(text for limit, text in GPUS if row["gpus"] <= limit)
 
 
 def main():
