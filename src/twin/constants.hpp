@@ -3,7 +3,7 @@
 // fitting.
 //
 //   Calibration mine = k_calibration;  mine.hbm_share = 0.9;       // to see what a constant does
-//   const Stack& stack = stack_of(2024.5);                          // the software of a date
+//   const Stack* stack = find_stack("nemo-2024");                   // a generation of software; nullptr: unknown
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // The models whose training is predicted: any transformer, dense or mixture of experts, of text or of images.
 //
 //   const Transformer* gpt3 = find_model("gpt-3-175b");              // nullptr: not in data/models.csv
-//   parameters(*gpt3).total == 174'604'222'464;
-//   flops_per_token(*gpt3, AttentionCount::full) == 3 * forward;    // forward and backward, no recomputation
+//   parameters(*gpt3).total == 174'615'846'912;
+//   flops_per_token(*gpt3, AttentionCount::full) == 1'076'442'955'776;  // forward and backward, no recomputation
 //   std::string wrong = check(my_model);                             // empty: well formed
 //
 // Parameters are exact integers. Per layer, with h hidden, a heads and k key/value heads of d dimensions, f of the
