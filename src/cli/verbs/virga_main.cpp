@@ -33,7 +33,7 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
 
 const std::vector<std::string> k_verbs = {"up",      "down",     "status", "doctor", "explain", "logs",
                                           "watch",   "cost",     "offers", "env",    "reload",  "checkpoint",
-                                          "journal", "simulate", "fabric", "version"};
+                                          "journal", "simulate", "plan",   "fabric", "version"};
 
 /// Everything the parser fills in; one verb uses some of it.
 struct Parsed {
@@ -47,6 +47,7 @@ struct Parsed {
   WatchOptions watch;
   CostOptions cost;
   OffersOptions offers;
+  PlanOptions plan;
   std::uint32_t watch_timeout_s = 0;
 };
 
@@ -71,6 +72,14 @@ void describe_money(CLI::App& app, Parsed& p) {
       ->check(CLI::IsMember({"on_demand", "reserved", "spot"}))
       ->needs(market);
   offers->add_flag("--json", p.offers.json, "as JSON");
+}
+
+void describe_plan(CLI::App& app, Parsed& p) {
+  CLI::App* plan = app.add_subcommand("plan", "predict the training of large models");
+  plan->add_option("--validate", p.plan.validate, "a CSV file of measurements: what the model says of each")
+      ->required();
+  plan->add_flag("--rows", p.plan.rows, "each row, not the summary only");
+  plan->add_flag("--json", p.plan.json, "as JSON: every row and the summary");
 }
 
 void describe(CLI::App& app, Parsed& p) {
@@ -101,6 +110,7 @@ void describe(CLI::App& app, Parsed& p) {
   watch->add_flag("--until-released", p.watch.until_released, "go on until no node is left");
   watch->add_option("--timeout", p.watch_timeout_s, "wait at most so many seconds for the nodes to go");
   describe_money(app, p);
+  describe_plan(app, p);
   app.add_subcommand("env", "shell lines that put the commands on PATH: eval \"$(virga env)\"");
   app.add_subcommand("reload", "read virga.toml again");
   CLI::App* checkpoint = app.add_subcommand("checkpoint", "tell about a job's checkpoints");
@@ -126,6 +136,7 @@ int dispatch(const std::string& verb, Parsed& p, const VerbHooks& hooks) {
   if (verb == "explain") return explain_verb(p.job, p.json);
   if (verb == "logs") return logs_verb(p.job, p.follow);
   if (verb == "cost") return cost_verb(p.cost);
+  if (verb == "plan") return plan_verb(p.plan);
   if (verb == "offers") return offers_verb(p.offers);
   if (verb == "env") return env_verb(hooks);
   if (verb == "reload") return reload_verb();

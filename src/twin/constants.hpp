@@ -1,0 +1,158 @@
+// Every calibrated number of the twin, in one place: what it means, in which unit, and where it comes from.
+// docs/accuracy.md says how well they predict measurements that they were not fitted to; bench/twin_fit does the
+// fitting.
+//
+//   Calibration mine = k_calibration;  mine.hbm_share = 0.9;       // to see what a constant does
+//   const Stack* stack = find_stack("nemo-2024");                   // a generation of software; nullptr: unknown
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace virga::twin {
+
+/// What a size without InfiniBand has between its VMs, per GPU: Azure's accelerated networking, about 10 Gb/s a GPU.
+inline constexpr double k_no_network_bytes_s = 1.25e9;
+
+/// What the hardware and the libraries below the training code do; the same for all software stacks.
+struct Calibration {
+  double tile_share = 0.907;     ///< of the peak, a full wave of tiles without power limit (A100, 2048^3: 222 TFLOP/s)
+  double k_prologue = 32;        ///< elements of k by which filling and draining a tile's pipeline is longer
+  double hbm_share = 0.85;       ///< of the data sheet; triad on ND A100 v4, H100 v5, H200 v5: 0.83 to 0.89
+  double kernel_gap_s = 3e-6;    ///< between one kernel and the next on a busy stream
+  double misaligned = 0.0625;    ///< rate of products whose k or n is no multiple of 8 elements
+  double optimizer_bytes = 44;   ///< HBM traffic per parameter of Adam with clipping: read 20, write 14, norm 10
+  double logits_bytes = 24;      ///< HBM traffic per logit: 16-bit product, 32-bit softmax, gradient
+  double quantise_bytes = 3;     ///< HBM traffic per element that is cast to 8 or 4 bits: read 2, write 1
+  double gain_per_year = 0.041;  ///< of software of 2023 and later: what the same GPU does more a year later
+};
+inline constexpr Calibration k_calibration{};
+
+/// A generation of training software. `date` is a year with fraction, as it was in use.
+struct Stack {
+  std::string_view name;
+  double date = 2024;
+  bool flash = true;              ///< fused attention; else scores go through memory
+  bool zero_1 = false;            ///< spreads the optimizer over the data ranks unless told otherwise
+  bool interleaves = true;        ///< has the interleaved schedule
+  bool scatter_gather = true;     ///< pipeline sends are split over the tensor group
+  double gemm_share = 1;          ///< of a matrix product's rate alone on the GPU: cold caches, clocks, other streams
+  double elementwise = 1;         ///< HBM passes of norms, dropout, activations; 1: Megatron's fused kernels of 2021
+  double score_bytes = 9;         ///< unfused attention: traffic per score of mask, softmax, dropout, forward
+  double flash_share = 0.5;       ///< of the 16-bit peak, that fused attention reaches
+  double host_layer_s = 0;        ///< CPU time to launch a layer's forward pass
+  double host_expert_s = 0;       ///< more where the layer has experts: routing and grouping, of whatever size
+  double host_collective_s = 0;   ///< more for each tensor-parallel collective
+  double host_micro_batch_s = 0;  ///< per micro batch and stage: the schedule's own Python
+  double step_s = 0;              ///< per iteration: data, clipping, logging, synchronisation
+  double expert_load = 1.6;       ///< of the GPU with the fullest experts, to the mean: a router without drops
+  double expert_hidden = 0;       ///< share of the experts' traffic behind compute
+  double tp_hidden = 0;           ///< share of tensor-parallel traffic behind matrix products
+  double pp_hidden = 0;           ///< share of pipeline sends behind compute
+  double dp_window = 0;           ///< micro batches of a stage behind which gradients and weights travel
+  double gradient_bytes = 4;      ///< per parameter, kept and reduced
+  double optimizer_bytes = 12;    ///< per parameter, kept: Adam's 32-bit weights and two moments
+  double reserve_bytes = 2.5e9;   ///< per GPU: CUDA context, NCCL's buffers, library workspaces
+  double fragmentation = 0.05;    ///< of activations, lost by PyTorch's allocator
+  double reduce_bytes = 4;        ///< per parameter, as gradients travel
+  double accumulate_bytes = 8;    ///< HBM traffic per parameter with which a micro batch adds up its gradients
+};
+
+/// What all stacks of a generation share: one set of numbers each, not one per source.
+namespace generation {
+
+/// Megatron-LM of 2021 and 2022: unfused attention, one kernel after the other.
+constexpr Stack megatron(std::string_view name, double date) {
+  Stack s;
+  s.name = name;
+  s.date = date;
+  s.flash = false;
+  s.gemm_share = 0.93;
+  s.elementwise = 1.0;
+  s.score_bytes = 13.2;
+  s.host_layer_s = 0.5e-3;
+  s.host_collective_s = 50e-6;
+  s.accumulate_bytes = 6.7;
+  return s;
+}
+
+/// Megatron-DeepSpeed of 2022 and 2023: the same kernels from DeepSpeed's pipeline engine, which launches more of them.
+/// ZeRO-1 keeps 32-bit gradients of its share beside Adam's state. With fp16 gradients add up in 16 bits; the bf16
+/// optimizer keeps 32-bit ones, too (BigScience chronicles-prequel.md, "Rebalancing layers").
+constexpr Stack megatron_deepspeed(std::string_view name, double gradient_bytes, double reduce_bytes,
+                                   double accumulate_bytes) {
+  Stack s = megatron(name, 2022.2);
+  s.interleaves = false;
+  s.zero_1 = true;
+  s.gemm_share = 0.9;
+  s.host_layer_s = 1.06e-3;
+  s.gradient_bytes = gradient_bytes;
+  s.reduce_bytes = reduce_bytes;
+  s.optimizer_bytes = 16;
+  s.reserve_bytes = 7e9;
+  s.fragmentation = 0.2;
+  s.accumulate_bytes = accumulate_bytes;
+  return s;
+}
+
+/// Megatron-Core, NeMo and Megatron-Bridge with Transformer Engine: fused attention, traffic behind products.
+/// NeMo and what came of it keeps gradients in 16 bits.
+constexpr Stack modern(std::string_view name, double date, double gradient_bytes = 2) {
+  Stack s;
+  s.name = name;
+  s.date = date;
+  s.zero_1 = true;
+  s.gemm_share = 0.862;
+  s.elementwise = 1.0;
+  s.flash_share = 0.288;
+  s.step_s = 0.0415;
+  s.tp_hidden = 0.7;
+  s.pp_hidden = 0.9;
+  s.dp_window = 0.33;
+  s.gradient_bytes = gradient_bytes;
+  s.reduce_bytes = gradient_bytes;
+  s.expert_load = 2.5;
+  s.expert_hidden = 0.375;
+  s.host_expert_s = 4.4e-3;
+  return s;
+}
+
+/// Megatron-Core of the middle of 2026: experts' traffic and routing behind compute.
+constexpr Stack modern_experts(std::string_view name, double date) {
+  Stack s = modern(name, date);
+  s.expert_load = 1.2;
+  s.host_expert_s = 2e-3;
+  return s;
+}
+
+}  // namespace generation
+
+inline constexpr std::array k_stacks = {
+    generation::megatron("megatron-2021", 2021.3),
+    generation::megatron("megatron-2022", 2022.3),
+    generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 2, 6.7),
+    generation::megatron_deepspeed("megatron-deepspeed-bf16-2022", 6, 4, 24),
+    generation::modern("nemo-2023.4", 2023.4),
+    generation::modern("nemo-2023.8", 2023.8),
+    generation::modern("megatron-2024", 2024.4, 4),
+    generation::modern("nemo-2024", 2024.6),
+    generation::modern("nemo-2025", 2025.3),
+    generation::modern("megatron-bridge-2026.2", 2026.2),
+    generation::modern_experts("megatron-bridge-2026.5", 2026.5),
+};
+
+/// What software of the date does more than that of the middle of 2024, on the same GPU. Before 2023 each stack has a
+/// share of its own.
+constexpr double generation_of(const Stack& stack, const Calibration& calibration) {
+  return stack.date < 2023 ? 1.0 : 1.0 + calibration.gain_per_year * (stack.date - 2024.5);
+}
+
+constexpr const Stack* find_stack(std::string_view name) {
+  for (const Stack& stack : k_stacks) {
+    if (stack.name == name) return &stack;
+  }
+  return nullptr;
+}
+
+}  // namespace virga::twin
