@@ -4,8 +4,12 @@
 
 #include <map>
 
+#include "twin/collective.hpp"
+
 namespace virga {
 namespace {
+
+constexpr std::uint64_t k_all_reduce_bytes[] = {1ULL << 20, 1ULL << 26, 1ULL << 30, 1ULL << 33};
 
 std::string port_text(const FabricGraph& graph, std::uint32_t fabric_switch, std::uint32_t port) {
   return fmt::format("{}[{}]", graph.switches()[fabric_switch].name, port);
@@ -66,6 +70,28 @@ std::vector<FabricCables> cables_of(const FabricGraph& graph) {
   return cables;
 }
 
+std::vector<FabricAllReduce> all_reduces_of(const FabricGraph& graph, std::span<const std::uint32_t> hosts,
+                                            const LinkLoads& ring) {
+  const FabricHost& first = graph.hosts()[hosts.front()];
+  const Link& link = graph.hcas()[first.hcas.front()].link;
+  const bool is_hdr = link.speed <= LinkSpeed::hdr;
+  Net net = make_net(k_nvlink4, is_hdr ? k_infiniband_hdr : k_infiniband_ndr, true);
+  const auto slow_down = static_cast<double>(worst_link(graph, ring).slow_down_permille) / 1000;
+  net.nic_bytes_s = static_cast<double>(link.mbps()) * 1e6 / 8 / slow_down;
+  Group group;
+  group.ranks_per_domain = static_cast<std::uint32_t>(first.hcas.size());
+  group.ranks = group.ranks_per_domain * static_cast<std::uint32_t>(hosts.size());
+  std::vector<FabricAllReduce> all;
+  if (group.ranks == 1) return all;
+  for (const std::uint64_t bytes : k_all_reduce_bytes) {
+    const CollectiveEstimate time = collective_estimate(Collective::all_reduce, group, static_cast<double>(bytes), net);
+    all.push_back({bytes, group.ranks, static_cast<std::uint64_t>(time.seconds * 1e9 + 0.5),
+                   static_cast<std::uint64_t>(time.busbw * 8 / 1e9 + 0.5), std::string(name_of(time.algorithm)),
+                   std::string(name_of(time.protocol))});
+  }
+  return all;
+}
+
 Result<std::uint32_t> find_hca(const FabricGraph& graph, const std::string& name) {
   const auto end = std::min(name.find_first_of(" /"), name.size());
   for (const FabricHost& host : graph.hosts()) {
@@ -118,6 +144,7 @@ Result<FabricReport> report_of(const FabricGraph& graph, const ForwardingTables&
   report.bisection_hosts_gbps = halves.hosts_mbps / 1000;
   report.patterns.push_back(pattern_of(graph, "all-to-all", all->loads));
   report.patterns.push_back(pattern_of(graph, "ring", *ring));
+  report.all_reduces = all_reduces_of(graph, hosts, *ring);
   return report;
 }
 
@@ -180,6 +207,13 @@ std::string text_of(const FabricReport& report) {
                                 : fmt::format("slow-down {}; worst link {}, {} flow{} on {}",
                                               ratio_text(pattern.slow_down_permille), pattern.worst_link, pattern.flows,
                                               pattern.flows == 1 ? "" : "s", rate_text(pattern.gbps)));
+  }
+  for (const FabricAllReduce& all_reduce : report.all_reduces) {
+    const std::uint64_t mib = all_reduce.bytes >> 20;
+    add_line(text, "all-reduce",
+             fmt::format("{} {} over {} GPUs: {:.3f} ms, busbw {} GB/s ({}, {})", mib < 1024 ? mib : mib / 1024,
+                         mib < 1024 ? "MiB" : "GiB", all_reduce.gpus, static_cast<double>(all_reduce.nanoseconds) / 1e6,
+                         all_reduce.busbw_gbps / 8, all_reduce.algorithm, all_reduce.protocol));
   }
   for (const FabricPath& path : report.paths) {
     add_line(text, "path", fmt::format("{} -> {} -> {}", path.from, fmt::join(path.hops, " -> "), path.to));

@@ -4,7 +4,8 @@
 //   print_out(text_of(*report));
 //
 // Rates are in Gb/s, shares and slow-downs times 1000. fabric/measures.hpp says how each figure is found. The time of
-// an all-reduce over the hosts is not here yet: it comes from the twin's collectives, and belongs beside the patterns.
+// an all-reduce is that of the algorithm which NCCL would choose (twin/collective.hpp), with a GPU of NVLink 4 to each
+// HCA, at the pace of the ring pattern's worst link, which is the rate of the slowest of a ring's flows.
 #pragma once
 
 #include <span>
@@ -82,6 +83,25 @@ struct FabricPattern {
   }
 };
 
+struct FabricAllReduce {
+  std::uint64_t bytes = 0;  ///< the whole buffer of a GPU
+  std::uint64_t gpus = 0;
+  std::uint64_t nanoseconds = 0;
+  std::uint64_t busbw_gbps = 0;  ///< as nccl-tests has it
+  std::string algorithm;
+  std::string protocol;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("bytes", s.bytes);
+    v("gpus", s.gpus);
+    v("nanoseconds", s.nanoseconds);
+    v("busbw_gbps", s.busbw_gbps);
+    v("algorithm", s.algorithm);
+    v("protocol", s.protocol);
+  }
+};
+
 struct FabricPath {
   std::string from;
   std::string to;
@@ -109,6 +129,7 @@ struct FabricReport {
   std::uint64_t bisection_gbps = 0;
   std::uint64_t bisection_hosts_gbps = 0;
   std::vector<FabricPattern> patterns;
+  std::vector<FabricAllReduce> all_reduces;  ///< by size; none for a single GPU
   std::vector<FabricPath> paths;
 
   template <class Self, class V>
@@ -126,6 +147,7 @@ struct FabricReport {
     v("bisection_gbps", s.bisection_gbps);
     v("bisection_hosts_gbps", s.bisection_hosts_gbps);
     v("patterns", s.patterns);
+    v("all_reduces", s.all_reduces);
     v("paths", s.paths);
   }
 };

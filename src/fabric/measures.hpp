@@ -18,9 +18,6 @@
 // 1970): what routing could reach at best. On fat trees this is the smallest cut that halves the hosts; on other graphs
 // it is an upper bound of it.
 //
-// The time of an all-reduce over such a set needs algorithm, protocol and message size as well: that is the business of
-// the collectives in the twin, which takes graph, tables and loads from here.
-//
 // Errors: Code::invalid, a pair of HCAs without a way.
 #pragma once
 
