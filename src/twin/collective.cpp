@@ -38,10 +38,19 @@ Links links_of(Protocol protocol, double bytes, const Net& net, const Collective
           .start_s = (ll128 ? c.base_ll128_s : c.base_ll_s) + ramp(c.ramp_ll_s, bytes, c)};
 }
 
+/// What a ring of more than two ranks gets of NVLink.
+double ring_nvlink_rate(const Net& net, const CollectiveConstants& c) {
+  const double generation = nvlink_of(net.nvlink_bytes_s).bytes_s;
+  const double efficiency = generation == k_nvlink5.bytes_s   ? c.ring_efficiency_blackwell
+                            : generation == k_nvlink4.bytes_s ? c.ring_efficiency_hopper
+                                                              : c.ring_efficiency_ampere;
+  return nccl_nvlink_rate(net) * efficiency;
+}
+
 /// What one pass of a ring through the group carries a second.
 double ring_rate(Protocol protocol, const CollectiveShape& shape, const Net& net, const CollectiveConstants& c) {
   const bool pair = shape.one_domain() && shape.ranks == 2;
-  const double nvlink = nccl_nvlink_rate(net) * (pair ? c.pair_efficiency : c.ring_efficiency);
+  const double nvlink = pair ? nccl_nvlink_rate(net) * c.pair_efficiency : ring_nvlink_rate(net, c);
   double rate = nvlink;
   if (!shape.one_domain()) {
     const double nics = domain_rate(shape, net) * c.nic_efficiency;
@@ -82,7 +91,7 @@ double tree_seconds(Protocol protocol, const CollectiveShape& shape, double byte
                     const CollectiveConstants& c) {
   const Links links = links_of(protocol, bytes, net, c);
   // Inside a domain the tree is a chain: what goes up and what comes down share a GPU's link.
-  const double chain = shape.ranks_per_domain == 1 ? k_never : nccl_nvlink_rate(net) * c.ring_efficiency / 2;
+  const double chain = shape.ranks_per_domain == 1 ? k_never : ring_nvlink_rate(net, c) / 2;
   double rate = std::min(chain, tree_network_rate(shape, net) * c.tree_efficiency);
   if (protocol == Protocol::ll) rate = std::min(rate * c.ll_efficiency, c.ll_bytes_s / 2);
   if (protocol == Protocol::ll128) rate *= c.ll128_efficiency;
@@ -94,7 +103,8 @@ double tree_seconds(Protocol protocol, const CollectiveShape& shape, double byte
 
 /// NVLS: a GPU sends its whole buffer to be reduced, and 1/n of the result to be multicast.
 double nvls_rate(double ranks, const Net& net, const CollectiveConstants& c) {
-  return net.nvlink_bytes_s * (is_blackwell(net) ? c.nvls_blackwell_efficiency : c.nvls_efficiency) / (1 + 1 / ranks);
+  return net.nvlink_bytes_s * (is_blackwell(net) ? c.nvls_efficiency_blackwell : c.nvls_efficiency_hopper) /
+         (1 + 1 / ranks);
 }
 
 double nvls_seconds(const CollectiveShape& shape, double bytes, const Net& net, const CollectiveConstants& c) {
@@ -110,7 +120,7 @@ double collnet_seconds(const CollectiveShape& shape, double bytes, const Net& ne
   const Links links = links_of(Protocol::simple, bytes, net, c);
   const double inside = shape.ranks_per_domain == 1 ? k_never
                         : net.nvls                  ? nvls_rate(shape.ranks_per_domain, net, c)
-                                                    : nccl_nvlink_rate(net) * c.ring_efficiency / 2;
+                                                    : ring_nvlink_rate(net, c) / 2;
   const double rate = std::min(inside, domain_rate(shape, net)) * c.tree_efficiency;
   return links.start_s + 2 * (shape.ranks_per_domain > 1 ? links.nvlink_hop_s : 0) + 2 * links.nic_hop_s + bytes / rate;
 }

@@ -15,8 +15,8 @@
 // whole buffer of a rank for all_reduce, broadcast, all_to_all and send_recv, the whole result for all_gather, the
 // whole input for reduce_scatter. algbw = bytes / seconds; busbw = algbw * f, with f as nccl-tests has it
 // (PERFORMANCE.md): all_reduce 2 (n-1)/n, all_gather, reduce_scatter and all_to_all (n-1)/n, broadcast and send_recv 1.
-// busbw is no rate of a link: with NVLS, or with a tree on two nodes, it exceeds what the links carry;
-// wire_bytes_per_nic is what the
+// busbw is no rate of a link: with NVLS, or with a tree on two nodes, it exceeds what the links carry. What the busiest
+// NIC really sends is wire_bytes_per_nic.
 //
 // Errors: a group or a net that makes no sense takes infinitely long; check_collective says what is wrong with it. One
 // rank, or no bytes, takes no time. All is closed form, without state, and equal bit for bit on every machine.

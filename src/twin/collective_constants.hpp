@@ -1,6 +1,6 @@
 // The physical constants of collectives: few, and fitted to all measurements at once, never to one row or file.
 //
-//   k_collective_constants.ring_efficiency * k_nvlink4.bytes_s;   // what a ring gets of NVLink 4
+//   k_collective_constants.nvls_efficiency_hopper * k_nvlink4.bytes_s;   // what NVLS gets of NVLink 4
 //
 // docs/accuracy.md tells how they are calibrated, on what, and how well they do where a source was left out. Seconds,
 // bytes, and shares of the data sheet's rate.
@@ -13,34 +13,36 @@ namespace virga {
 
 struct CollectiveConstants {
   // Kernel launch and the first exchange of flags.
-  double base_ll_s = 9.5e-6;
+  double base_ll_s = 9.56e-6;
   double base_ll128_s = 14e-6;
   double base_simple_s = 13.5e-6;
   double base_nvls_s = 23e-6;
   // A small message has one channel; more join with its size, each of which must be started. Half of the cost is there
   // at ramp_half_bytes.
   double ramp_ll_s = 9.98e-6;
-  double ramp_simple_s = 18.4e-6;
+  double ramp_simple_s = 17.9e-6;
   double ramp_half_bytes = 16.4e3;
   // What a hop costs more than by LL, since a larger piece must be complete before it goes on.
   double hop_ll128_s = 1.3e-6;
-  double hop_simple_s = 2.79e-6;
-  double nic_hop_ll_s = 0.981e-6;
+  double hop_simple_s = 2.78e-6;
+  double nic_hop_ll_s = 1e-6;
   double nic_hop_simple_s = 10e-6;
   double nic_hop_simple_latencies = 2;  ///< Simple crosses the network twice: the data, and the flush that follows
   // Shares of the line rate.
-  double ll_efficiency = 0.250;    ///< half of what LL sends are flags
-  double ll128_efficiency = 0.92;  ///< 120 of 128 bytes are data
-  double ll_bytes_s = 39e9;        ///< LL through NICs is staged in host memory and copied by a CPU core
-  double ring_efficiency = 0.944;  ///< of what NCCL counts with
+  double ll_efficiency = 0.250;           ///< half of what LL sends are flags
+  double ll128_efficiency = 0.92;         ///< 120 of 128 bytes are data
+  double ll_bytes_s = 39e9;               ///< LL through NICs is staged in host memory and copied by a CPU core
+  double ring_efficiency_ampere = 0.927;  ///< of what NCCL counts with
+  double ring_efficiency_hopper = 0.985;
+  double ring_efficiency_blackwell = 0.944;
   double pair_efficiency = 0.806;  ///< of two ranks, which use fewer of NVLink's lanes
-  double nvls_efficiency = 0.689;
-  double nvls_blackwell_efficiency = 0.600;
+  double nvls_efficiency_hopper = 0.689;
+  double nvls_efficiency_blackwell = 0.600;
   double nic_efficiency = 0.962;
-  double tree_efficiency = 0.898;
+  double tree_efficiency = 0.909;
   double all_to_all_efficiency = 0.80;
   // Phases of a tree overlap once this many bytes are on their way, per level.
-  double fill_bytes = 16.9e6;
+  double fill_bytes = 18.1e6;
 };
 
 inline constexpr CollectiveConstants k_collective_constants = {};
@@ -53,7 +55,7 @@ struct NvlinkConstants {
   double nccl_share;
   double latency_s;
 };
-inline constexpr NvlinkConstants k_nvlink3 = {300e9, 20.0 / 25, 1.81e-6};
+inline constexpr NvlinkConstants k_nvlink3 = {300e9, 20.0 / 25, 1.75e-6};
 inline constexpr NvlinkConstants k_nvlink4 = {450e9, 20.6 / 25, 1.25e-6};
 inline constexpr NvlinkConstants k_nvlink5 = {900e9, 40.1 / 50, 2.1e-6};
 inline constexpr std::array k_nvlinks = {k_nvlink3, k_nvlink4, k_nvlink5};
@@ -68,11 +70,11 @@ struct NetworkConstants {
   bool without_nvls = false;  ///< NCCL_NVLS_ENABLE=0
   bool tuner_plugin = false;  ///< NCCL_TUNER_PLUGIN: the provider's measurements choose, not NCCL's model
 };
-inline constexpr NetworkConstants k_infiniband_hdr = {"ib_hdr", 25e9, 1.91e-6};
+inline constexpr NetworkConstants k_infiniband_hdr = {"ib_hdr", 25e9, 1.99e-6};
 inline constexpr NetworkConstants k_infiniband_ndr = {"ib_ndr", 50e9, 1.14e-6};
-inline constexpr NetworkConstants k_roce = {"roce", 50e9, 10.2e-6};
+inline constexpr NetworkConstants k_roce = {"roce", 50e9, 10.4e-6};
 inline constexpr NetworkConstants k_efa = {"efa", 50e9, 33.5e-6, true};  // Amazon's Elastic Fabric Adapter
-inline constexpr NetworkConstants k_tcpxo = {"tcpxo", 25e9, 11.4e-6, true, true, true};  // Google's GPUDirect-TCPXO
+inline constexpr NetworkConstants k_tcpxo = {"tcpxo", 25e9, 11.5e-6, true, true, true};  // Google's GPUDirect-TCPXO
 inline constexpr std::array k_networks = {k_infiniband_hdr, k_infiniband_ndr, k_roce, k_efa, k_tcpxo};
 
 }  // namespace virga

@@ -2,9 +2,10 @@
 //
 //   nccl_seconds(Collective::all_reduce, Algorithm::ring, Protocol::ll, shape, 65536, net);
 //
-// Latency and bandwidth per algorithm and protocol, as src/graph/tuning.cc of NCCL 2.19 to 2.21 states them (tables of
-// latencies in us, limits of bandwidth in GB/s, the corrections for trees by size). It is rough, as NCCL needs the
-// order of its candidates only; the time to expect comes from twin/collective.hpp. Infinite: NCCL does not offer that.
+// Latencies (us) and limits of bandwidth (GB/s) per algorithm and protocol, and the correction of trees by size, are
+// those that src/graph/tuning.cc of NCCL 2.21 states. Its limits per channel are left out, since they do not bind on
+// NVSwitch systems; so are PCI, and CPUs other than Intel's. The model is rough, as NCCL needs the order of its
+// candidates only; the time to expect comes from twin/collective.hpp. Infinite: NCCL does not offer that.
 #pragma once
 
 #include "twin/collective.hpp"

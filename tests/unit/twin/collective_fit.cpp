@@ -23,16 +23,18 @@ std::vector<Parameter> parameters_of(FittedConstants& f) {
       {"ramp_ll_s", &c.ramp_ll_s, 10e-6},
       {"ramp_simple_s", &c.ramp_simple_s, 10e-6},
       {"ramp_half_bytes", &c.ramp_half_bytes, 16384},
-      {"hop_ll128_s", &c.hop_ll128_s, 1.3e-6},           // NCCL's tuning model: 1.9 - 0.6
-      {"hop_simple_s", &c.hop_simple_s, 2.8e-6},         // the same: 3.4 - 0.6
-      {"nic_hop_ll_s", &c.nic_hop_ll_s, 1e-6},           // the same: posting a message
-      {"nic_hop_simple_s", &c.nic_hop_simple_s, 14e-6},  // the same
-      {"ll_efficiency", &c.ll_efficiency, 0.25},         // the same
-      {"ll_bytes_s", &c.ll_bytes_s, 39e9},               // the same
-      {"ring_efficiency", &c.ring_efficiency, 0.95},     // NCCL's search of rings
-      {"pair_efficiency", &c.pair_efficiency, 0.95},     // the same
-      {"nvls_efficiency", &c.nvls_efficiency, 0.65},     // NCCL's tuning model: 5/6 of the rings' 0.8
-      {"nvls_blackwell_efficiency", &c.nvls_blackwell_efficiency, 0.65},
+      {"hop_ll128_s", &c.hop_ll128_s, 1.3e-6},                      // NCCL's tuning model: 1.9 - 0.6
+      {"hop_simple_s", &c.hop_simple_s, 2.8e-6},                    // the same: 3.4 - 0.6
+      {"nic_hop_ll_s", &c.nic_hop_ll_s, 1e-6},                      // the same: posting a message
+      {"nic_hop_simple_s", &c.nic_hop_simple_s, 14e-6},             // the same
+      {"ll_efficiency", &c.ll_efficiency, 0.25},                    // the same
+      {"ll_bytes_s", &c.ll_bytes_s, 39e9},                          // the same
+      {"ring_efficiency_ampere", &c.ring_efficiency_ampere, 0.95},  // NCCL's search of rings, with headers
+      {"ring_efficiency_hopper", &c.ring_efficiency_hopper, 0.95},
+      {"ring_efficiency_blackwell", &c.ring_efficiency_blackwell, 0.95},
+      {"pair_efficiency", &c.pair_efficiency, 0.95},                // the same
+      {"nvls_efficiency_hopper", &c.nvls_efficiency_hopper, 0.65},  // NCCL's tuning model: 5/6 of the rings' 0.8
+      {"nvls_efficiency_blackwell", &c.nvls_efficiency_blackwell, 0.65},
       {"nic_efficiency", &c.nic_efficiency, 0.95},    // headers of InfiniBand
       {"tree_efficiency", &c.tree_efficiency, 0.92},  // NCCL's tuning model
       {"fill_bytes", &c.fill_bytes, 16e6},            // 32 channels of 512 KiB
