@@ -75,6 +75,10 @@ class JsonWriter {
       put_unsigned(value);
     }
   }
+  /// The shortest text that reads back as the same number; null where it is not finite.
+  template <class T>
+  requires std::is_floating_point_v<T>
+  void put(T value) { put_real(value); }
   template <NamedEnum E>
   void put(E value) {
     put(name_of(value));
@@ -139,6 +143,7 @@ class JsonWriter {
   void raw(std::string_view text);
   void put_signed(std::int64_t value);
   void put_unsigned(std::uint64_t value);
+  void put_real(double value);
   void quoted(std::string_view text);
 
   std::string text_;

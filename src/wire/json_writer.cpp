@@ -1,6 +1,7 @@
 // Writing JSON text (the first half of json_codec.hpp), and the text form of times.
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 #include "wire/json_codec.hpp"
@@ -214,6 +215,12 @@ void JsonWriter::put(Duration duration) {
 }
 
 void JsonWriter::put(Money money) { raw(decimal(money.micro_usd, 6, 1'000'000)); }
+
+void JsonWriter::put_real(double value) {
+  if (!std::isfinite(value)) return put_null();
+  char digits[32];
+  raw({digits, static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, value).ptr - digits)});
+}
 
 void JsonWriter::put_signed(std::int64_t value) {
   char digits[24];

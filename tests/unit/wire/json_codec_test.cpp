@@ -58,6 +58,9 @@ TEST_CASE("the shapes of single values") {
   CHECK(to_json_text(Duration::seconds(90)) == "90");
   CHECK(to_json_text(Duration::milliseconds(-1500)) == "-1.5");
   CHECK(to_json_text(Duration{1}) == "0.000000001");
+  CHECK(to_json_text(0.1) == "0.1");
+  CHECK(to_json_text(-1.5e300) == "-1.5e+300");
+  CHECK(to_json_text(1.0 / 0.0) == "null");
   CHECK(to_json_text(virga::Money::usd(98, 320'000)) == "98.32");
   CHECK(to_json_text(virga::JobState::node_fail) == "\"NODE_FAIL\"");
   CHECK(to_json_text(std::optional<int>()) == "null");
