@@ -111,17 +111,18 @@ std::optional<std::size_t> choose(const PlanRequest& request, const std::vector<
 
 constexpr double k_better = 1.1;
 
-/// The most GPUs, up to a tenth more, on which there is a layout.
+/// The most GPUs, up to a tenth more, on which a step is faster: some numbers divide nothing.
 Sensitivity with_more_gpus(const Evaluator& evaluator, const PlanRequest& request, const PlanPoint& point) {
-  constexpr int k_tries = 64;
+  constexpr std::uint32_t k_tries = 16;
   Sensitivity result;
   result.lever = Lever::gpus;
-  const std::uint32_t step = std::min(evaluator.machine().gpus_per_node, point.gpus);
-  std::uint32_t gpus = static_cast<std::uint32_t>(point.gpus * k_better) / step * step;
-  if (!reachable(evaluator.machine(), gpus)) return result;
-  for (int i = 0; i < k_tries && gpus > point.gpus; ++i, gpus -= step) {
+  const std::uint32_t node = std::min(evaluator.machine().gpus_per_node, point.gpus);
+  const auto most = static_cast<std::uint32_t>(point.gpus * k_better) / node * node;
+  if (!reachable(evaluator.machine(), most)) return result;
+  const std::uint32_t step = std::max((most - std::min(point.gpus, most)) / node / k_tries, 1U) * node;
+  for (std::uint32_t gpus = most; gpus > point.gpus; gpus -= step) {
     const Found found = search(evaluator, {gpus, request.global_batch, request.fixed});
-    if (!found.any) continue;
+    if (!found.any || found.seconds >= point.found.seconds) continue;
     result.any = true;
     result.amount = gpus;
     result.layout = found.layout;
@@ -272,11 +273,12 @@ std::uint32_t usual_global_batch(const Transformer& model, std::uint32_t gpus) {
   return (wanted + unit / 2) / unit * unit;
 }
 
-double flops_utilisation(const Evaluator& evaluator, const Layout& layout, double seconds) {
-  const Transformer& model = evaluator.model();
-  const double flops =
-      static_cast<double>(flops_per_token(model, AttentionCount::full)) * model.seq * layout.global_batch;
-  return flops / seconds / layout.gpus() / evaluator.machine().gpu->peak(layout.precision);
+bool beyond_calibration(const System& system, const Layout& layout) {
+  constexpr std::uint32_t k_gpus_most = 10'752;
+  constexpr std::uint32_t k_micro_batch_most = 16;
+  const std::string& gpu = system.gpu->architecture;
+  return layout.tp > system.domain || layout.sharded_weights || layout.micro_batch > k_micro_batch_most ||
+         layout.gpus() > k_gpus_most || gpu == "Volta" || gpu == "CDNA3";
 }
 
 }  // namespace virga::twin

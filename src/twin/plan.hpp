@@ -97,8 +97,9 @@ double steps_of(double tokens, const Transformer& model, std::uint32_t global_ba
 /// A batch of about 4 Mi tokens that many numbers of data ranks divide.
 std::uint32_t usual_global_batch(const Transformer& model, std::uint32_t gpus);
 
-/// Model FLOPs per second (no recomputation, scores counted as NVIDIA does: all of them) by the dense peak.
-double flops_utilisation(const Evaluator& evaluator, const Layout& layout, double seconds);
+/// Nothing of the kind is among the runs that the twin's constants were fitted to (docs/accuracy.md): the figures are
+/// what the formulas say.
+bool beyond_calibration(const System& system, const Layout& layout);
 
 }  // namespace virga::twin
 

@@ -125,7 +125,7 @@ class Keys {
   /// A key that must be there, under the first of its names that is.
   std::uint32_t number(std::initializer_list<std::string_view> names) {
     const std::optional<std::uint32_t> found = find_number(names);
-    if (!found) wrong(*names.begin(), fmt::format("is missing; a model of kind {} needs it", kind_));
+    if (!found) missing(*names.begin());
     return found.value_or(0);
   }
   std::uint32_t number(std::initializer_list<std::string_view> names, std::uint32_t otherwise) {
@@ -190,6 +190,16 @@ class Keys {
   bool is_known(std::string_view name) const {
     return std::find(read_.begin(), read_.end(), name) != read_.end() ||
            std::find(std::begin(k_skipped_keys), std::end(k_skipped_keys), name) != std::end(k_skipped_keys);
+  }
+
+  void missing(std::string_view name) {
+    std::vector<std::string_view> present;
+    for (std::size_t i = 0; i < root_.size(); ++i) present.push_back(root_.name(i));
+    const std::string_view near = closest_word(name, present);
+    // A key that is known itself is not a misspelt one.
+    const bool misspelt = !near.empty() && !is_known(near);
+    wrong(name, fmt::format("is missing{}; a model of kind {} needs it",
+                            misspelt ? fmt::format(" (there is an unknown \"{}\")", near) : "", kind_));
   }
 
   void wrong(std::string_view name, std::string_view what) {

@@ -126,6 +126,7 @@ std::string plan_json(const PlanReport& r, std::string_view launcher) {
   w("global_batch", r.layout.global_batch);
   w("global_batch_assumed", r.question.batch_assumed);
   w("fits", true);
+  w("beyond_calibration", twin::beyond_calibration(r.system, r.layout));
   put_layout(w, r.layout);
   put_terms(w, r.prediction);
   w("tokens_per_s", r.tokens_per_s);

@@ -62,8 +62,11 @@ Status read_word(std::string_view option, const std::string& text, E& into) {
               fmt::format("{} {}: must be one of {}", option, text, fmt::join(EnumNames<E>::names, ", ")));
 }
 
+/// The name that was probably meant, or the first that begins so; empty: none.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names) {
-  return closest_word(word, names);
+  if (const std::string_view near = closest_word(word, names); !near.empty()) return near;
+  const auto begins = std::find_if(names.begin(), names.end(), [&](auto name) { return name.starts_with(word); });
+  return begins == names.end() || word.empty() ? std::string_view() : *begins;
 }
 
 Status read_model(const PlanOptions& options, PlanQuestion& question) {

@@ -71,6 +71,9 @@ std::string step(const PlanReport& r) {
     text += fmt::format("  {:9} {} {:8.3f} s {:5.1f} %\n", name_of(term), bar(share), seconds, share * 100);
   }
   text += fmt::format("bottleneck  {}: {}\n", name_of(r.prediction.binding), what_it_is(r.prediction.binding));
+  if (twin::beyond_calibration(r.system, r.layout)) {
+    text += "            (no run of this kind is among those that the model was calibrated on)\n";
+  }
   const twin::MemoryUse& m = r.prediction.memory;
   text += fmt::format(
       "memory      {:.1f} of {:.1f} GiB a GPU: weights {:.1f}, gradients {:.1f}, optimizer {:.1f}, "
@@ -88,12 +91,14 @@ std::string run(const PlanReport& r) {
                   grouped_digits(twin::steps_of(r.request.tokens, *r.request.model, r.layout.global_batch)),
                   r.request.tokens / 1e9, run.wall_s / 86400);
   if (r.offer.usd_per_node_hour > 0) {
-    text += fmt::format(", {} USD at {:.2f} USD a VM and hour{}", grouped_digits(run.usd), r.offer.usd_per_node_hour,
-                        r.question.spot_price_assumed ? " (spot, assumed 40 % of the list price; --price)" : "");
+    text += fmt::format(", {} USD at {:.2f} USD a VM and hour", grouped_digits(run.usd), r.offer.usd_per_node_hour);
   }
   text += fmt::format("\n            {:.1f} days of it are training; {:.1f} {} expected; a checkpoint ({}) every {}\n",
                       run.work_s / 86400, run.failures, r.question.spot ? "evictions and failures" : "failures",
                       span_text(r.checkpoint_s), span_text(run.interval_s));
+  if (r.question.spot_price_assumed) {
+    text += "            spot at 40 % of the list price is assumed: it changes by the hour; --price\n";
+  }
   if (r.question.spot_rate_assumed) {
     text +=
         "            2.5 % of VMs evicted an hour are assumed: the middle of Azure's lowest band; --eviction-rate\n";
