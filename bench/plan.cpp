@@ -59,18 +59,20 @@ void run(const Example& example, const Evaluator& evaluator, Method method, cons
 }  // namespace virga::twin
 
 int main() {
-  using namespace virga::twin;
-  const Example examples[] = {
+  using virga::twin::Evaluator;
+  using virga::twin::Method;
+  const virga::twin::Example examples[] = {
       {"mt-nlg-530b", "Standard_ND96amsr_A100_v4", "megatron-2022", {.gpus = 2240, .global_batch = 1920}},
       {"mt-nlg-530b", "Standard_ND96amsr_A100_v4", "nemo-2025", {.gpus = 2240, .global_batch = 1920}},
       {"llama-3.1-405b", "Standard_ND96isr_H100_v5", "nemo-2025", {.gpus = 16384, .global_batch = 2048}},
       {"deepseek-v3", "Standard_ND96isr_H100_v5", "megatron-bridge-2026.5", {.gpus = 2048, .global_batch = 15360}},
   };
-  for (const Example& example : examples) {
+  for (const virga::twin::Example& example : examples) {
     for (const Method method : {Method::bounding, Method::exhaustive}) {
-      const Evaluator evaluator(*find_model(example.model), *find_system(example.system), *find_stack(example.stack));
-      run(example, evaluator, method, "cold");
-      run(example, evaluator, method, "warm");
+      const Evaluator evaluator(*virga::twin::find_model(example.model), *virga::twin::find_system(example.system),
+                                *virga::twin::find_stack(example.stack));
+      virga::twin::run(example, evaluator, method, "cold");
+      virga::twin::run(example, evaluator, method, "warm");
     }
   }
 }
