@@ -108,7 +108,10 @@ class Walk {
         question_(question),
         space_(space_of(evaluator, question)),
         bounding_(method == Method::bounding),
-        room_(evaluator.machine().gpu->hbm_bytes) {}
+        room_(evaluator.machine().gpu->hbm_bytes),
+        too_large_(space_.styles.size()) {
+    for (auto& micro_batches : too_large_) micro_batches.reserve(space_.micro_batches.size());
+  }
 
   Found run() {
     Layout l;
@@ -124,15 +127,7 @@ class Walk {
         const auto ranks = static_cast<std::uint32_t>(question_.gpus / share);
         for (const std::uint32_t ep : space_.eps) {
           l.ep = ep;
-          for (const std::uint32_t micro_batch : space_.micro_batches) {
-            l.micro_batch = micro_batch;
-            for (const Style& style : space_.styles) {
-              if (!offered(l, style)) continue;
-              l.recompute = style.recompute;
-              l.sequence_parallel = style.sequence_parallel;
-              stages(l, ranks);
-            }
-          }
+          micro_batches(l, ranks);
         }
       }
     }
@@ -140,6 +135,24 @@ class Walk {
   }
 
  private:
+  void micro_batches(Layout& l, std::uint32_t ranks) {
+    for (auto& micro_batches : too_large_) micro_batches.clear();
+    for (const std::uint32_t micro_batch : space_.micro_batches) {
+      l.micro_batch = micro_batch;
+      for (std::size_t i = 0; i < space_.styles.size(); ++i) {
+        const Style& style = space_.styles[i];
+        if (!offered(l, style)) continue;
+        const auto divides_it = [&](std::uint32_t smaller) { return micro_batch % smaller == 0; };
+        if (std::any_of(too_large_[i].begin(), too_large_[i].end(), divides_it)) continue;
+        l.recompute = style.recompute;
+        l.sequence_parallel = style.sequence_parallel;
+        const std::uint64_t fitting = found_.fitting;
+        const bool all = stages(l, ranks);
+        if (bounding_ && all && found_.fitting == fitting) too_large_[i].push_back(micro_batch);
+      }
+    }
+  }
+
   bool offered(const Layout& l, const Style& style) const {
     if (question_.fixed.sequence_parallel) return true;
     if (l.tp == 1) return !style.sequence_parallel;
@@ -147,8 +160,8 @@ class Walk {
     return style.sequence_parallel || evaluator_.model().experts == 0;
   }
 
-  /// All ways to split `ranks` into stages and data ranks.
-  void stages(Layout& l, std::uint32_t ranks) {
+  /// All ways to split `ranks` into stages and data ranks. False: none was looked at further, as all are too slow.
+  bool stages(Layout& l, std::uint32_t ranks) {
     bool bounded = !bounding_;
     std::uint32_t too_large = 0;  // the stage count whose smallest layout does not fit
     for (const Depth& depth : space_.depths) {
@@ -169,11 +182,12 @@ class Walk {
           if (bounding_) break;
           continue;
         }
-        if (!bounded && found_.any && evaluator_.seconds_at_least(l) >= found_.seconds) return;
+        if (!bounded && found_.any && evaluator_.seconds_at_least(l) >= found_.seconds) return false;
         bounded = true;
         consider(l);
       }
     }
+    return true;
   }
 
   bool fits(const Layout& l) {
@@ -201,6 +215,7 @@ class Walk {
   Space space_;
   bool bounding_;
   double room_;
+  std::vector<std::vector<std::uint32_t>> too_large_;  ///< by style: micro batches of which nothing fits
   Found found_;
 };
 

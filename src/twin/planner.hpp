@@ -17,6 +17,7 @@
 // same answer. Exhaustion works out the memory of every layout, and the time of
 // every one that fits. Bounding (branch and bound) skips
 //   - the rest of a stage count, if even its smallest layout (no interleaving, spread optimizer) does not fit;
+//   - multiples of a micro batch with which nothing fits: as many samples are under way, or more;
 //   - all stage counts of a (tensor, context, expert, micro batch, recomputation, sequence parallel) whose mean stage
 //     alone needs more time than the best layout so far (Evaluator::seconds_at_least).
 // Neither allocates once its lists of divisors are made. Seconds and bytes.
