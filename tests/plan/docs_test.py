@@ -46,6 +46,7 @@ def main() -> int:
     arguments.add_argument("--bin", required=True)
     arguments.add_argument("--write", action="store_true")
     options = arguments.parse_args()
+    options.bin = Path(options.bin).resolve()
     page = PAGE.read_text()
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="virga-docs-") as folder:

@@ -114,7 +114,7 @@ def check_files(c: Checker) -> None:
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--bin", required=True)
-    program = f"{arguments.parse_args().bin}/virga"
+    program = str(Path(arguments.parse_args().bin, "virga").resolve())
     with tempfile.TemporaryDirectory(prefix="virga-plan-") as folder:
         checker = Checker(program, Path(folder))
         (checker.folder / "unknown.json").write_text(json.dumps(CONFIG | {"colour": "red"}))
