@@ -43,6 +43,7 @@ REFUSED = [
     (["mt-nlg-530b", "--gpus", "8", "--sku", "Standard_ND96isr_H100"], f"did you mean {H100}?"),
     (["llama-3-8b", "--gpus", "100", "--sku", "Standard_NC24ads_A100_v4"], "has no InfiniBand, so its 100 nodes"),
     (["llama-3-70b", "--gpus", "104", "--sku", H100, "--global-batch", "1024"], "96 GPUs can be used"),
+    (["llama-3-8b", "--gpus", "8", "--sku", H100, "--region", "moon"], "--region moon: no price of"),
     (["./none.json", "--gpus", "8"], "none.json: No such file"),
     (["./unknown.json", "--gpus", "8"], "./unknown.json: key \"colour\" is unknown for a model of kind llama"),
     (["./missing.json", "--gpus", "8"], "./missing.json: key \"vocab_size\" is missing"),
@@ -90,6 +91,9 @@ def check_answers(c: Checker) -> None:
     c.check(run["days"] > 1 and run["usd"] > 1e6 and run["wall_seconds"] > run["training_seconds"], f"run {run}")
     spot = c.json(["llama-3-8b", "--gpus", "64", "--sku", H100, "--tokens", "300B", "--spot"])["run"]
     c.check(spot["checkpoint_interval_seconds"] < run["checkpoint_interval_seconds"], "spot saves more often")
+    home = c.json([*MT_NLG, "--tokens", "270B"])
+    cheap = c.json([*MT_NLG, "--tokens", "270B", "--region", "cheapest"])
+    c.check(cheap["run"]["usd"] <= home["run"]["usd"] and cheap["region"] != "", f"cheapest in {cheap['region']}")
     unfit = c.json(["llama-3-70b", "--gpus", "8", "--sku", H100, "--global-batch", "64"], code=1)
     c.check(not unfit["fits"] and unfit["cures"][0]["remedy"] == "more_gpus", "what would make it fit")
 

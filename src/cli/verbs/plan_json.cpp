@@ -134,6 +134,7 @@ std::string plan_json(const PlanReport& r, std::string_view launcher) {
   w("mfu", r.utilisation);
   put_memory(w, r.prediction.memory, r.system);
   w("usd_per_node_hour", r.offer.usd_per_node_hour);
+  w("region", r.question.regions[r.point.offer]);
   put_run(w, r);
   put_points(w, r);
   put_sensitivities(w, r.plan);

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 
+#include "clouds/azure/prices.hpp"
 #include "wire/config_units.hpp"
 #include "wire/hf_config.hpp"
 #include "wire/sku_table.hpp"
@@ -125,11 +126,38 @@ Status read_stack(const PlanOptions& options, twin::PlanRequest& request) {
   return fail(Code::invalid, fmt::format("--stack {}: unknown; known are {}", options.stack, fmt::join(names, ", ")));
 }
 
+/// The price of a size in a region, or where it is cheapest; the region's name, too.
+Status price_in_region(const std::string& region, twin::Offer& offer, std::string& found) {
+  std::vector<std::string_view> names;
+  Money best{};
+  for (const azure::ListPrice& price : azure::list_prices()) {
+    if (price.sku != offer.system->name) continue;
+    names.emplace_back(price.region);
+    if (region != "cheapest" && price.region != region) continue;
+    if (!found.empty() && price.per_hour >= best) continue;
+    best = price.per_hour;
+    found = price.region;
+  }
+  if (found.empty()) {
+    return fail(Code::invalid,
+                fmt::format("--region {}: no price of {} is listed there; {}", region, offer.system->name,
+                            names.empty() ? "nor anywhere else; say its --price"
+                                          : fmt::format("known are {}", fmt::join(names, ", "))));
+  }
+  offer.usd_per_node_hour = static_cast<double>(best.micro_usd) / 1e6;
+  return {};
+}
+
 /// The list price, or what the user says.
 Status price_offer(const PlanOptions& options, twin::Offer& offer, PlanQuestion& question) {
   if (const Sku* sku = find_sku(offer.system->name); sku != nullptr && offer.usd_per_node_hour == 0) {
     offer.usd_per_node_hour = static_cast<double>(sku->price_per_hour.micro_usd) / 1e6;
   }
+  std::string region;
+  if (!options.region.empty()) {
+    if (auto ok = price_in_region(options.region, offer, region); !ok) return ok;
+  }
+  question.regions.push_back(region);
   if (options.spot && options.price.empty()) {
     offer.usd_per_node_hour *= k_spot_share;
     question.spot_price_assumed = true;

@@ -43,6 +43,7 @@ struct PlanOptions {
   std::string stack;
   // Money and failures.
   std::string price;
+  std::string region;  ///< of Azure, or "cheapest"; empty: East US
   bool spot = false;
   std::string eviction_rate;
   std::string restart = "10m";
@@ -58,6 +59,7 @@ struct PlanQuestion {
   std::deque<twin::Transformer> model;
   std::deque<OwnSystem> own;
   twin::PlanRequest request;
+  std::vector<std::string> regions;  ///< of each offer, where one was asked for
   bool batch_assumed = false;
   bool spot = false;
   bool spot_price_assumed = false;

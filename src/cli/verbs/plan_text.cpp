@@ -92,6 +92,7 @@ std::string run(const PlanReport& r) {
                   r.request.tokens / 1e9, run.wall_s / 86400);
   if (r.offer.usd_per_node_hour > 0) {
     text += fmt::format(", {} USD at {:.2f} USD a VM and hour", grouped_digits(run.usd), r.offer.usd_per_node_hour);
+    if (const std::string& region = r.question.regions[r.point.offer]; !region.empty()) text += " in " + region;
   }
   text += fmt::format("\n            {:.1f} days of it are training; {:.1f} {} expected; a checkpoint ({}) every {}\n",
                       run.work_s / 86400, run.failures, r.question.spot ? "evictions and failures" : "failures",

@@ -106,6 +106,8 @@ void describe_plan(CLI::App& app, Parsed& p) {
   describe_layout(plan, options);
   plan->add_option("--price", options.price, "US dollars of a VM and hour; Azure's list price in East US when absent")
       ->group("Money");
+  plan->add_option("--region", options.region, "of Azure, whose list price counts; cheapest: each size's cheapest")
+      ->group("Money");
   plan->add_flag("--spot", options.spot, "spot VMs, with the expected cost of evictions")->group("Money");
   plan->add_option("--eviction-rate", options.eviction_rate, "percent of VMs evicted an hour (2.5)")->group("Money");
   plan->add_option("--restart", options.restart, "from a lost VM to training again (10m)")->group("Money");
