@@ -63,6 +63,8 @@ Status read_word(std::string_view option, const std::string& text, E& into) {
               fmt::format("{} {}: must be one of {}", option, text, fmt::join(EnumNames<E>::names, ", ")));
 }
 
+std::string counted_gpus(std::uint32_t gpus) { return gpus == 1 ? "1 GPU" : fmt::format("{} GPUs", gpus); }
+
 /// The name that was probably meant, or the first that begins so; empty: none.
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names) {
   if (const std::string_view near = closest_word(word, names); !near.empty()) return near;
@@ -272,11 +274,10 @@ Status check_possible(const PlanQuestion& question) {
   if (fixed.ep > 1 && !whole_batch) layout.global_batch = layout.dp * layout.micro_batch;
   if (system.nic_bytes_s <= 0 && request.gpus > std::max(system.gpus_per_node, system.domain)) {
     const std::uint32_t nodes = (request.gpus + system.gpus_per_node - 1) / system.gpus_per_node;
-    return fail(
-        Code::invalid,
-        fmt::format("--sku {}: has no InfiniBand, so its {} nodes for {} GPUs cannot train together; at most {} "
-                    "GPUs, or a size with InfiniBand such as Standard_ND96isr_H100_v5",
-                    system.name, nodes, request.gpus, std::max(system.gpus_per_node, system.domain)));
+    return fail(Code::invalid,
+                fmt::format("--sku {}: has no InfiniBand, so its {} nodes cannot train together; use at most {}, or an "
+                            "ND size",
+                            system.name, nodes, counted_gpus(std::max(system.gpus_per_node, system.domain))));
   }
   if (const auto lines = twin::check(layout, *request.model, system); !lines.empty()) {
     return fail(Code::invalid, lines.front());
