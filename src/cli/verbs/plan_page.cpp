@@ -155,6 +155,16 @@ std::string terms(const PlanReport& r) {
                  svg + "</svg>\n");
 }
 
+/// About a quarter of `most`, as people like ticks: 1, 2 or 5 times a power of ten.
+double tick_step(double most) {
+  double step = 1e-6;
+  while (step * 10 <= most / 4) step *= 10;
+  for (const double factor : {5.0, 2.0}) {
+    if (step * factor <= most / 4) return step * factor;
+  }
+  return step;
+}
+
 /// Time and money of a point: of the run, or of a step.
 std::pair<double, double> place_of(const PlanReport& r, const twin::PlanPoint& point) {
   if (r.request.tokens > 0) return {point.run.wall_s / 86400, point.run.usd};
@@ -170,20 +180,20 @@ std::string front(const PlanReport& r) {
     most_usd = std::max(most_usd, place_of(r, point).second);
   }
   if (most_usd <= 0) return {};
-  constexpr double k_left = 90;
+  constexpr double k_left = 124;
   constexpr double k_height = 340;
   const auto x = [&](double time) { return k_left + time / most_time * (k_width - k_left - 190); };
   const auto y = [&](double usd) { return 10 + (1 - usd / (most_usd * 1.05)) * (k_height - 10); };
   std::string svg = open_svg(k_height + 34, "time against cost");
-  for (int i = 0; i <= 4; ++i) {
-    const double usd = most_usd * i / 4;
+  for (double usd = 0; usd <= most_usd * 1.0001; usd += tick_step(most_usd)) {
     svg += fmt::format(
         "<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" class=\"grid\"/><text x=\"{}\" "
         "y=\"{:.1f}\" class=\"end\">{} USD</text>\n",
         k_left, k_width, y(usd), y(usd), k_left - 8, y(usd) + 4,
-        r.request.tokens > 0 ? grouped_digits(usd) : fmt::format("{:.2f}", usd));
-    const double time = most_time * i / 4;
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" class=\"mid\">{:.1f} {}</text>\n", x(time), k_height + 24, time,
+        r.request.tokens > 0 ? grouped_digits(usd) : fmt::format("{:.4g}", usd));
+  }
+  for (double time = 0; time <= most_time * 1.0001; time += tick_step(most_time)) {
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" class=\"mid\">{:.4g} {}</text>\n", x(time), k_height + 24, time,
                        r.request.tokens > 0 ? "days" : "s");
   }
   std::string path;
@@ -204,7 +214,8 @@ std::string front(const PlanReport& r) {
                        : point.on_front   ? "f"
                                           : "dot",
                        label, layout_text(point.found.layout));
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x(time) + 10, y(usd) - 6, label);
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x(time) + 10, y(usd) + (i % 2 == 0 ? -7 : 17),
+                       label);
   }
   return section("Time against cost", "The line joins what nothing else beats in both; red is the plan of this page.",
                  svg + "</svg>\n");
