@@ -311,6 +311,15 @@ Terms Evaluator::terms_of(const Layout& l, double slowdown) const {
 
 double Evaluator::seconds(const Layout& layout, double slowdown) const { return terms_of(layout, slowdown).total(); }
 
+double Evaluator::seconds_at_least(const Layout& l) const {
+  const Times& t = times(l);
+  // A stage does 1/pp of the model's work for each of its micro batches; the slowest does no less.
+  const double passes = l.global_batch / (number(l.micro_batch) * l.dp * l.pp);
+  const double work = passes * (number(model_->layers) * t.layer.total() + t.output.compute + t.output.tensor);
+  constexpr double k_rounding = 1 - 1e-9;  // the same sum in another order
+  return (work + stack_.step_s) * k_rounding;
+}
+
 Prediction Evaluator::predict(const Layout& layout, double slowdown) const {
   Prediction p;
   p.terms = terms_of(layout, slowdown);

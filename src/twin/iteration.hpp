@@ -65,6 +65,9 @@ class Evaluator {
   Prediction predict(const Layout& layout, double slowdown = 1) const;
   /// Only the time, without memory: for inner loops that have asked for memory before.
   double seconds(const Layout& layout, double slowdown = 1) const;
+  /// What no layout with the same tensor, context and expert parallel, micro batch, recomputation and GPUs is faster
+  /// than, however those are split into stages and data ranks: the work of the mean stage, without any bubble.
+  double seconds_at_least(const Layout& layout) const;
 
   const Transformer& model() const { return *model_; }
   const System& machine() const { return *system_; }

@@ -42,6 +42,7 @@ struct Layout {
 
   std::uint32_t gpus() const { return tp * pp * dp * cp; }
   std::uint32_t micro_batches() const { return global_batch / (dp * micro_batch); }
+  bool operator==(const Layout&) const = default;
 };
 
 /// Whether check() has nothing to say; allocates nothing.

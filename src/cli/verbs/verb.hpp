@@ -61,11 +61,4 @@ struct WatchOptions {
 };
 int watch_verb(const WatchOptions& options);
 
-struct PlanOptions {
-  std::string validate;  ///< a file of measurements
-  bool rows = false;
-  bool json = false;
-};
-int plan_verb(const PlanOptions& options);
-
 }  // namespace virga

@@ -1,6 +1,7 @@
 // The verbs of `virga`: their options, and who carries each of them out.
 #include <CLI/CLI.hpp>
 
+#include "cli/verbs/plan_options.hpp"
 #include "cli/verbs/verb.hpp"
 
 namespace virga {
@@ -74,12 +75,50 @@ void describe_money(CLI::App& app, Parsed& p) {
   offers->add_flag("--json", p.offers.json, "as JSON");
 }
 
+void describe_layout(CLI::App* plan, PlanOptions& options) {
+  plan->add_option("--tp", options.tp, "fixed: tensor parallel")->group("Layout");
+  plan->add_option("--pp", options.pp, "fixed: pipeline parallel")->group("Layout");
+  plan->add_option("--cp", options.cp, "fixed: context parallel")->group("Layout");
+  plan->add_option("--ep", options.ep, "fixed: expert parallel")->group("Layout");
+  plan->add_option("--micro-batch", options.micro_batch, "fixed: samples of a micro batch")->group("Layout");
+  plan->add_option("--interleave", options.interleave, "fixed: model chunks of a GPU")->group("Layout");
+  plan->add_option("--recompute", options.recompute, "fixed: none, selective or full")->group("Layout");
+  plan->add_option("--sequence-parallel", options.sequence_parallel, "fixed: on or off")->group("Layout");
+  plan->add_option("--distributed-optimizer", options.distributed_optimizer, "fixed: on or off")->group("Layout");
+  plan->add_flag("--any-tp", options.any_tp, "search tensor groups beyond a node and its NVLink domain")
+      ->group("Layout");
+  plan->add_option("--precision", options.precision, "fp16, bf16 (the default), fp8, mxfp8 or nvfp4")->group("Layout");
+  plan->add_option("--stack", options.stack, "the software's generation; the newest when absent")->group("Layout");
+}
+
 void describe_plan(CLI::App& app, Parsed& p) {
-  CLI::App* plan = app.add_subcommand("plan", "predict the training of large models");
-  plan->add_option("--validate", p.plan.validate, "a CSV file of measurements: what the model says of each")
-      ->required();
-  plan->add_flag("--rows", p.plan.rows, "each row, not the summary only");
-  plan->add_flag("--json", p.plan.json, "as JSON: every row and the summary");
+  CLI::App* plan = app.add_subcommand("plan", "which machines and layout train a model, how fast, for how much");
+  PlanOptions& options = p.plan;
+  plan->add_option("MODEL", options.model, "a name, or the path of a Hugging Face config.json");
+  plan->add_option("--gpus", options.gpus, "how many; searched when absent");
+  plan->add_option("--sku", options.skus, "the size of the VMs, or several; all with InfiniBand when absent");
+  plan->add_option("--system", options.system, "a TOML file that describes machines of your own");
+  plan->add_option("--tokens", options.tokens, "of the whole run: 300B, 1.4T, 2e12");
+  plan->add_option("--global-batch", options.global_batch, "samples of a step; about 4 Mi tokens when absent");
+  plan->add_option("--seq", options.seq, "tokens of a sample; the model's when absent");
+  plan->add_option("--budget", options.budget, "US dollars for the run");
+  plan->add_option("--deadline", options.deadline, "time for the run: 30d, 12h");
+  describe_layout(plan, options);
+  plan->add_option("--price", options.price, "US dollars of a VM and hour; Azure's list price in East US when absent")
+      ->group("Money");
+  plan->add_option("--region", options.region, "of Azure, whose list price counts; cheapest: each size's cheapest")
+      ->group("Money");
+  plan->add_flag("--spot", options.spot, "spot VMs, with the expected cost of evictions")->group("Money");
+  plan->add_option("--eviction-rate", options.eviction_rate, "percent of VMs evicted an hour (2.5)")->group("Money");
+  plan->add_option("--restart", options.restart, "from a lost VM to training again (10m)")->group("Money");
+  plan->add_option("--checkpoint-gb-s", options.checkpoint_gb_s, "GB/s that a VM writes checkpoints with (1)")
+      ->group("Money");
+  plan->add_option("--launcher", options.launcher, "of the script: megatron-lm (the default) or megatron-bridge");
+  plan->add_option("--script", options.script, "write the batch script there");
+  plan->add_option("--html", options.html, "write a page with the timeline of one iteration there");
+  plan->add_flag("--json", options.json, "as JSON");
+  plan->add_option("--validate", options.validate, "a CSV file of measurements: what the model says of each");
+  plan->add_flag("--rows", options.rows, "of --validate: each row, not the summary only");
 }
 
 void describe(CLI::App& app, Parsed& p) {
