@@ -383,6 +383,23 @@ struct PolicyCount {
   Time last_start = Time::never();
 };
 
+/// Where a gang's nodes could have been as well when they were chosen, and what its collectives would have been like
+/// (brain/place/collective_time.hpp). The best of several such placements.
+struct PassedOver {
+  std::string what;  ///< "pool b", "3 leaves below 1 spine"; empty: there was no choice, or it made no difference
+  std::uint64_t bytes = 0;  ///< of the all-reduce that was compared
+  Duration chosen;          ///< its predicted time on the nodes that the gang got
+  Duration other;           ///< the same there
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("what", s.what);
+    v("bytes", s.bytes);
+    v("chosen", s.chosen);
+    v("other", s.other);
+  }
+};
+
 /// The last complete checkpoint, as the job told with `virga checkpoint done`.
 struct Checkpoint {
   Time at;
@@ -433,6 +450,7 @@ struct Job {
   JobId array_job;               ///< the array that it is a task of: the id of its first task; zero: none
   std::uint32_t array_task = 0;  ///< its index there
   std::int64_t priority = 0;     ///< in points, when it was last computed; the higher, the earlier
+  PassedOver passed_over;        ///< by the nodes of this incarnation
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
   std::int64_t rank = 0;               ///< its place in the queue (brain/policy/priority.hpp)
@@ -478,6 +496,7 @@ struct Job {
     v("array_job", s.array_job);
     v("array_task", s.array_task);
     v("priority", s.priority);
+    v("passed_over", s.passed_over);
   }
 };
 
