@@ -26,6 +26,11 @@ struct Found {
   Layout layout;
   double memory = 0;
   double tokens_per_second = 0;
+  bool is_tight = false;  ///< fits within k_memory_margin only
+
+  bool is_better_than(const Found& other) const {
+    return is_tight != other.is_tight ? other.is_tight : tokens_per_second > other.tokens_per_second;
+  }
 };
 
 /// All layouts of one model on one kind of machine that a note allows.
@@ -91,8 +96,10 @@ class Search {
   /// What is recomputed, and what is spread over the data ranks: as little as fits, since both cost time.
   void least_that_fits(Layout layout) {
     for (const bool sharded : {false, true}) {
-      // Pipelines and fully sharded weights are not used together: every micro batch would gather them anew.
-      if (note_.sharded_weights ? sharded != *note_.sharded_weights : sharded && layout.pp > 1) continue;
+      // Pipelines and fully sharded weights are not used together: every micro batch would gather them anew. Experts
+      // that are spread over the data ranks already are not spread over them a second time.
+      if (note_.sharded_weights ? sharded != *note_.sharded_weights : sharded && (layout.pp > 1 || layout.ep > 1))
+        continue;
       layout.sharded_weights = sharded;
       layout.distributed_optimizer = note_.distributed_optimizer.value_or(true);
       for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
@@ -108,10 +115,11 @@ class Search {
     found.memory = twin::memory_use(model_, layout, evaluator_.stack()).total();
     if (!least_ || found.memory < least_->memory) least_ = found;
     if (found.memory > memory_max_) return false;
+    found.is_tight = found.memory > system_.gpu->hbm_bytes;
     is_done_ = first_only_;
     found.tokens_per_second = static_cast<double>(layout.global_batch) * model_.seq / evaluator_.seconds(layout);
-    if (!best_ || found.tokens_per_second > best_->tokens_per_second) best_ = found;
-    return true;
+    if (!best_ || found.is_better_than(*best_)) best_ = found;
+    return !found.is_tight;
   }
 
   const twin::Transformer& model_;
@@ -264,7 +272,7 @@ TrainingCheck check_training(const JobSpec& spec, const Pool& pool) {
                     other_words_of(least.layout), system->gpu->hbm_bytes / k_gib, way_out(model, machine, *note));
   } else {
     check.plan = plan_of(model, machine, *note, search);
-    if (check.plan->memory_bytes > check.plan->gpu_bytes) {
+    if (search.best()->is_tight) {
       check.warnings.push_back(fmt::format("{} may not fit: {:.1f} GiB of each GPU's {:.1f} are predicted with {}",
                                            known->name, search.best()->memory / k_gib, system->gpu->hbm_bytes / k_gib,
                                            words_of(check.plan->layout)));

@@ -7,9 +7,10 @@
 //
 // What the comment (training_note.hpp) leaves open is searched: tensor, pipeline and expert parallel, micro batch,
 // recomputation; the optimizer's state is spread over the data ranks unless it says otherwise, and weights are where
-// nothing else fits. Of what fits, the layout with the most tokens a second is the plan. So a job is refused only when
-// no way of training the model on these GPUs is predicted to fit, with k_memory_margin to spare: the twin's memory is
-// right within a few percent (docs/accuracy.md), and a job that would run must not be refused.
+// nothing else fits. Of what fits, best without the margin below, the layout with the most tokens a second is the plan.
+// So a job is refused only when no way of training the model on these GPUs is predicted to fit, with k_memory_margin to
+// spare: the twin's memory is right within a few percent (docs/accuracy.md), and a job that would run must not be
+// refused.
 //
 // Without a global batch a thousand samples or a little more are assumed. Memory is bytes of one GPU; times are rounded
 // to nanoseconds once. Nothing is checked where the model, or the SKU, is not known to the twin; the warnings say so.
