@@ -15,6 +15,7 @@
 #include "base/money.hpp"
 #include "base/shared.hpp"
 #include "base/time.hpp"
+#include "core/passed_over.hpp"
 
 namespace virga {
 
@@ -381,23 +382,6 @@ struct PolicyCount {
   bool began = false;
   ArrayPlace place = ArrayPlace::none;
   Time last_start = Time::never();
-};
-
-/// Where a gang's nodes could have been as well when they were chosen, and what its collectives would have been like
-/// (brain/place/collective_time.hpp). The best of several such placements.
-struct PassedOver {
-  std::string what;  ///< "pool b", "3 leaves below 1 spine"; empty: there was no choice, or it made no difference
-  std::uint64_t bytes = 0;  ///< of the all-reduce that was compared
-  Duration chosen;          ///< its predicted time on the nodes that the gang got
-  Duration other;           ///< the same there
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("what", s.what);
-    v("bytes", s.bytes);
-    v("chosen", s.chosen);
-    v("other", s.other);
-  }
 };
 
 /// The last complete checkpoint, as the job told with `virga checkpoint done`.

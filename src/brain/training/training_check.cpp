@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "brain/place/collective_time.hpp"
 #include "brain/training/training_note.hpp"
-#include "twin/iteration.hpp"
+#include "brain/training/training_words.hpp"
+#include "twin/fit_search.hpp"
 
 namespace virga {
 
@@ -16,122 +16,8 @@ namespace {
 using twin::Layout;
 using twin::Recompute;
 
-constexpr std::string_view k_software = "megatron-bridge-2026.2";
-constexpr std::uint32_t k_batch_assumed = 1024;
 constexpr std::uint32_t k_gpus_max = 65'536;  ///< up to which a number of GPUs that would do is looked for
 constexpr std::size_t k_answers_max = 1'024;
-constexpr double k_gib = 1073741824.0;
-
-struct Found {
-  Layout layout;
-  double memory = 0;
-  double tokens_per_second = 0;
-  bool is_tight = false;  ///< fits within k_memory_margin only
-
-  bool is_better_than(const Found& other) const {
-    return is_tight != other.is_tight ? other.is_tight : tokens_per_second > other.tokens_per_second;
-  }
-};
-
-/// All layouts of one model on one kind of machine that a note allows.
-class Search {
- public:
-  Search(const twin::Transformer& model, const twin::System& system, const TrainingNote& note)
-      : model_(model),
-        system_(system),
-        note_(note),
-        evaluator_(model, system, *twin::find_stack(note.software.empty() ? k_software : note.software)),
-        memory_max_(system.gpu->hbm_bytes * (1 + k_memory_margin)) {}
-
-  /// Looks at all that run on so many GPUs. With `first_only` it stops at one that fits.
-  void run(std::uint32_t gpus, bool first_only = false) {
-    best_.reset();
-    least_.reset();
-    is_done_ = false;
-    first_only_ = first_only;
-    for (std::uint32_t tp = 1; tp <= gpus && !is_done_; ++tp) {
-      const bool is_power = (tp & (tp - 1)) == 0;
-      if (note_.tp > 0 ? tp != note_.tp : !is_power || tp > std::max(system_.domain, 1U)) continue;
-      if (gpus % tp == 0) each_pipeline(gpus / tp, tp);
-    }
-  }
-
-  const std::optional<Found>& best() const { return best_; }
-  /// The one that needs the least memory, whether it fits or not.
-  const std::optional<Found>& least() const { return least_; }
-  const twin::Evaluator& evaluator() const { return evaluator_; }
-
- private:
-  void each_pipeline(std::uint32_t gpus, std::uint32_t tp) {
-    const std::uint32_t cp = std::max(note_.cp, 1U);
-    for (std::uint32_t pp = 1; pp <= std::min(gpus, model_.layers) && !is_done_; ++pp) {
-      if ((note_.pp > 0 && pp != note_.pp) || gpus % (pp * cp) != 0) continue;
-      Layout layout;
-      layout.tp = tp;
-      layout.pp = pp;
-      layout.cp = cp;
-      layout.dp = gpus / (pp * cp);
-      layout.interleave = std::max(note_.interleave, 1U);
-      layout.precision = note_.precision.value_or(twin::Precision::bf16);
-      layout.sequence_parallel = tp > 1 && model_.seq % (cp * tp) == 0;
-      each_expert_parallel(layout);
-    }
-  }
-
-  void each_expert_parallel(Layout layout) {
-    const std::uint32_t most = note_.ep > 0 ? note_.ep : std::max(model_.experts, 1U);
-    for (layout.ep = std::max(note_.ep, 1U); layout.ep <= most && !is_done_; layout.ep *= 2) {
-      for (const std::uint32_t micro_batch : {1U, 2U, 4U}) {
-        if (note_.micro_batch > 0 && micro_batch > 1) break;
-        layout.micro_batch = note_.micro_batch > 0 ? note_.micro_batch : micro_batch;
-        const std::uint64_t unit = std::uint64_t{layout.dp} * layout.micro_batch;
-        layout.global_batch = note_.global_batch > 0
-                                  ? note_.global_batch
-                                  : static_cast<std::uint32_t>((k_batch_assumed + unit - 1) / unit * unit);
-        if (twin::divides(layout, model_, system_)) least_that_fits(layout);
-      }
-    }
-  }
-
-  /// What is recomputed, and what is spread over the data ranks: as little as fits, since both cost time.
-  void least_that_fits(Layout layout) {
-    for (const bool sharded : {false, true}) {
-      // Pipelines and fully sharded weights are not used together: every micro batch would gather them anew. Experts
-      // that are spread over the data ranks already are not spread over them a second time.
-      if (note_.sharded_weights ? sharded != *note_.sharded_weights : sharded && (layout.pp > 1 || layout.ep > 1))
-        continue;
-      layout.sharded_weights = sharded;
-      layout.distributed_optimizer = note_.distributed_optimizer.value_or(true);
-      for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
-        if (note_.recompute && recompute != *note_.recompute) continue;
-        layout.recompute = recompute;
-        if (fits(layout)) return;
-      }
-    }
-  }
-
-  bool fits(const Layout& layout) {
-    Found found{.layout = layout};
-    found.memory = twin::memory_use(model_, layout, evaluator_.stack()).total();
-    if (!least_ || found.memory < least_->memory) least_ = found;
-    if (found.memory > memory_max_) return false;
-    found.is_tight = found.memory > system_.gpu->hbm_bytes;
-    is_done_ = first_only_;
-    found.tokens_per_second = static_cast<double>(layout.global_batch) * model_.seq / evaluator_.seconds(layout);
-    if (!best_ || found.is_better_than(*best_)) best_ = found;
-    return !found.is_tight;
-  }
-
-  const twin::Transformer& model_;
-  const twin::System& system_;
-  const TrainingNote& note_;
-  twin::Evaluator evaluator_;
-  double memory_max_;
-  std::optional<Found> best_;
-  std::optional<Found> least_;
-  bool first_only_ = false;
-  bool is_done_ = false;
-};
 
 std::string counted_gpus(std::uint32_t gpus) { return fmt::format("{} GPU{}", gpus, gpus == 1 ? "" : "s"); }
 
@@ -157,13 +43,9 @@ struct Machine {
 
 /// The layout of the note changed, or more nodes: what would make the model fit.
 std::string way_out(const twin::Transformer& model, const Machine& machine, const TrainingNote& note) {
-  TrainingNote open = note;
-  open.tp = open.pp = open.cp = open.ep = open.interleave = 0;
-  open.recompute.reset();
-  open.distributed_optimizer.reset();
-  open.sharded_weights.reset();
-  open.micro_batch = 0;
-  Search free(model, machine.system, open);
+  const twin::FitWish open{
+      .global_batch = note.wish.global_batch, .precision = note.wish.precision, .stack = note.wish.stack};
+  twin::FitSearch free(model, machine.system, open);
   free.run(machine.gpus(), true);
   if (free.best()) return fmt::format("{} would fit", degrees_of(free.best()->layout));
   for (std::uint32_t nodes = machine.nodes + 1; nodes * machine.gpus_per_node <= k_gpus_max;) {
@@ -180,42 +62,49 @@ std::string way_out(const twin::Transformer& model, const Machine& machine, cons
 
 /// Why nothing that the note allows can run at all: the first rule that its own numbers break.
 std::string broken_rule(const twin::Transformer& model, const Machine& machine, const TrainingNote& note) {
-  const std::uint64_t parts = std::uint64_t{std::max(note.tp, 1U)} * std::max(note.pp, 1U) * std::max(note.cp, 1U);
+  const std::uint64_t parts =
+      std::uint64_t{std::max(note.wish.tp, 1U)} * std::max(note.wish.pp, 1U) * std::max(note.wish.cp, 1U);
   if (machine.gpus() % parts != 0) {
     return fmt::format("tp x pp x cp = {} does not divide the {} that it asks for; ask for a multiple of {}", parts,
                        counted_gpus(machine.gpus()), parts);
   }
   Layout layout;
-  layout.tp = std::max(note.tp, 1U);
-  layout.pp = std::max(note.pp, 1U);
-  layout.cp = std::max(note.cp, 1U);
-  layout.ep = std::max(note.ep, 1U);
+  layout.tp = std::max(note.wish.tp, 1U);
+  layout.pp = std::max(note.wish.pp, 1U);
+  layout.cp = std::max(note.wish.cp, 1U);
+  layout.ep = std::max(note.wish.ep, 1U);
   layout.dp = static_cast<std::uint32_t>(machine.gpus() / parts);
-  layout.interleave = std::max(note.interleave, 1U);
-  layout.micro_batch = std::max(note.micro_batch, 1U);
-  layout.global_batch = note.global_batch > 0 ? note.global_batch : layout.dp * layout.micro_batch;
-  layout.precision = note.precision.value_or(twin::Precision::bf16);
+  layout.interleave = std::max(note.wish.interleave, 1U);
+  layout.micro_batch = std::max(note.wish.micro_batch, 1U);
+  layout.global_batch = note.wish.global_batch > 0 ? note.wish.global_batch : layout.dp * layout.micro_batch;
+  layout.precision = note.wish.precision.value_or(twin::Precision::bf16);
   const std::vector<std::string> lines = twin::check(layout, model, machine.system);
   if (!lines.empty()) return lines.front();
   return fmt::format("no layout of {} on {} divides as its comment asks", model.name, counted_gpus(machine.gpus()));
 }
 
+/// Infinite where it is more than a Duration holds.
+Duration times(Duration step, std::uint64_t count) {
+  const auto most = static_cast<std::uint64_t>(Duration::infinite().ns);
+  if (step.ns <= 0 || step.is_infinite() || count > most / static_cast<std::uint64_t>(step.ns)) {
+    return Duration::infinite();
+  }
+  return step * static_cast<std::int64_t>(count);
+}
+
 TrainingPlan plan_of(const twin::Transformer& model, const Machine& machine, const TrainingNote& note,
-                     const Search& search) {
-  const Found& found = *search.best();
+                     const twin::FitSearch& search) {
+  const twin::FitFound& found = *search.best();
   TrainingPlan plan;
   plan.model = model.name;
   plan.gpu = machine.system.gpu->name;
   plan.layout = found.layout;
-  plan.step = duration_from(search.evaluator().seconds(found.layout));
+  plan.step = found.step;
   plan.tokens_per_step = std::uint64_t{found.layout.global_batch} * model.seq;
-  plan.tokens_per_second = static_cast<std::uint64_t>(found.tokens_per_second + 0.5);
-  plan.memory_bytes = static_cast<std::uint64_t>(found.memory);
-  plan.gpu_bytes = static_cast<std::uint64_t>(machine.system.gpu->hbm_bytes);
-  if (note.tokens > 0) {
-    const std::uint64_t steps = (note.tokens - 1) / plan.tokens_per_step + 1;
-    plan.run = duration_from(static_cast<double>(steps) * (static_cast<double>(plan.step.ns) / 1e9));
-  }
+  plan.tokens_per_second = found.tokens_per_second;
+  plan.memory_bytes = found.memory_bytes;
+  plan.gpu_bytes = search.gpu_bytes();
+  if (note.tokens > 0) plan.run = times(plan.step, (note.tokens - 1) / plan.tokens_per_step + 1);
   return plan;
 }
 
@@ -260,21 +149,21 @@ TrainingCheck check_training(const JobSpec& spec, const Pool& pool) {
   twin::Transformer model = *known;
   if (note->seq > 0) model.seq = note->seq;
   const Machine machine{*system, spec.nodes, gpus_per_node};
-  Search search(model, *system, *note);
+  twin::FitSearch search(model, *system, note->wish);
   search.run(machine.gpus());
   if (!search.least()) {
     check.misfit = fmt::format("{}: {}", known->name, broken_rule(model, machine, *note));
   } else if (!search.best()) {
-    const Found& least = *search.least();
-    check.misfit =
-        fmt::format("{} does not fit {} ({}): {:.1f} GiB each with {} and {}, they have {:.1f}; {}", known->name,
-                    counted_gpus(machine.gpus()), system->gpu->name, least.memory / k_gib, degrees_of(least.layout),
-                    other_words_of(least.layout), system->gpu->hbm_bytes / k_gib, way_out(model, machine, *note));
+    const twin::FitFound& least = *search.least();
+    check.misfit = fmt::format("{} does not fit {} ({}): {} each with {} and {}, they have {}; {}", known->name,
+                               counted_gpus(machine.gpus()), system->gpu->name, bytes_text(least.memory_bytes),
+                               degrees_of(least.layout), other_words_of(least.layout), bytes_text(search.gpu_bytes()),
+                               way_out(model, machine, *note));
   } else {
     check.plan = plan_of(model, machine, *note, search);
     if (search.best()->is_tight) {
-      check.warnings.push_back(fmt::format("{} may not fit: {:.1f} GiB of each GPU's {:.1f} are predicted with {}",
-                                           known->name, search.best()->memory / k_gib, system->gpu->hbm_bytes / k_gib,
+      check.warnings.push_back(fmt::format("{} may not fit: {} of each GPU's {} are predicted with {}", known->name,
+                                           bytes_text(check.plan->memory_bytes), bytes_text(check.plan->gpu_bytes),
                                            words_of(check.plan->layout)));
     }
   }

@@ -5,15 +5,12 @@
 //   GPUs would do (4 nodes, tp=8 pp=4)"… if (check.plan) check.plan->step;                         // the predicted
 //   time of an iteration
 //
-// What the comment (training_note.hpp) leaves open is searched: tensor, pipeline and expert parallel, micro batch,
-// recomputation; the optimizer's state is spread over the data ranks unless it says otherwise, and weights are where
-// nothing else fits. Of what fits, best without the margin below, the layout with the most tokens a second is the plan.
-// So a job is refused only when no way of training the model on these GPUs is predicted to fit, with k_memory_margin to
-// spare: the twin's memory is right within a few percent (docs/accuracy.md), and a job that would run must not be
-// refused.
+// What the comment (training_note.hpp) leaves open is searched (twin/fit_search.hpp): of what fits, the layout with the
+// most tokens a second is the plan. So a job is refused only when no way of training the model on these GPUs is
+// predicted to fit, with a margin for the prediction's own error: a job that would run must not be refused.
 //
-// Without a global batch a thousand samples or a little more are assumed. Memory is bytes of one GPU; times are rounded
-// to nanoseconds once. Nothing is checked where the model, or the SKU, is not known to the twin; the warnings say so.
+// Memory is bytes of one GPU. Nothing is checked where the model, or the SKU, is not known to the twin; the warnings
+// say so.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +26,6 @@
 #include "twin/layout.hpp"
 
 namespace virga {
-
-/// A prediction above the GPU's memory by less than this share is a warning, no refusal.
-inline constexpr double k_memory_margin = 0.05;
 
 struct TrainingPlan {
   std::string model;

@@ -96,21 +96,20 @@ class Reader {
   bool read_number(std::string_view key, std::string_view value) {
     struct Number {
       std::string_view key;
-      std::uint32_t TrainingNote::*to;
+      std::uint32_t twin::FitWish::*to;
       std::uint32_t most;
     };
     // What the twin's tables of layouts have room for, and batches that nobody exceeds.
     static constexpr Number k_numbers[] = {
-        {"tp", &TrainingNote::tp, 4096},
-        {"pp", &TrainingNote::pp, 4096},
-        {"cp", &TrainingNote::cp, 4096},
-        {"ep", &TrainingNote::ep, 4096},
-        {"interleave", &TrainingNote::interleave, 1024},
-        {"micro-batch", &TrainingNote::micro_batch, 4096},
-        {"mbs", &TrainingNote::micro_batch, 4096},
-        {"global-batch", &TrainingNote::global_batch, 100'000'000},
-        {"gbs", &TrainingNote::global_batch, 100'000'000},
-        {"seq", &TrainingNote::seq, 16'777'216},
+        {"tp", &twin::FitWish::tp, 4096},
+        {"pp", &twin::FitWish::pp, 4096},
+        {"cp", &twin::FitWish::cp, 4096},
+        {"ep", &twin::FitWish::ep, 4096},
+        {"interleave", &twin::FitWish::interleave, 1024},
+        {"micro-batch", &twin::FitWish::micro_batch, 4096},
+        {"mbs", &twin::FitWish::micro_batch, 4096},
+        {"global-batch", &twin::FitWish::global_batch, 100'000'000},
+        {"gbs", &twin::FitWish::global_batch, 100'000'000},
     };
     const std::optional<std::uint64_t> amount = amount_of(value);
     if (key == "tokens") {
@@ -121,16 +120,18 @@ class Reader {
       }
       return true;
     }
-    for (const Number& number : k_numbers) {
-      if (key != number.key) continue;
-      if (!amount || *amount < 1 || *amount > number.most) {
-        wrong(key, value, fmt::format("a whole number from 1 to {}", number.most));
+    const auto set = [&](std::uint32_t& to, std::uint32_t most) {
+      if (!amount || *amount < 1 || *amount > most) {
+        wrong(key, value, fmt::format("a whole number from 1 to {}", most));
       } else {
-        note_.*number.to = static_cast<std::uint32_t>(*amount);
+        to = static_cast<std::uint32_t>(*amount);
       }
       return true;
+    };
+    for (const Number& number : k_numbers) {
+      if (key == number.key) return set(note_.wish.*number.to, number.most);
     }
-    return false;
+    return key == "seq" && set(note_.seq, 16'777'216);
   }
 
   template <class E>
@@ -153,16 +154,16 @@ class Reader {
 
   bool read_word(std::string_view key, std::string_view value) {
     if (key == "recompute") {
-      read_enum(key, value, note_.recompute);
+      read_enum(key, value, note_.wish.recompute);
     } else if (key == "precision") {
-      read_enum(key, value, note_.precision);
+      read_enum(key, value, note_.wish.precision);
     } else if (key == "optimizer") {
-      read_choice(key, value, "distributed", "replicated", note_.distributed_optimizer);
+      read_choice(key, value, "distributed", "replicated", note_.wish.distributed_optimizer);
     } else if (key == "sharding") {
-      read_choice(key, value, "full", "none", note_.sharded_weights);
+      read_choice(key, value, "full", "none", note_.wish.sharded_weights);
     } else if (key == "software") {
-      note_.software = value;
-      if (twin::find_stack(value) != nullptr) return true;
+      note_.wish.stack = twin::find_stack(value);
+      if (note_.wish.stack != nullptr) return true;
       std::string all;
       for (const twin::Stack& stack : twin::k_stacks) all.append(all.empty() ? "" : ", ").append(stack.name);
       wrong(key, value, "one of " + all);
@@ -202,7 +203,7 @@ std::uint64_t reference_bytes(const JobSpec& spec) {
   const std::optional<TrainingNote> note = training_note(spec.comment);
   const twin::Transformer* model = note ? twin::find_model(note->model) : nullptr;
   if (model == nullptr) return k_reference_bytes;
-  const std::uint64_t parts = std::uint64_t{std::max(note->tp, 1U)} * std::max(note->pp, 1U);
+  const std::uint64_t parts = std::uint64_t{std::max(note->wish.tp, 1U)} * std::max(note->wish.pp, 1U);
   return std::max<std::uint64_t>(2 * twin::parameters(*model).total / parts, 1);
 }
 

@@ -3,7 +3,7 @@
 //   #SBATCH --comment="model=llama-3-70b tp=8 pp=4 global-batch=1024 tokens=300B"
 //
 //   const std::optional<TrainingNote> note = training_note(spec.comment);   // nothing: the comment names no model
-//   note->model == "llama-3-70b";  note->tp == 8;  note->tokens == 300'000'000'000;
+//   note->model == "llama-3-70b";  note->wish.tp == 8;  note->tokens == 300'000'000'000;
 //
 // Words KEY=VALUE with blanks, commas or semicolons between them; case does not matter, "_" is "-". Other words are the
 // user's own. What is not said is 0 or empty, and left to the check.
@@ -31,31 +31,17 @@
 #include <vector>
 
 #include "core/job.hpp"
-#include "twin/layout.hpp"
+#include "twin/fit_search.hpp"
 
 namespace virga {
 
 struct TrainingNote {
   std::string model;
-  std::uint32_t tp = 0;
-  std::uint32_t pp = 0;
-  std::uint32_t cp = 0;
-  std::uint32_t ep = 0;
-  std::uint32_t interleave = 0;
-  std::uint32_t micro_batch = 0;
-  std::uint32_t global_batch = 0;
+  twin::FitWish wish;  ///< how it is spread over the GPUs
   std::uint32_t seq = 0;
   std::uint64_t tokens = 0;
-  std::optional<twin::Recompute> recompute = {};
-  std::optional<twin::Precision> precision = {};
-  std::optional<bool> distributed_optimizer = {};
-  std::optional<bool> sharded_weights = {};
-  std::string software;
   std::vector<std::string> unknown;
   std::string mistake;
-
-  /// Whether it says anything about how the model is spread over the GPUs.
-  bool has_layout() const { return tp > 0 || pp > 0 || cp > 0 || ep > 0 || sharded_weights.has_value(); }
 };
 
 /// Whether the comment may name a model: cheap, for what is asked often.

@@ -39,10 +39,10 @@ TEST_CASE("training note: words of the comment") {
   const auto note = training_note("run 7, Model=llama-3-70b TP=8;pp=4 global_batch=1024 tokens=1.4T seq=4096 x=1");
   REQUIRE(note);
   CHECK(note->model == "llama-3-70b");
-  CHECK(note->tp == 8);
-  CHECK(note->pp == 4);
-  CHECK(note->cp == 0);
-  CHECK(note->global_batch == 1'024);
+  CHECK(note->wish.tp == 8);
+  CHECK(note->wish.pp == 4);
+  CHECK(note->wish.cp == 0);
+  CHECK(note->wish.global_batch == 1'024);
   CHECK(note->seq == 4'096);
   CHECK(note->tokens == 1'400'000'000'000ULL);
   CHECK(note->unknown == std::vector<std::string>{"x"});
