@@ -41,6 +41,9 @@ class Brain {
 
   const State& state() const { return state_; }
   Explanation explain(JobId job) const;
+  /// What its owner should know of a job that was accepted: of the budgets that it is charged to, and of the training
+  /// that it names (brain/training).
+  std::vector<std::string> warnings(const Job& job) const;
   /// What each pool could do for such a submission now (brain/offers.hpp).
   Result<std::vector<PoolOffer>> offers(const JobSubmitted& job, Time now) const;
 

@@ -4,8 +4,11 @@
 #include "brain/brain.hpp"
 #include "brain/fleet/fleet.hpp"
 #include "brain/policy/ranking.hpp"
+#include "brain/sched/fit.hpp"
 #include "brain/sched/forecast.hpp"
 #include "brain/sched/queue.hpp"
+#include "brain/training/training_note.hpp"
+#include "brain/training/training_words.hpp"
 
 namespace virga {
 
@@ -134,7 +137,67 @@ ExplainedReason explain_reason(const State& state, const Job& job) {
   return {};
 }
 
+/// Which of its pool's node numbers the job has, less one.
+std::vector<std::uint32_t> slots_of(const State& state, const std::vector<JobNode>& nodes) {
+  std::vector<std::uint32_t> slots;
+  for (const JobNode& node : nodes) {
+    std::uint32_t number = 0;
+    if (state.find_pool_of_node(node.name, &number) != nullptr) slots.push_back(number - 1);
+  }
+  return slots;
+}
+
+ExplainedPlacement explain_placement(const State& state, const Job& job) {
+  ExplainedPlacement placement;
+  const std::vector<JobNode> nodes(job.nodes.empty() ? job.promised.begin() : job.nodes.begin(),
+                                   job.nodes.empty() ? job.promised.end() : job.nodes.end());
+  if (is_final(job.state) || nodes.size() < 2 || !job.spec->needs_fabric) return placement;
+  const Pool* pool = state.find_pool_of_node(nodes.front().name);
+  if (pool == nullptr) return placement;
+  const PoolIndex& index = state.index.pools[state.number_of_pool(pool->name)];
+  const std::vector<std::uint32_t> slots = slots_of(state, nodes);
+  const std::optional<Spread> spread = index.spread(slots);
+  if (!spread || !index.collectives().knows_sku()) return placement;
+  placement.pool = pool->name;
+  placement.nodes = spread->nodes;
+  placement.leaves = spread->leaves;
+  placement.spines = spread->spines;
+  placement.bytes = reference_bytes(job.spec);
+  const std::uint32_t gpus = demand_per_node(job.spec, *pool).gpus;
+  placement.all_reduce = index.collectives().all_reduce(*spread, gpus, placement.bytes);
+  placement.text = fmt::format("its {} nodes are below {}: an all-reduce of {} is predicted to take {}", spread->nodes,
+                               words_of(*spread), bytes_text(placement.bytes), span_text(placement.all_reduce));
+  if (!job.passed_over.what.empty()) placement.passed_over = words_of(job.passed_over);
+  return placement;
+}
+
+std::vector<ExplainedTraining> explain_training(const State& state, const Job& job, const Pool* own_pool) {
+  std::vector<ExplainedTraining> all;
+  const Partition* partition = state.find_partition(job.spec->partition);
+  if (is_final(job.state) || partition == nullptr || !may_name_model(job.spec->comment)) return all;
+  const bool is_placed = !job.nodes.empty();
+  for (const std::string& name : partition->pools) {
+    const Pool* pool = state.find_pool(name);
+    if (pool == nullptr || (is_placed && pool != own_pool) || misfit_of(state.config, *pool, job.spec)) continue;
+    const TrainingCheck& check = state.index.training.of(job.spec, *pool);
+    if (check.plan) {
+      const TrainingPlan& plan = *check.plan;
+      all.push_back({name, plan.step, plan.run, plan.tokens_per_second, plan.memory_bytes, words_of(plan)});
+    } else if (check.misfit) {
+      all.push_back({name, {}, {}, 0, 0, *check.misfit});
+    }
+  }
+  return all;
+}
+
 }  // namespace
+
+std::vector<std::string> Brain::warnings(const Job& job) const {
+  std::vector<std::string> all = state_.policy.budgets.warnings(state_.config, job.spec->account, state_.now);
+  if (is_final(job.state)) return all;
+  for (std::string& warning : training_warnings(state_, job.spec)) all.push_back(std::move(warning));
+  return all;
+}
 
 Explanation Brain::explain(JobId id) const {
   Explanation explanation;
@@ -160,7 +223,9 @@ Explanation Brain::explain(JobId id) const {
   }
   if (job.state == JobState::pending && partition != nullptr && comes_from_refusal(job.reason))
     explanation.retry_at = next_try(state_, *partition);
-  explanation.warnings = state_.policy.budgets.warnings(state_.config, job.spec->account, state_.now);
+  explanation.placement = explain_placement(state_, job);
+  explanation.training = explain_training(state_, job, pool);
+  explanation.warnings = warnings(job);
   Forecast forecast = forecast_of(state_, job);
   explanation.expected_start = forecast.start;
   explanation.confidence = forecast.confidence;

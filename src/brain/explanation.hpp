@@ -53,6 +53,50 @@ struct ExplainedOption {
   }
 };
 
+/// Where a gang's nodes lie on the fabric, and what its collectives are predicted to take there.
+struct ExplainedPlacement {
+  std::string pool;  ///< empty: the job has no nodes, only one, or the twin does not know their size
+  std::uint32_t nodes = 0;
+  std::uint32_t leaves = 0;
+  std::uint32_t spines = 0;
+  std::uint64_t bytes = 0;  ///< of the all-reduce: the model's gradients, 1 GiB where it is not known
+  Duration all_reduce;
+  std::string text;         ///< the same in a sentence
+  std::string passed_over;  ///< which other placement would have been slower; empty: there was none to choose from
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("pool", s.pool);
+    v("nodes", s.nodes);
+    v("leaves", s.leaves);
+    v("spines", s.spines);
+    v("bytes", s.bytes);
+    v("all_reduce", s.all_reduce);
+    v("text", s.text);
+    v("passed_over", s.passed_over);
+  }
+};
+
+/// What the training that a job names in its comment would be like in one pool.
+struct ExplainedTraining {
+  std::string pool;
+  Duration step;
+  Duration run;  ///< for the tokens that it names; zero: it names none
+  std::uint64_t tokens_per_second = 0;
+  std::uint64_t memory_bytes = 0;  ///< of the fullest GPU
+  std::string text;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("pool", s.pool);
+    v("step", s.step);
+    v("run", s.run);
+    v("tokens_per_second", s.tokens_per_second);
+    v("memory_bytes", s.memory_bytes);
+    v("text", s.text);
+  }
+};
+
 struct Explanation {
   JobId job;
   JobState state = JobState::pending;
@@ -62,9 +106,11 @@ struct Explanation {
   Money price_per_hour;                  ///< of all its nodes, list price
   Time expected_start = Time::never();   ///< of a waiting job
   Confidence confidence = Confidence::none;
-  Money expected_price;                  ///< list price until its time limit, or for an hour where it has none
-  std::vector<ExplainedOption> options;  ///< of a waiting job, in the order of its partition
-  std::vector<std::string> warnings;     ///< of the budgets that it is charged to
+  Money expected_price;                     ///< list price until its time limit, or for an hour where it has none
+  std::vector<ExplainedOption> options;     ///< of a waiting job, in the order of its partition
+  ExplainedPlacement placement;             ///< of a job that has nodes, or the promise of them
+  std::vector<ExplainedTraining> training;  ///< in its nodes' pool; of a waiting job in each that could hold it
+  std::vector<std::string> warnings;        ///< of the budgets that it is charged to, and of the training that it names
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -78,6 +124,8 @@ struct Explanation {
     v("confidence", s.confidence);
     v("expected_price", s.expected_price);
     v("options", s.options);
+    v("placement", s.placement);
+    v("training", s.training);
     v("warnings", s.warnings);
   }
 };

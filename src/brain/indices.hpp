@@ -14,6 +14,7 @@
 #include "brain/pool_index.hpp"
 #include "brain/sched/queue.hpp"
 #include "brain/sched/time_index.hpp"
+#include "brain/training/training_check.hpp"
 
 namespace virga {
 
@@ -41,6 +42,7 @@ struct Indices {
   TimeIndex<VmId> vm_alarms;
   std::vector<PoolIndex> pools;                             ///< in the order of Config::pools
   std::vector<std::vector<std::uint32_t>> partition_pools;  ///< their places there, in the order of Config::partitions
+  TrainingChecks training;                                  ///< of jobs that name their model
   std::vector<PoolIndex::Present> present;                  ///< working memory of index_vms()
 };
 

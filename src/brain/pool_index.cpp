@@ -1,5 +1,7 @@
 #include "brain/pool_index.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <numeric>
@@ -13,6 +15,8 @@ namespace virga {
 namespace {
 
 constexpr std::uint32_t k_room_levels = 16;
+/// Once one of them is as fast as can be, more are looked at only to tell what was passed over.
+constexpr std::size_t k_cells_compared = 8;
 
 std::shared_ptr<const Fabric> fabric_of(const Pool& pool, std::uint32_t nodes) {
   const PoolFabric& shape = pool.fabric;
@@ -20,7 +24,10 @@ std::shared_ptr<const Fabric> fabric_of(const Pool& pool, std::uint32_t nodes) {
       Fabric::build(FabricShape{.nodes = nodes,
                                 .nodes_per_leaf = shape.nodes_per_leaf > 0 ? shape.nodes_per_leaf : nodes,
                                 .leaves_per_spine = shape.leaves_per_spine,
-                                .spines_per_pod = shape.spines_per_pod});
+                                .spines_per_pod = shape.spines_per_pod,
+                                .taper = {.leaf_permille = shape.leaf_taper_permille,
+                                          .spine_permille = shape.spine_taper_permille,
+                                          .pod_permille = shape.pod_taper_permille}});
   VIRGA_ASSERT(fabric, "a regular fabric can always be built");
   return std::make_shared<const Fabric>(*std::move(fabric));
 }
@@ -31,7 +38,12 @@ std::uint32_t count_in(const NodeIndex& nodes, const GangRequest& request) {
 
 }  // namespace
 
-PoolIndex::PoolIndex(const Pool& pool) : total_(pool.sku.resources), slots_(pool.max_nodes), absent_(pool.max_nodes) {
+PoolIndex::PoolIndex(const Pool& pool)
+    : total_(pool.sku.resources),
+      collectives_(pool),
+      shape_(pool.fabric),
+      slots_(pool.max_nodes),
+      absent_(pool.max_nodes) {
   const bool sets_matter = pool.set_nodes_max > 0 && !pool.ib_spans_sets;
   cell_nodes_ = sets_matter ? pool.set_nodes_max : pool.max_nodes;
   for (std::uint32_t first = 0; first < pool.max_nodes; first += cell_nodes_) {
@@ -176,19 +188,79 @@ std::uint32_t PoolIndex::fitting_or_absent(const GangRequest& request) const {
   return over_cells(request, [&](const Cell& cell) { return count_in(cell.present, request) + cell.present.absent(); });
 }
 
-/// The cell that has the most of the gang already; of equals the fullest, then the first.
-const PoolIndex::Cell* PoolIndex::cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const {
-  const Cell* best = nullptr;
-  std::pair<std::uint32_t, std::uint32_t> best_rank;
-  for (const Cell& cell : cells_) {
+/// Who takes a node alone has all of its GPUs.
+std::uint32_t PoolIndex::ranks_per_node(const GangRequest& request) const {
+  return request.exclusive ? total_.gpus : request.per_node.gpus;
+}
+
+CollectiveWish PoolIndex::wish_of(const GangRequest& request) const {
+  if (request.nodes < 2 || shape_.nodes_per_leaf == 0) return {};
+  return {.time = &collectives_, .gpus = ranks_per_node(request), .bytes = request.reduce_bytes};
+}
+
+/// The cell that has the most of the gang already; of equals the one with the fastest collectives, the fullest, the
+/// first.
+const PoolIndex::Cell* PoolIndex::cell_to_choose(const GangRequest& request, const PlaceRequest& place, bool ready_only,
+                                                 bool grow, PassedOver* passed_over) const {
+  // What is missing comes first, at the end what would be left over: whole cells stay for those who need them.
+  using Rank = std::pair<std::uint32_t, std::uint32_t>;
+  const auto rank_of = [&](const Cell& cell) -> std::optional<Rank> {
     const std::uint32_t here = count_in(ready_only ? cell.ready : cell.present, request);
     const std::uint32_t room = here + (grow ? cell.present.absent() : 0);
-    if (room < request.nodes) continue;
-    // What is missing comes first, then what would be left over: whole cells stay for those who need them.
-    const std::pair rank{request.nodes - std::min(here, request.nodes), room};
-    if (best != nullptr && best_rank <= rank) continue;
+    if (room < request.nodes) return std::nullopt;
+    return Rank{request.nodes - std::min(here, request.nodes), room};
+  };
+  const Cell* best = nullptr;
+  Rank best_rank;
+  for (const Cell& cell : cells_) {
+    const std::optional<Rank> rank = rank_of(cell);
+    if (!rank || (best != nullptr && best_rank <= *rank)) continue;
     best = &cell;
-    best_rank = rank;
+    best_rank = *rank;
+  }
+  if (best == nullptr || cells_.size() == 1 || place.collective.time == nullptr) return best;
+  std::vector<std::pair<std::uint32_t, const Cell*>> alike;
+  for (const Cell& cell : cells_) {
+    const std::optional<Rank> rank = rank_of(cell);
+    if (rank && rank->first == best_rank.first) alike.emplace_back(rank->second, &cell);
+  }
+  if (alike.size() == 1) return best;
+  std::sort(alike.begin(), alike.end());  // the cells lie one behind the other, so of equals the first is first
+  return fastest_cell(alike, place, ready_only, grow, passed_over);
+}
+
+/// The least that the pool's fabric allows.
+Duration PoolIndex::least_time(const PlaceRequest& place) const {
+  const auto above = [](std::uint32_t count, std::uint32_t each) { return each == 0 ? 1 : (count + each - 1) / each; };
+  const std::uint32_t leaves = above(place.nodes, shape_.nodes_per_leaf);
+  const std::uint32_t spines = above(leaves, shape_.leaves_per_spine);
+  return place.collective.of({place.nodes, leaves, spines, above(spines, shape_.spines_per_pod)});
+}
+
+/// The first of those that are equally fast, and of those where the fabric does not allow the gang.
+const PoolIndex::Cell* PoolIndex::fastest_cell(std::span<const std::pair<std::uint32_t, const Cell*>> cells,
+                                               const PlaceRequest& place, bool ready_only, bool grow,
+                                               PassedOver* passed_over) const {
+  const Duration least = least_time(place);
+  const Cell* best = cells.front().second;
+  Duration best_time = Duration::infinite();
+  std::vector<std::pair<const Cell*, Duration>> all;
+  std::vector<std::uint32_t> slots;
+  for (const auto& [room, cell] : cells) {
+    if (best_time <= least && all.size() >= k_cells_compared) break;
+    if (!choose_in(*cell, place, ready_only, grow, slots)) continue;
+    for (std::uint32_t& slot : slots) slot -= cell->first;
+    all.emplace_back(cell, place.collective.of(spread_of(*cell->fabric, slots)));
+    if (all.back().second >= best_time) continue;
+    best = cell;
+    best_time = all.back().second;
+  }
+  CollectiveWish note = place.collective;
+  note.passed_over = passed_over;
+  for (const auto& [cell, time] : all) {
+    if (cell == best) continue;
+    note.note(best_time, time,
+              fmt::format("the scale set of nodes {} to {}", cell->first + 1, cell->first + cell->present.slots()));
   }
   return best;
 }
@@ -204,7 +276,7 @@ bool PoolIndex::choose_in(const Cell& cell, PlaceRequest request, bool ready_onl
   if (here > 0 && !nodes.pick(request, slots)) return false;
   if (missing > 0) {
     std::vector<std::uint32_t> more;
-    if (!nodes.pick_absent(missing, slots, {}, more)) return false;
+    if (!nodes.pick_absent(missing, slots, {}, more, request.collective)) return false;
     if (slots.empty()) {
       slots = std::move(more);  // in rank order already
     } else {
@@ -246,13 +318,17 @@ bool PoolIndex::choose_across(PlaceRequest request, bool ready_only, bool grow,
 }
 
 bool PoolIndex::choose_anywhere(const GangRequest& request, bool ready_only, bool grow,
-                                std::vector<std::uint32_t>& slots) const {
-  const PlaceRequest place{.nodes = request.nodes,
-                           .per_node = request.per_node,
-                           .exclusive = request.exclusive,
-                           .switches_max = grow ? 0 : request.leaves_max};
-  if (const Cell* cell = cell_to_choose(request, ready_only, grow))
+                                std::vector<std::uint32_t>& slots, PassedOver* passed_over) const {
+  PlaceRequest place{.nodes = request.nodes,
+                     .per_node = request.per_node,
+                     .exclusive = request.exclusive,
+                     .switches_max = grow ? 0 : request.leaves_max,
+                     .collective = wish_of(request)};
+  if (const Cell* cell = cell_to_choose(request, place, ready_only, grow, passed_over)) {
+    place.collective.passed_over = passed_over;
     return choose_in(*cell, place, ready_only, grow, slots);
+  }
+  place.collective = {};
   if (request.one_cell || cells_.size() == 1) return false;
   return choose_across(place, ready_only, grow, slots);
 }
@@ -285,11 +361,11 @@ bool PoolIndex::choose_by_end(const GangRequest& request, bool ready_only, std::
   return true;
 }
 
-bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow,
-                       std::vector<std::uint32_t>& slots) const {
+bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots,
+                       PassedOver* passed_over) const {
   const bool by_end = request.nodes == 1 && !request.exclusive && !request.ends.is_never();
   if (by_end && choose_by_end(request, ready_only, slots)) return true;
-  if (!choose_anywhere(request, ready_only, grow, slots)) return false;
+  if (!choose_anywhere(request, ready_only, grow, slots, passed_over)) return false;
   return request.leaves_max == 0 || leaves_of(slots) <= request.leaves_max;
 }
 
@@ -301,6 +377,24 @@ std::uint32_t PoolIndex::leaves_of(const std::vector<std::uint32_t>& slots) cons
   }
   std::sort(leaves.begin(), leaves.end());
   return static_cast<std::uint32_t>(std::unique(leaves.begin(), leaves.end()) - leaves.begin());
+}
+
+std::optional<Spread> PoolIndex::spread(std::span<const std::uint32_t> slots) const {
+  if (slots.empty()) return std::nullopt;
+  const Cell& cell = cells_[slots.front() / cell_nodes_];
+  std::vector<std::uint32_t> inside(slots.begin(), slots.end());
+  for (std::uint32_t& slot : inside) {
+    if (slot / cell_nodes_ != slots.front() / cell_nodes_) return std::nullopt;
+    slot -= cell.first;
+  }
+  return spread_of(*cell.fabric, inside);
+}
+
+std::optional<Duration> PoolIndex::collective_time(const GangRequest& request,
+                                                   std::span<const std::uint32_t> slots) const {
+  const std::optional<Spread> there = spread(slots);
+  if (!there) return std::nullopt;
+  return collectives_.all_reduce(*there, ranks_per_node(request), request.reduce_bytes);
 }
 
 std::vector<std::pair<Time, std::uint32_t>> PoolIndex::releases() const {

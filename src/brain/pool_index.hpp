@@ -7,18 +7,21 @@
 //   pool.shadow(open, nodes, now)              // when enough will be free
 //
 // A slot is a node's number less one. Slots of one scale set form a cell; where InfiniBand does not reach across sets,
-// a gang that needs it stays within one cell. Counting is O(levels), choosing and updating O(log n)
-// (place/node_index.hpp).
+// a gang that needs it stays within one cell. Of cells that have equally many of its nodes already, it gets the one
+// where its all-reduce is predicted to take the least time (place/collective_time.hpp), then the fullest. Counting is
+// O(levels), choosing and updating O(log n) (place/node_index.hpp).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "brain/place/collective_time.hpp"
 #include "brain/place/node_index.hpp"
 #include "brain/sched/release_profile.hpp"
 #include "core/config.hpp"
@@ -34,6 +37,7 @@ struct GangRequest {
   bool one_cell = false;         ///< InfiniBand must reach from each node to each
   std::uint32_t leaves_max = 0;  ///< 0: any number
   Time ends = Time::never();     ///< where a node's time is paid for: when this gang is expected to be done with it
+  std::uint64_t reduce_bytes = k_reference_bytes;  ///< of the all-reduce by which placements are compared
 };
 
 class PoolIndex {
@@ -73,8 +77,15 @@ class PoolIndex {
 
   /// Chooses slots in rank order. With `grow`, absent ones fill up what is missing. False if fabric and cells do not
   /// allow it. With `ends`, a part of one node comes from the one in use whose own end it puts off least; if there are
-  /// several that are busy for longer anyhow, from the first of these that ends.
-  bool choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
+  /// several that are busy for longer anyhow, from the first of these that ends. `passed_over`, if not null, is set
+  /// where another choice was slower.
+  bool choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots,
+              PassedOver* passed_over = nullptr) const;
+
+  /// The predicted all-reduce of a gang on these slots, in rank order; nothing where the fabric does not join them.
+  std::optional<Duration> collective_time(const GangRequest& request, std::span<const std::uint32_t> slots) const;
+  std::optional<Spread> spread(std::span<const std::uint32_t> slots) const;
+  const CollectiveTime& collectives() const { return collectives_; }
 
   /// Nodes that nobody is on, absent ones included.
   std::uint32_t free_now() const;
@@ -121,15 +132,25 @@ class PoolIndex {
   void replace(std::span<const std::uint32_t> numbers, const Slot& now);
   template <class Count>
   std::uint32_t over_cells(const GangRequest& request, Count count) const;
-  const Cell* cell_to_choose(const GangRequest& request, bool ready_only, bool grow) const;
+  std::uint32_t ranks_per_node(const GangRequest& request) const;
+  CollectiveWish wish_of(const GangRequest& request) const;
+  const Cell* cell_to_choose(const GangRequest& request, const PlaceRequest& place, bool ready_only, bool grow,
+                             PassedOver* passed_over) const;
+  Duration least_time(const PlaceRequest& place) const;
+  /// `cells` with their room, the fullest first.
+  const Cell* fastest_cell(std::span<const std::pair<std::uint32_t, const Cell*>> cells, const PlaceRequest& place,
+                           bool ready_only, bool grow, PassedOver* passed_over) const;
   static bool choose_in(const Cell& cell, PlaceRequest request, bool ready_only, bool grow,
                         std::vector<std::uint32_t>& slots);
   std::uint32_t leaves_of(const std::vector<std::uint32_t>& slots) const;
-  bool choose_anywhere(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
+  bool choose_anywhere(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots,
+                       PassedOver* passed_over) const;
   bool choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const;
   bool choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 
   Resources total_;
+  CollectiveTime collectives_;
+  PoolFabric shape_;
   std::uint32_t cell_nodes_ = 1;
   std::vector<Slot> slots_;
   std::vector<Cell> cells_;

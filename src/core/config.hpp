@@ -49,16 +49,23 @@ struct EnumNames<Purchase> {
 };
 
 /// The network of a pool as a regular tree over its node numbers; 0 means that the level does not divide the pool.
+/// Tapers are oversubscriptions times 1000: bandwidth below a level's switches divided by that above them.
 struct PoolFabric {
   std::uint32_t nodes_per_leaf = 0;
   std::uint32_t leaves_per_spine = 0;
   std::uint32_t spines_per_pod = 0;
+  std::uint32_t leaf_taper_permille = 1000;
+  std::uint32_t spine_taper_permille = 1000;
+  std::uint32_t pod_taper_permille = 1000;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("nodes_per_leaf", s.nodes_per_leaf);
     v("leaves_per_spine", s.leaves_per_spine);
     v("spines_per_pod", s.spines_per_pod);
+    v("leaf_taper_permille", s.leaf_taper_permille);
+    v("spine_taper_permille", s.spine_taper_permille);
+    v("pod_taper_permille", s.pod_taper_permille);
   }
 };
 

@@ -15,6 +15,7 @@
 #include "base/money.hpp"
 #include "base/shared.hpp"
 #include "base/time.hpp"
+#include "core/passed_over.hpp"
 
 namespace virga {
 
@@ -433,6 +434,7 @@ struct Job {
   JobId array_job;               ///< the array that it is a task of: the id of its first task; zero: none
   std::uint32_t array_task = 0;  ///< its index there
   std::int64_t priority = 0;     ///< in points, when it was last computed; the higher, the earlier
+  PassedOver passed_over;        ///< by the nodes of this incarnation
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
   std::int64_t rank = 0;               ///< its place in the queue (brain/policy/priority.hpp)
@@ -478,6 +480,7 @@ struct Job {
     v("array_job", s.array_job);
     v("array_task", s.array_task);
     v("priority", s.priority);
+    v("passed_over", s.passed_over);
   }
 };
 

@@ -190,7 +190,7 @@ void Api::submit(const Request& request, const Responder& responder) {
              answer.dry_run = DryRun{{state.last_job.value + 1}, *std::move(offers)};
            }
            if (const auto job = state.jobs.find(answer.job_id); job != state.jobs.end()) {
-             answer.warnings = state.policy.budgets.warnings(state.config, job->second.spec->account, state.now);
+             answer.warnings = brain.warnings(job->second);
            }
            return HttpReply{dry ? 200 : 201, "application/json", to_json_text(answer), {}};
          });

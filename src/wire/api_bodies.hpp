@@ -201,7 +201,7 @@ struct DryRun {
 
 struct SubmittedBody {
   JobId job_id;                       ///< 0 after a dry run
-  std::vector<std::string> warnings;  ///< of the budgets that it is charged to
+  std::vector<std::string> warnings;  ///< of the budgets that it is charged to, and of the training that it names
   std::optional<DryRun> dry_run;
 
   template <class Self, class V>

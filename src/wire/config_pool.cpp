@@ -16,6 +16,10 @@ void read_fabric(TomlSection& section, Pool& pool) {
   section.number("nodes_per_leaf", fabric.nodes_per_leaf, {1, 4'096});
   section.number("leaves_per_spine", fabric.leaves_per_spine, {1, 4'096});
   section.number("spines_per_pod", fabric.spines_per_pod, {1, 4'096});
+  const NumberRange tapers{1'000, 1'000'000};
+  section.permille("leaf_taper", fabric.leaf_taper_permille, tapers);
+  section.permille("spine_taper", fabric.spine_taper_permille, tapers);
+  section.permille("pod_taper", fabric.pod_taper_permille, tapers);
   if (fabric.nodes_per_leaf == 0 && fabric.leaves_per_spine > 0) {
     section.wrong("leaves_per_spine", "leaves of unknown size; add nodes_per_leaf");
   }

@@ -212,6 +212,24 @@ bool TomlSection::dollars(std::string_view key, Money& value, std::int64_t most_
   return true;
 }
 
+bool TomlSection::permille(std::string_view key, std::uint32_t& value, NumberRange range) {
+  const auto* node = find(key);
+  if (node == nullptr) return false;
+  const auto number = node->value<double>();
+  if (!number || node->is_boolean()) {
+    wrong_type(key, *node, "a number, such as 2.5");
+    return false;
+  }
+  const double least = static_cast<double>(range.least) / 1000;
+  const double most = static_cast<double>(range.most) / 1000;
+  if (!std::isfinite(*number) || *number < least || *number > most) {
+    wrong(key, fmt::format("{} is out of range; write {} to {}", *number, least, most));
+    return false;
+  }
+  value = static_cast<std::uint32_t>(std::llround(*number * 1000));
+  return true;
+}
+
 bool TomlSection::price(std::string_view key, Money& value) {
   return dollars(key, value, 1'000'000, "US dollars per hour");
 }

@@ -80,6 +80,8 @@ class TomlSection {
   bool long_text(std::string_view key, std::string& value);
   bool flag(std::string_view key, bool& value);
   bool number(std::string_view key, std::uint32_t& value, NumberRange range);
+  /// A number with a fraction, such as 2.5, kept as thousandths; the range is in thousandths, too.
+  bool permille(std::string_view key, std::uint32_t& value, NumberRange range);
   bool duration(std::string_view key, Duration& value, const DurationRange& range);
   bool bytes(std::string_view key, std::uint64_t& value);
   bool price(std::string_view key, Money& value);

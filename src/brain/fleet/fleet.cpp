@@ -30,7 +30,7 @@ bool is_idle(const Vm& vm) { return vm.state == VmState::ready && vm.jobs.empty(
 /// Could the pool serve this job at all?
 bool may_serve(const State& state, const Pool& pool, const Job& job) {
   const Partition* partition = state.find_partition(job.spec->partition);
-  return partition != nullptr && !misfit_of(state.config, pool, job.spec) &&
+  return partition != nullptr && can_hold(state, pool, job.spec) &&
          std::find(partition->pools.begin(), partition->pools.end(), pool.name) != partition->pools.end();
 }
 

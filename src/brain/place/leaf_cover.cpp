@@ -17,13 +17,55 @@ LeafCover::LeafCover(const Fabric& fabric)
       pod_used_(fabric.pods(), 0) {}
 
 bool LeafCover::choose(std::span<const std::uint32_t> room, std::uint32_t nodes, std::uint32_t leaves_max,
-                       std::vector<LeafTake>& takes) {
+                       std::vector<LeafTake>& takes, const CollectiveWish& wish) {
   takes.clear();
   if (nodes == 0) return false;
   const Scope scope = choose_scope(room, nodes, leaves_max);
   if (scope.leaves == 0 || (leaves_max != 0 && scope.leaves > leaves_max)) return false;
   take(room, scope, split(room, nodes, scope), takes);
+  if (wish.time != nullptr && scopes_.size() > 1) prefer_faster(room, nodes, leaves_max, wish, takes);
   return true;
+}
+
+Spread LeafCover::spread_of(std::span<const LeafTake> takes) const {
+  Spread spread{.nodes = 0, .leaves = static_cast<std::uint32_t>(takes.size()), .spines = 0, .pods = 0};
+  std::uint32_t spine = fabric_.spines();
+  std::uint32_t pod = fabric_.pods();
+  for (const LeafTake& take : takes) {
+    spread.nodes += take.nodes;
+    if (fabric_.spine_of(take.leaf) == spine) continue;
+    spine = fabric_.spine_of(take.leaf);
+    ++spread.spines;
+    if (fabric_.pod_of(spine) == pod) continue;
+    pod = fabric_.pod_of(spine);
+    ++spread.pods;
+  }
+  return spread;
+}
+
+/// `takes` is what the rule without the twin chose: it stays where no other scope is faster.
+void LeafCover::prefer_faster(std::span<const std::uint32_t> room, std::uint32_t nodes, std::uint32_t leaves_max,
+                              const CollectiveWish& wish, std::vector<LeafTake>& takes) {
+  const Spread by_rule = spread_of(takes);
+  Spread best = by_rule;
+  Duration best_time = wish.of(best);
+  std::vector<std::pair<Spread, Duration>> all{{best, best_time}};
+  for (const Scope& scope : scopes_) {
+    if (leaves_max != 0 && scope.leaves > leaves_max) continue;
+    others_.clear();
+    take(room, scope, split(room, nodes, scope), others_);
+    const Spread spread = spread_of(others_);
+    if (spread == by_rule) continue;
+    const Duration time = wish.of(spread);
+    all.emplace_back(spread, time);
+    if (time >= best_time) continue;
+    best = spread;
+    best_time = time;
+    takes.swap(others_);
+  }
+  for (const auto& [spread, time] : all) {
+    if (spread != best) wish.note(best_time, time, words_of(spread));
+  }
 }
 
 void LeafCover::count_rooms(std::span<const std::uint32_t> room, const Scope& scope) {
@@ -84,6 +126,7 @@ LeafCover::Scope LeafCover::choose_scope(std::span<const std::uint32_t> room, st
     }
     all.room += room_of_spine_[s];
   }
+  scopes_.clear();
   if (all.room < nodes) return {};
   all.leaves = leaves_needed(room, nodes, all);
   if (fabric_.spines() == 1) return all;
@@ -94,6 +137,10 @@ LeafCover::Scope LeafCover::choose_scope(std::span<const std::uint32_t> room, st
     return fabric_.contention_permille(to) > fabric_.contention_permille(from);
   };
   const Scope pod = fabric_.pods() == 1 ? all : best_of(room, nodes, all.leaves, true);
+  for (const Scope& scope : {chosen, pod, all}) {
+    const bool has_fewer = scopes_.empty() || scope.leaves < scopes_.back().leaves;
+    if (scope.leaves != 0 && has_fewer) scopes_.push_back(scope);
+  }
   if (chosen.leaves == 0 || (pod.leaves < chosen.leaves && !crossing_is_dearer(Reach::spine, Reach::pod))) {
     if (pod.leaves != 0) chosen = pod;
   }

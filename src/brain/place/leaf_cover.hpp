@@ -8,7 +8,9 @@
 // them is exchanged for the fullest leaf that still holds the remainder, so that whole leaves stay for others. That is
 // exact: no choice within the scope has fewer leaves. Of the scopes the narrowest is taken, unless a wider one needs
 // fewer leaves and the links up to it are not oversubscribed (Fabric's taper): crossing a tapered level costs more than
-// one more leaf. Where a scope has several spines, leaves that are equally empty come from few spines.
+// one more leaf. With a CollectiveWish the twin decides between them instead: the scope in which the gang's all-reduce
+// is predicted to take the least time. Where a scope has several spines, leaves that are equally empty come from few
+// spines.
 //
 // Ties go to the lower number. Cost O(leaves + nodes per leaf); nothing is allocated after the first calls.
 #pragma once
@@ -17,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "brain/place/collective_time.hpp"
 #include "fabric/fabric.hpp"
 
 namespace virga {
@@ -36,7 +39,7 @@ class LeafCover {
   /// False, with `takes` empty, if there is not enough room or leaves_max (0: no limit) leaves cannot hold the gang.
   /// Else `takes` is in rank order.
   bool choose(std::span<const std::uint32_t> room, std::uint32_t nodes, std::uint32_t leaves_max,
-              std::vector<LeafTake>& takes);
+              std::vector<LeafTake>& takes, const CollectiveWish& wish = {});
 
  private:
   /// The leaves below one spine, one pod or the core.
@@ -59,6 +62,9 @@ class LeafCover {
   Scope pod_scope(std::uint32_t pod) const;
   Scope best_of(std::span<const std::uint32_t> room, std::uint32_t nodes, std::uint32_t least, bool of_pods);
   Scope choose_scope(std::span<const std::uint32_t> room, std::uint32_t nodes, std::uint32_t leaves_max);
+  Spread spread_of(std::span<const LeafTake> takes) const;
+  void prefer_faster(std::span<const std::uint32_t> room, std::uint32_t nodes, std::uint32_t leaves_max,
+                     const CollectiveWish& wish, std::vector<LeafTake>& takes);
   Split split(std::span<const std::uint32_t> room, std::uint32_t nodes, const Scope& scope);
   void share_edge_among_spines(std::span<const std::uint32_t> room, const Scope& scope, const Split& split);
   std::uint32_t next_spine(const Scope& scope, std::uint32_t wanted) const;
@@ -75,6 +81,8 @@ class LeafCover {
   std::vector<std::uint8_t> spine_used_;
   std::vector<std::uint8_t> pod_used_;
   std::uint32_t room_max_ = 0;  ///< the largest room of a leaf of the scope at hand
+  std::vector<Scope> scopes_;   ///< that hold the gang, from narrow to wide; each has fewer leaves than the one before
+  std::vector<LeafTake> others_;
 };
 
 }  // namespace virga

@@ -41,6 +41,7 @@ struct PlaceRequest {
   Resources per_node;
   bool exclusive = false;          ///< nobody else on its nodes
   std::uint32_t switches_max = 0;  ///< it may span so many leaves at most; 0: any number
+  CollectiveWish collective = {};  ///< for a choice between fewer leaves and fewer spines; see leaf_cover.hpp
 };
 
 enum class SlotState : std::uint8_t {
@@ -81,7 +82,8 @@ class NodeIndex {
   /// their spines and pods, and over few leaves. `scale_set_room`: how many VMs each scale set may still get; empty:
   /// no limit. In rank order. False, with `slots` empty, if there are not `count`. O(slots).
   bool pick_absent(std::uint32_t count, std::span<const std::uint32_t> near,
-                   std::span<const std::uint32_t> scale_set_room, std::vector<std::uint32_t>& slots) const;
+                   std::span<const std::uint32_t> scale_set_room, std::vector<std::uint32_t>& slots,
+                   const CollectiveWish& wish = {}) const;
 
  private:
   // Rows of the tables: what a usable node that something runs on has left. Row 0 is "no CPU", which only a demand of

@@ -10,11 +10,13 @@ namespace {
 
 class AbsentPick {
  public:
-  AbsentPick(const Fabric& fabric, const NodeIndex& index, LeafCover& cover, std::vector<LeafTake>& takes)
+  AbsentPick(const Fabric& fabric, const NodeIndex& index, LeafCover& cover, std::vector<LeafTake>& takes,
+             const CollectiveWish& wish)
       : fabric_(fabric),
         index_(index),
         cover_(cover),
         takes_(takes),
+        wish_(wish),
         taken_(fabric.slots(), 0),
         room_(fabric.leaves(), 0),
         set_room_(fabric.scale_sets(), fabric.slots()) {}
@@ -35,7 +37,7 @@ class AbsentPick {
       const std::uint32_t missing = count - static_cast<std::uint32_t>(slots.size());
       count_room();
       if (!choose_below_spines(missing, near) && !choose_below_pods(missing, near) &&
-          !cover_.choose(room_, missing, 0, takes_)) {
+          !cover_.choose(room_, missing, 0, takes_, near.empty() ? wish_ : CollectiveWish{})) {
         return false;
       }
       for (const LeafTake& each : takes_) take(each, slots);
@@ -103,6 +105,7 @@ class AbsentPick {
   const NodeIndex& index_;
   LeafCover& cover_;
   std::vector<LeafTake>& takes_;
+  const CollectiveWish& wish_;  ///< of a gang that has no slots yet
   std::vector<std::uint8_t> taken_;
   std::vector<std::uint32_t> room_;
   std::vector<std::uint32_t> set_room_;  ///< how many VMs each scale set may still get
@@ -112,10 +115,11 @@ class AbsentPick {
 }  // namespace
 
 bool NodeIndex::pick_absent(std::uint32_t count, std::span<const std::uint32_t> near,
-                            std::span<const std::uint32_t> scale_set_room, std::vector<std::uint32_t>& slots) const {
+                            std::span<const std::uint32_t> scale_set_room, std::vector<std::uint32_t>& slots,
+                            const CollectiveWish& wish) const {
   slots.clear();
   if (count > absent_) return false;
-  AbsentPick work(fabric_, *this, cover_, takes_);
+  AbsentPick work(fabric_, *this, cover_, takes_, wish);
   work.limit(scale_set_room);
   if (!work.pick(count, near, slots)) {
     slots.clear();

@@ -94,7 +94,7 @@ bool NodeIndex::pick_whole(const PlaceRequest& request, std::vector<std::uint32_
     return true;
   }
   if (request.switches_max == 1) return false;
-  if (!cover_.choose(whole_of_leaf_, request.nodes, request.switches_max, takes_)) return false;
+  if (!cover_.choose(whole_of_leaf_, request.nodes, request.switches_max, takes_, request.collective)) return false;
   for (const LeafTake& take : takes_) take_whole(take, slots);
   return true;
 }
@@ -212,7 +212,7 @@ bool NodeIndex::pick_mixed(const PlaceRequest& request, std::uint32_t row, std::
     return true;
   }
   if (request.switches_max == 1) return false;
-  if (!cover_.choose(room_, request.nodes, request.switches_max, takes_)) return false;
+  if (!cover_.choose(room_, request.nodes, request.switches_max, takes_, request.collective)) return false;
   for (const LeafTake& take : takes_) take_mixed(take, request, row, slots);
   return true;
 }

@@ -80,8 +80,7 @@ std::optional<Error> refuse_buying(const State& state, const JobSpec& spec) {
   if (tenant == nullptr || tenant->buy != BuyPolicy::reserved_only) return std::nullopt;
   for (const std::string& name : state.find_partition(spec.partition)->pools) {
     const Pool* pool = state.find_pool(name);
-    if (pool != nullptr && pool->purchase == Purchase::reserved && !misfit_of(state.config, *pool, spec))
-      return std::nullopt;
+    if (pool != nullptr && pool->purchase == Purchase::reserved && can_hold(state, *pool, spec)) return std::nullopt;
   }
   return Error{Code::refused, fmt::format("Requested node configuration is not available: tenant {} has jobs on "
                                           "reserved nodes only (buy), and partition {} has none that could hold this",

@@ -153,7 +153,7 @@ std::optional<Money> least_worst_case(const State& state, const JobSpec& spec) {
   std::optional<Money> least;
   for (const std::string& name : state.find_partition(spec.partition)->pools) {
     const Pool* pool = state.find_pool(name);
-    if (pool == nullptr || misfit_of(state.config, *pool, spec)) continue;
+    if (pool == nullptr || !can_hold(state, *pool, spec)) continue;
     const std::optional<Money> price = worst_case_on(state, spec, *pool);
     if (!price) return std::nullopt;
     least = least ? std::min(*least, *price) : *price;

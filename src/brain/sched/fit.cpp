@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "brain/sched/files.hpp"
+#include "brain/training/training_check.hpp"
+#include "brain/training/training_note.hpp"
+#include "brain/training/training_words.hpp"
 
 namespace virga {
 
@@ -68,6 +71,38 @@ std::optional<std::string> misfit_of(const Config& config, const Pool& pool, con
                      has.memory_bytes >> 20);
 }
 
+std::optional<std::string> training_misfit_of(const State& state, const Pool& pool, const JobSpec& spec) {
+  if (spec.comment.empty()) return std::nullopt;
+  return state.index.training.of(spec, pool).misfit;
+}
+
+bool can_hold(const State& state, const Pool& pool, const JobSpec& spec) {
+  return !misfit_of(state.config, pool, spec) && !training_misfit_of(state, pool, spec);
+}
+
+std::vector<std::string> training_warnings(const State& state, const JobSpec& spec) {
+  const Partition* partition = may_name_model(spec.comment) ? state.find_partition(spec.partition) : nullptr;
+  if (partition == nullptr) return {};
+  std::optional<TrainingCheck> best;
+  for (const std::string& name : partition->pools) {
+    const Pool* pool = state.find_pool(name);
+    if (pool == nullptr || misfit_of(state.config, *pool, spec)) continue;
+    const TrainingCheck& check = state.index.training.of(spec, *pool);
+    if (check.misfit) continue;
+    const bool is_first = !best || (check.plan && (!best->plan || check.plan->step < best->plan->step));
+    if (is_first) best = check;
+  }
+  if (!best) return {};
+  std::vector<std::string> warnings = best->warnings;
+  if (best->plan && best->plan->run > spec.time_limit) {
+    warnings.push_back(
+        fmt::format("{} is predicted to take {} for the tokens that its comment names, and its time "
+                    "limit is {}; give a longer --time, or resume from checkpoints (--requeue, --signal)",
+                    best->plan->model, span_text(best->plan->run), span_text(spec.time_limit)));
+  }
+  return warnings;
+}
+
 std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
   const Partition* partition = state.find_partition(spec.partition);
   if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
@@ -76,6 +111,7 @@ std::optional<Error> never_fits(const State& state, const JobSpec& spec) {
     const Pool* pool = state.find_pool(name);
     if (pool == nullptr) continue;
     std::optional<std::string> misfit = misfit_of(state.config, *pool, spec);
+    if (!misfit) misfit = training_misfit_of(state, *pool, spec);
     if (!misfit) return std::nullopt;
     why = *std::move(misfit);
   }

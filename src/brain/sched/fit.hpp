@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "brain/effects.hpp"
 
@@ -18,6 +19,13 @@ Resources demand_per_node(const JobSpec& spec, const Pool& pool);
 std::uint64_t part_of_node(std::uint64_t amount, const JobSpec& spec, const Pool& pool);
 /// Why this pool can never hold the job.
 std::optional<std::string> misfit_of(const Config& config, const Pool& pool, const JobSpec& spec);
+/// The same for the training that it names in its comment: the model does not fit the GPUs.
+std::optional<std::string> training_misfit_of(const State& state, const Pool& pool, const JobSpec& spec);
+/// Neither of the two keeps the job from the pool.
+bool can_hold(const State& state, const Pool& pool, const JobSpec& spec);
+/// What to tell the submitter of it: what could not be checked, and a time limit that is too short for the tokens that
+/// it names. Of the pool of its partition that is done first.
+std::vector<std::string> training_warnings(const State& state, const JobSpec& spec);
 /// Why no pool of the job's partition can ever hold it, drained nodes aside; nothing if one can.
 std::optional<Error> never_fits(const State& state, const JobSpec& spec);
 

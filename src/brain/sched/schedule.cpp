@@ -15,6 +15,7 @@
 #include "brain/sched/promises.hpp"
 #include "brain/sched/queue.hpp"
 #include "brain/sched/supply.hpp"
+#include "brain/training/training_note.hpp"
 
 namespace virga {
 
@@ -78,6 +79,7 @@ class Pass {
   void walk_on(std::uint32_t lane, const WaitingEntry* next);
   void step();
   void try_job(Lane& lane, Job& job);
+  void prefer_faster(const Job& job, Offer offer, Offer& best);
   Offer best_offer(const Lane& lane, const Job& job);
   Time turn_after_others(const Offer& offer) const;
   bool respects_hold(const Job& job, const Offer& offer, const Choice& choice);
@@ -163,8 +165,23 @@ Time Pass::turn_after_others(const Offer& offer) const {
   return at + Duration{hold.waiting_work / nodes * k_ns_per_ms};
 }
 
+/// Of two offers that cost as much and start as early, the one on whose nodes the gang's collectives take less time; of
+/// equals the earlier one, which is `best`.
+void Pass::prefer_faster(const Job& job, Offer offer, Offer& best) {
+  if (!are_comparable(state_, best.pool, offer.pool)) return;
+  const std::optional<Duration> there = collective_time_of(state_, job, offer);
+  const std::optional<Duration> here = there ? collective_time_of(state_, job, best) : std::nullopt;
+  if (!here || *here == *there) return;
+  const bool is_faster = *there < *here;
+  const std::uint32_t slower = is_faster ? best.pool : offer.pool;
+  if (is_faster) best = std::move(offer);
+  const CollectiveWish note{.bytes = reference_bytes(job.spec), .passed_over = &best.passed_over};
+  note.note(std::min(*here, *there), std::max(*here, *there), "pool " + state_.config.pools[slower].name);
+}
+
 Offer Pass::best_offer(const Lane& lane, const Job& job) {
   const Preference preference = preference_of(state_, job);
+  const bool is_gang = job.spec->nodes > 1 && job.spec->needs_fabric;
   Offer best;
   for (std::uint32_t number : *lane.pools) {
     const Pool& pool = state_.config.pools[number];
@@ -184,8 +201,12 @@ Offer Pass::best_offer(const Lane& lane, const Job& job) {
     } else if (offer.way == Way::wait && holds_[number].is_set()) {
       offer.start = turn_after_others(offer);
     }
-    if (is_better(offer, best, job, preference, state_.now)) best = std::move(offer);
-    if (best.way == Way::ready && best.price == Money{}) break;
+    if (is_better(offer, best, job, preference, state_.now)) {
+      best = std::move(offer);
+    } else if (is_gang && !is_better(best, offer, job, preference, state_.now)) {
+      prefer_faster(job, std::move(offer), best);
+    }
+    if (best.way == Way::ready && best.price == Money{} && !is_gang) break;
   }
   return best;
 }
@@ -227,6 +248,7 @@ void Pass::take(Job& job, const Choice& choice) {
   if (promised_ > 0) {
     promises_->keep(choice.pool, {state_.now, state_.now + expected_time(job.spec)}, job.spec->nodes);
   }
+  job.passed_over = choice.passed_over;
   assign_nodes(fx_, job, vms);
   anybody_started_ = true;
 }
@@ -280,7 +302,11 @@ void Pass::try_job(Lane& lane, Job& job) {
   }
   if (best.way != Way::wait) {
     Choice choice;
-    if (choose_nodes(state_, job, best, choice) && respects_hold(job, best, choice)) return take(job, choice);
+    if (choose_nodes(state_, job, best, choice) && respects_hold(job, best, choice)) {
+      // The nearest choice says more: other nodes of the pool, else another pool.
+      if (choice.passed_over.what.empty()) choice.passed_over = std::move(best.passed_over);
+      return take(job, choice);
+    }
     ++lane.misses;
     if (holds_[best.pool].is_set()) return;
     const PoolIndex& index = state_.index.pools[best.pool];

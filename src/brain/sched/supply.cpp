@@ -7,6 +7,7 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/queue.hpp"
+#include "brain/training/training_note.hpp"
 
 namespace virga {
 
@@ -20,6 +21,13 @@ GangRequest request_of(const Job& job, const Pool& pool, Time now) {
                       .leaves_max = now < switches_until(job) ? job.spec->switches : 0};
   // A node that is bought is paid for until the last of its jobs ends; reserved ones are paid for anyhow.
   if (pool.purchase != Purchase::reserved) request.ends = now + expected_time(job.spec);
+  return request;
+}
+
+/// With what its all-reduce has to move, which only choosing among placements needs.
+GangRequest compared_request_of(const Job& job, const Pool& pool, Time now) {
+  GangRequest request = request_of(job, pool, now);
+  request.reduce_bytes = reference_bytes(job.spec);
   return request;
 }
 
@@ -107,7 +115,7 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number, Time no
   const GangRequest request = request_of(job, pool, now);
   Offer offer;
   offer.pool = number;
-  if (misfit_of(state.config, pool, job.spec)) return offer;
+  if (!can_hold(state, pool, job.spec)) return offer;
   const Duration expected = expected_time(job.spec);
   offer.price = {price_for(running_price(pool), expected).micro_usd * job.spec->nodes};
   const std::uint32_t kept = kept_from(job, pool);
@@ -167,11 +175,24 @@ bool is_better(const Offer& a, const Offer& b, const Job& job, const Preference&
 bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice) {
   const Pool& pool = state.config.pools[offer.pool];
   PoolIndex& index = state.index.pools[offer.pool];
-  std::vector<std::uint32_t> slots;
-  if (!index.choose(request_of(job, pool, state.now), offer.way == Way::ready, offer.way == Way::buy, slots))
-    return false;
-  choice = {.pool = offer.pool, .slots = std::move(slots)};
-  return true;
+  const GangRequest request = compared_request_of(job, pool, state.now);
+  choice = {.pool = offer.pool, .slots = {}, .passed_over = {}};
+  return index.choose(request, offer.way == Way::ready, offer.way == Way::buy, choice.slots, &choice.passed_over);
+}
+
+std::optional<Duration> collective_time_of(State& state, const Job& job, const Offer& offer) {
+  if (offer.way == Way::wait || offer.way == Way::never) return std::nullopt;
+  if (job.spec->nodes < 2 || !job.spec->needs_fabric) return std::nullopt;
+  Choice choice;
+  if (!choose_nodes(state, job, offer, choice)) return std::nullopt;
+  const Pool& pool = state.config.pools[offer.pool];
+  return state.index.pools[offer.pool].collective_time(compared_request_of(job, pool, state.now), choice.slots);
+}
+
+bool are_comparable(const State& state, std::uint32_t pool_a, std::uint32_t pool_b) {
+  const std::vector<PoolIndex>& pools = state.index.pools;
+  if (pools[pool_a].collectives().knows_sku() && pools[pool_b].collectives().knows_sku()) return true;
+  return state.config.pools[pool_a].sku.name == state.config.pools[pool_b].sku.name;
 }
 
 }  // namespace virga

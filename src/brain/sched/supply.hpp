@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Offer {
   std::int64_t extra = 0;        ///< with `wait`: nodes free at `start` beyond its need
   Reason reason = Reason::none;  ///< with `wait`
   std::string detail;
+  PassedOver passed_over;  ///< a pool that costs as much and starts as early, where the gang's collectives are slower
 };
 
 Offer offer_of(const State& state, const Job& job, std::uint32_t pool);
@@ -54,6 +56,12 @@ bool is_wanted_from(const Preference& preference, const Pool& pool);
 /// `cheapest`: price and delay together are less; `soonest`: it starts earlier. Of equals the cheaper, then the sooner.
 bool is_better(const Offer& a, const Offer& b, const Job& job, const Preference& preference, Time now);
 
+/// The predicted all-reduce of the gang on the nodes that it would get by this offer (place/collective_time.hpp).
+/// Nothing if it would get none now, if its nodes need no fabric, or if there is only one.
+std::optional<Duration> collective_time_of(State& state, const Job& job, const Offer& offer);
+/// Whether times of the two pools can be compared: the twin knows their SKUs, or they have the same one.
+bool are_comparable(const State& state, std::uint32_t pool_a, std::uint32_t pool_b);
+
 /// How many more VMs may be asked for now by a request of `nodes`. Where none may: why, and when that ends.
 struct Growth {
   std::uint32_t nodes = 0;
@@ -68,6 +76,7 @@ Growth growth_of(const State& state, const Pool& pool, std::uint32_t nodes, Time
 struct Choice {
   std::uint32_t pool = 0;
   std::vector<std::uint32_t> slots;
+  PassedOver passed_over;  ///< other nodes of the pool, where the gang's collectives would be slower
 };
 /// False if the fabric has room only in the wrong places: not within one scale set, or over too many leaves.
 bool choose_nodes(State& state, const Job& job, const Offer& offer, Choice& choice);

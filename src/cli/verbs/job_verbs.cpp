@@ -51,6 +51,13 @@ int explain_verb(std::uint32_t job, bool json) {
                  usd_text(option.price));
     }
   }
+  if (!e->placement.pool.empty()) {
+    fmt::print("  placement in pool {}: {}\n", e->placement.pool, e->placement.text);
+    if (!e->placement.passed_over.empty()) fmt::print("    {}\n", e->placement.passed_over);
+  }
+  for (const ExplainedTraining& training : e->training) {
+    fmt::print("  training in pool {}: {}\n", training.pool, training.text);
+  }
   if (!is_final(e->state)) {
     fmt::print("  price to its time limit (an hour, if it has none): {} (list price)\n", usd_text(e->expected_price));
   }
