@@ -7,7 +7,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 compiler=${1:-g++}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-sources=(bench/decisions.cpp src/fabric/*.cpp src/core/*.cpp src/brain/*.cpp src/brain/*/*.cpp)
+sources=(bench/decisions.cpp src/fabric/*.cpp src/core/*.cpp src/twin/*.cpp src/brain/*.cpp src/brain/*/*.cpp)
+for table in models gpus systems; do # as cmake/embed_text.cmake does it
+  name=k_twin_${table}_csv
+  {
+    printf '#include <string_view>\nnamespace virga {\nextern const std::string_view %s;\n' "$name"
+    printf 'const std::string_view %s = R"embedded(' "$name"
+    cat "data/$table.csv"
+    printf ')embedded";\n}\n'
+  } > "$out/$name.cpp"
+  sources+=("$out/$name.cpp")
+done
 for source in "${sources[@]}"; do
   [ -f "$source" ] && echo "$source"
 done | xargs -P "$(nproc)" -I{} sh -c \

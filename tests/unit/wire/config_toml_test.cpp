@@ -407,6 +407,24 @@ TEST_CASE("pools of placement groups: a scale set has a hundred VMs, unless more
   CHECK(set_nodes_of("host", "Standard_ND96isr_H100_v5") == 0);
 }
 
+TEST_CASE("pools: tapers are numbers from 1 to 1000, kept as thousandths") {
+  const auto parse = [](const std::string& keys) {
+    return virga::parse_config("[pool.nd]\n" + keys + "\n[partition.main]\npools = [\"nd\"]\n", "virga.toml",
+                               virga::ConfigContext{});
+  };
+  const auto config = parse("nodes_per_leaf = 4\nleaf_taper = 2.5\nspine_taper = 3");
+  REQUIRE_MESSAGE(config.has_value(), config.error().message);
+  CHECK(config->pools[0].fabric.leaf_taper_permille == 2'500);
+  CHECK(config->pools[0].fabric.spine_taper_permille == 3'000);
+  CHECK(config->pools[0].fabric.pod_taper_permille == 1'000);
+  for (const char* bad : {"0.5", "1000.1", "\"2\"", "true", "nan"}) {
+    CAPTURE(bad);
+    const auto refused = parse(std::string("leaf_taper = ") + bad);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message.find("pool.nd.leaf_taper") != std::string::npos);
+  }
+}
+
 TEST_CASE("pools of racks: a scale set and a leaf are a rack, and a size without a list price wants one") {
   const std::string pool = "[pool.gb]\ncloud = \"azure\"\nmax_nodes = 36\nsku = \"Standard_ND128isr_NDR_GB200_v6\"\n";
   const std::string rest = "[partition.main]\npools = [\"gb\"]\n";
