@@ -117,7 +117,8 @@ def check_script_runs(c: Checker) -> None:
         (stubs / name).chmod(0o755)
     environment = {"PATH": f"{stubs}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "n[1-128]", "SLURM_JOB_ID": "7",
                    "SLURM_SUBMIT_DIR": str(c.folder), "CHECKPOINTS": str(c.folder / "checkpoints"), "HOME": "home"}
-    done = subprocess.run(["bash", "job.sh"], capture_output=True, text=True, cwd=c.folder, env=environment, check=False)
+    done = subprocess.run(["bash", "job.sh"], capture_output=True, text=True, cwd=c.folder, env=environment,
+                          check=False)
     c.check(done.returncode == 5, f"the script ends as its trainer: {done.returncode} {done.stderr}")
     c.check("trainer 3/1024 at first-node:" in done.stdout, f"the trainer's rank: {done.stdout}")
     c.check("virga checkpoint done --step 42" in done.stdout, f"the checkpoint is told: {done.stdout}")
