@@ -90,18 +90,21 @@ bool affordable(const PlanRequest& request, const PlanPoint& point) {
   return request.budget_usd <= 0 || point.run.usd <= request.budget_usd;
 }
 
-/// Points come fastest first. Of those that keep most of what was asked for: the cheapest, or with a budget and no
-/// deadline the fastest.
+/// What is to be small among points that keep equally much of what was asked for.
+double price_of_choice(const PlanRequest& request, const PlanPoint& point) {
+  if (request.gpus > 0 || (request.budget_usd > 0 && request.deadline_s <= 0)) return duration(point);
+  return cost(request, point);
+}
+
 std::optional<std::size_t> choose(const PlanRequest& request, const std::vector<PlanPoint>& points) {
-  const bool fastest = request.gpus > 0 || (request.budget_usd > 0 && request.deadline_s <= 0);
   std::optional<std::size_t> best;
   int best_kept = -1;
   for (std::size_t i = 0; i < points.size(); ++i) {
     const PlanPoint& point = points[i];
     if (request.gpus > 0 && point.gpus != request.gpus) continue;
     const int kept = (in_time(request, point) ? 1 : 0) + (affordable(request, point) ? 1 : 0);
-    const bool better =
-        kept > best_kept || (kept == best_kept && !fastest && cost(request, point) < cost(request, points[*best]));
+    const bool better = kept > best_kept || (kept == best_kept &&
+                                             price_of_choice(request, point) < price_of_choice(request, points[*best]));
     if (!better) continue;
     best = i;
     best_kept = kept;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -98,6 +99,31 @@ def check_answers(c: Checker) -> None:
     c.check(not unfit["fits"] and unfit["cures"][0]["remedy"] == "more_gpus", "what would make it fit")
 
 
+# What the script calls, each as a few lines of shell that say what they were told.
+STUBS = {
+    "scontrol": "echo first-node",
+    "srun": 'shift; SLURM_PROCID=3 SLURM_LOCALID=3 SLURM_NTASKS=1024 exec "$@"',
+    "python3": 'echo "trainer $RANK/$WORLD_SIZE at $MASTER_ADDR: $*"; mkdir -p "$CHECKPOINTS/iter_0000042"; exit 5',
+    "virga": 'echo "virga $*"',
+}
+
+
+def check_script_runs(c: Checker) -> None:
+    """The batch script starts the trainer with its rank, tells of the checkpoint and ends as the trainer did."""
+    stubs = c.folder / "stubs"
+    stubs.mkdir()
+    for name, text in STUBS.items():
+        (stubs / name).write_text(f"#!/bin/bash\n{text}\n")
+        (stubs / name).chmod(0o755)
+    environment = {"PATH": f"{stubs}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "n[1-128]", "SLURM_JOB_ID": "7",
+                   "SLURM_SUBMIT_DIR": str(c.folder), "CHECKPOINTS": str(c.folder / "checkpoints"), "HOME": "home"}
+    done = subprocess.run(["bash", "job.sh"], capture_output=True, text=True, cwd=c.folder, env=environment,
+                          check=False)
+    c.check(done.returncode == 5, f"the script ends as its trainer: {done.returncode} {done.stderr}")
+    c.check("trainer 3/1024 at first-node:" in done.stdout, f"the trainer's rank: {done.stdout}")
+    c.check("virga checkpoint done --step 42" in done.stdout, f"the checkpoint is told: {done.stdout}")
+
+
 def check_files(c: Checker) -> None:
     for launcher, word in (("megatron-lm", "pretrain_gpt.py"), ("megatron-bridge", "run_recipe.py")):
         for model in ("mt-nlg-530b", "deepseek-v3", "qwen3-235b-a22b"):
@@ -107,6 +133,7 @@ def check_files(c: Checker) -> None:
             script = (c.folder / "job.sh").read_text()
             c.check(subprocess.run(["bash", "-n", "job.sh"], cwd=c.folder, check=False).returncode == 0, "bash -n")
             c.check(word in script and "#SBATCH --nodes=128\n" in script, f"script for {launcher}")
+    check_script_runs(c)
     page = (c.folder / "page.html").read_text()
     pictures = re.findall(r"<svg.*?</svg>", page, re.S)
     c.check(len(pictures) == 3, f"{len(pictures)} pictures")

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t k_file_bytes_max = 64U << 20;
 constexpr std::uint32_t k_gpus_most = 1U << 20;
+constexpr double k_usual_deadline_s = 30.0 * 86400;
 constexpr double k_spot_share = 0.4;  ///< of the list price, where nobody says a spot price: those change by the hour
 
 /// A whole number of an option; 0 where the option is absent.
@@ -248,6 +249,10 @@ Status read_amounts(const PlanOptions& options, PlanQuestion& question) {
   }
   if (request.gpus == 0 && request.tokens <= 0) {
     return fail(Code::invalid, "--gpus N: missing; without it say the --tokens of the run, and N is searched");
+  }
+  if (request.gpus == 0 && request.budget_usd <= 0 && request.deadline_s <= 0) {
+    request.deadline_s = k_usual_deadline_s;
+    question.deadline_assumed = true;
   }
   if (request.global_batch == 0) {
     request.global_batch = twin::usual_global_batch(*request.model, request.gpus);

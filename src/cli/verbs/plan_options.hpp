@@ -61,6 +61,7 @@ struct PlanQuestion {
   twin::PlanRequest request;
   std::vector<std::string> regions;  ///< of each offer, where one was asked for
   bool batch_assumed = false;
+  bool deadline_assumed = false;  ///< 30 days, where neither GPUs nor money nor time are limited
   bool spot = false;
   bool spot_price_assumed = false;
   bool spot_rate_assumed = false;

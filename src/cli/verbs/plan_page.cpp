@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "cli/verbs/plan_report.hpp"
 #include "twin/schedule.hpp"
@@ -172,51 +173,80 @@ std::pair<double, double> place_of(const PlanReport& r, const twin::PlanPoint& p
   return {point.found.seconds, hour * point.found.seconds / 3600};
 }
 
-std::string front(const PlanReport& r) {
+/// The frame of the plot of time against cost: time by its logarithm, as plans differ by factors.
+struct Frame {
+  explicit Frame(const PlanReport& r) {
+    least_time = place_of(r, r.point).first;
+    for (const twin::PlanPoint& point : r.plan.points) {
+      const auto [time, usd] = place_of(r, point);
+      least_time = std::min(least_time, time);
+      most_time = std::max(most_time, time);
+      most_usd = std::max(most_usd, usd);
+    }
+  }
+  double x(double time) const {
+    const double span = std::max(std::log(most_time / least_time), 1e-9);
+    return k_left + 20 + std::log(time / least_time) / span * (k_width - k_left - 200);
+  }
+  double y(double usd) const { return 10 + (1 - usd / (most_usd * 1.05)) * (k_height - 10); }
+
+  static constexpr double k_left = 124;
+  static constexpr double k_height = 340;
+  double least_time = 0;
   double most_time = 0;
   double most_usd = 0;
-  for (const twin::PlanPoint& point : r.plan.points) {
-    most_time = std::max(most_time, place_of(r, point).first);
-    most_usd = std::max(most_usd, place_of(r, point).second);
-  }
-  if (most_usd <= 0) return {};
-  constexpr double k_left = 124;
-  constexpr double k_height = 340;
-  const auto x = [&](double time) { return k_left + time / most_time * (k_width - k_left - 190); };
-  const auto y = [&](double usd) { return 10 + (1 - usd / (most_usd * 1.05)) * (k_height - 10); };
-  std::string svg = open_svg(k_height + 34, "time against cost");
-  for (double usd = 0; usd <= most_usd * 1.0001; usd += tick_step(most_usd)) {
+};
+
+std::string front_axes(const PlanReport& r, const Frame& frame) {
+  std::string svg;
+  for (double usd = 0; usd <= frame.most_usd * 1.0001; usd += tick_step(frame.most_usd)) {
+    const double y = frame.y(usd);
     svg += fmt::format(
-        "<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" class=\"grid\"/><text x=\"{}\" "
-        "y=\"{:.1f}\" class=\"end\">{} USD</text>\n",
-        k_left, k_width, y(usd), y(usd), k_left - 8, y(usd) + 4,
+        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" class=\"grid\"/><text x=\"{3}\" "
+        "y=\"{4:.1f}\" class=\"end\">{5} USD</text>\n",
+        Frame::k_left, k_width, y, Frame::k_left - 8, y + 4,
         r.request.tokens > 0 ? grouped_digits(usd) : fmt::format("{:.4g}", usd));
   }
-  for (double time = 0; time <= most_time * 1.0001; time += tick_step(most_time)) {
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" class=\"mid\">{:.4g} {}</text>\n", x(time), k_height + 24, time,
-                       r.request.tokens > 0 ? "days" : "s");
+  for (double decade = 1e-3; decade <= frame.most_time; decade *= 10) {
+    for (const double time : {decade, 2 * decade, 5 * decade}) {
+      if (time < frame.least_time || time > frame.most_time) continue;
+      svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" class=\"mid\">{:.4g} {}</text>\n", frame.x(time),
+                         Frame::k_height + 24, time, r.request.tokens > 0 ? "days" : "s");
+    }
   }
+  return svg;
+}
+
+std::string front(const PlanReport& r) {
+  const Frame frame(r);
+  if (frame.most_usd <= 0) return {};
+  std::string svg = open_svg(Frame::k_height + 34, "time against cost") + front_axes(r, frame);
   std::string path;
-  for (const twin::PlanPoint& point : r.plan.points) {
-    if (!point.on_front) continue;
-    const auto [time, usd] = place_of(r, point);
-    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x(time), y(usd));
-  }
-  svg += fmt::format("<path class=\"line\" d=\"{}\"/>\n", path);
+  std::string points;
+  int named = 0;
   for (std::size_t i = 0; i < r.plan.points.size(); ++i) {
     const twin::PlanPoint& point = r.plan.points[i];
+    const bool is_chosen = r.plan.chosen == i;
     const auto [time, usd] = place_of(r, point);
+    const double x = frame.x(time);
+    const double y = frame.y(usd);
+    if (point.on_front) path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x, y);
     const std::string label =
         fmt::format("{} x {}", grouped_digits(point.gpus), r.request.offers[point.offer].system->gpu->name);
-    svg += fmt::format("<circle cx=\"{0:.1f}\" cy=\"{1:.1f}\" r=\"{2}\" class=\"{3}\"><title>{4}: {5}</title></circle>",
-                       x(time), y(usd), r.plan.chosen == i ? 7 : 5,
-                       r.plan.chosen == i ? "hot"
-                       : point.on_front   ? "f"
-                                          : "dot",
-                       label, layout_text(point.found.layout));
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x(time) + 10, y(usd) + (i % 2 == 0 ? -7 : 17),
-                       label);
+    points +=
+        fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" class=\"{}\"><title>{}: {}</title></circle>\n", x, y,
+                    is_chosen        ? 7
+                    : point.on_front ? 5
+                                     : 3,
+                    is_chosen        ? "hot"
+                    : point.on_front ? "f"
+                                     : "dot",
+                    escaped(label), layout_text(point.found.layout));
+    if (!point.on_front && !is_chosen) continue;
+    points += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 8, y + (++named % 2 == 0 ? -8 : 18),
+                          escaped(label));
   }
+  svg += fmt::format("<path class=\"line\" d=\"{}\"/>\n", path) + points;
   return section("Time against cost", "The line joins what nothing else beats in both; red is the plan of this page.",
                  svg + "</svg>\n");
 }

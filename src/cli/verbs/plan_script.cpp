@@ -164,8 +164,8 @@ fi
 )";
   text += model.array("MODEL") + layout.array("LAYOUT") + run.array("RUN");
   return text + R"(
-srun --ntasks-per-node=1 --kill-on-bad-exit=1 torchrun "${TORCHRUN[@]}" "$MEGATRON/pretrain_gpt.py" \
-  "${MODEL[@]}" "${LAYOUT[@]}" "${RUN[@]}"
+srun --kill-on-bad-exit=1 bash -c "$RANK_OF" rank "$MEGATRON/pretrain_gpt.py" \
+  "${MODEL[@]}" "${LAYOUT[@]}" "${RUN[@]}" || STATUS=$?
 )";
 }
 
@@ -242,10 +242,18 @@ std::string bridge_script(const PlanReport& r) {
                       recipe_of(*r.request.model));
   text += model.array("MODEL") + layout.array("LAYOUT") + run.array("RUN");
   return text + R"(
-srun --ntasks-per-node=1 --kill-on-bad-exit=1 torchrun "${TORCHRUN[@]}" \
-  "$BRIDGE/scripts/training/run_recipe.py" --recipe "$RECIPE" "${MODEL[@]}" "${LAYOUT[@]}" "${RUN[@]}"
+srun --kill-on-bad-exit=1 bash -c "$RANK_OF" rank "$BRIDGE/scripts/training/run_recipe.py" \
+  --recipe "$RECIPE" "${MODEL[@]}" "${LAYOUT[@]}" "${RUN[@]}" || STATUS=$?
 )";
 }
+
+/// A trainer that was told to end has saved and ended well; that it is to go on, the controller learns from here.
+constexpr std::string_view k_tail = R"(
+last=$(find "$CHECKPOINTS" -maxdepth 1 -name 'iter_*' 2>/dev/null | sort | tail -n 1 || true)
+STEP=$((10#0${last##*iter_}))
+if [ "$STEP" -gt 0 ]; then virga checkpoint 'done' --step "$STEP" || true; fi
+exit "${STATUS:-0}"
+)";
 
 std::string head(const PlanReport& r) {
   const std::uint32_t gpus_per_node = std::min(r.system.gpus_per_node, r.point.gpus);
@@ -256,18 +264,20 @@ std::string head(const PlanReport& r) {
                       r.prediction.seconds, r.prediction.memory.total() / 1073741824.0,
                       r.system.gpu->hbm_bytes / 1073741824.0);
   text += fmt::format(
-      "#SBATCH --job-name={}\n#SBATCH --nodes={}\n#SBATCH --ntasks-per-node=1\n#SBATCH --gpus-per-node={}\n"
+      "#SBATCH --job-name={}\n#SBATCH --nodes={}\n#SBATCH --ntasks-per-node={}\n#SBATCH --gpus-per-node={}\n"
       "#SBATCH --exclusive\n#SBATCH --time={}\n#SBATCH --signal=TERM@120\n#SBATCH --requeue\n"
       "#SBATCH --output=%x-%j.out\n\nset -euo pipefail\n\n",
-      job_name(r.request.model->name), r.point.nodes, gpus_per_node, time_limit(limit));
+      job_name(r.request.model->name), r.point.nodes, gpus_per_node, gpus_per_node, time_limit(limit));
   text += R"(# Kept across evictions and requeues; each start goes on from the last complete checkpoint.
 CHECKPOINTS=${CHECKPOINTS:-${VIRGA_CHECKPOINT_DIR:-$SLURM_SUBMIT_DIR/checkpoints}}
 MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 MASTER_PORT=$((20000 + SLURM_JOB_ID % 10000))
-export CUDA_DEVICE_MAX_CONNECTIONS=1
+export MASTER_ADDR MASTER_PORT CUDA_DEVICE_MAX_CONNECTIONS=1
+# One task for each GPU, so that the signal before an end reaches the trainer itself, which then saves.
+# shellcheck disable=SC2016
+RANK_OF='export RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID WORLD_SIZE=$SLURM_NTASKS; exec python3 -u "$@"'
+
 )";
-  text += fmt::format("TORCHRUN=(--nnodes \"$SLURM_JOB_NUM_NODES\" --nproc-per-node {}\n", gpus_per_node);
-  text += "  --rdzv-id \"$SLURM_JOB_ID\" --rdzv-backend c10d --rdzv-endpoint \"$MASTER_ADDR:$MASTER_PORT\")\n\n";
   return text;
 }
 
@@ -275,7 +285,8 @@ export CUDA_DEVICE_MAX_CONNECTIONS=1
 
 std::string plan_script(const PlanReport& report, std::string_view launcher) {
   if (!report.request.model->causal) return {};  // no launcher here trains models of images
-  return head(report) + (launcher == "megatron-bridge" ? bridge_script(report) : megatron_script(report));
+  const std::string body = launcher == "megatron-bridge" ? bridge_script(report) : megatron_script(report);
+  return head(report).append(body).append(k_tail);
 }
 
 }  // namespace virga

@@ -104,6 +104,7 @@ std::string run(const PlanReport& r) {
     text +=
         "            2.5 % of VMs evicted an hour are assumed: the middle of Azure's lowest band; --eviction-rate\n";
   }
+  if (r.question.deadline_assumed) text += "            the cheapest within 30 days (assumed; --deadline, --budget)\n";
   if (!r.plan.within_deadline) text += "deadline    missed: see the front for what meets it, or allow more GPUs\n";
   if (!r.plan.within_budget) text += "budget      exceeded: see the front for what it pays, or allow more time\n";
   return text;
