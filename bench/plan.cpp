@@ -48,9 +48,10 @@ void run(const Example& example, const Evaluator& evaluator, Method method, cons
   const double ms = milliseconds(std::chrono::steady_clock::now() - start);
   const Layout& l = found.layout;
   fmt::print(
-      "{:14} {:5} GPUs {:10} {:4} {:8.1f} ms {:9} layouts {:6.2f} M/s {:4} allocations  {:.3f} s: tp {} pp {} x {} "
+      "{:14} {:5} GPUs {:10} {:4} {:8.1f} ms {:7} layouts ({} fit) {:6.2f} M/s {:4} allocations  {:.3f} s: tp {} pp {} "
+      "x {} "
       "dp {} cp {} ep {} mb {} {}{}{}\n",
-      example.model, example.question.gpus, name_of(method), state, ms, found.layouts,
+      example.model, example.question.gpus, name_of(method), state, ms, found.layouts, found.fitting,
       static_cast<double>(found.layouts) / ms / 1000, made, found.seconds, l.tp, l.pp, l.interleave, l.dp, l.cp, l.ep,
       l.micro_batch, name_of(l.recompute), l.sequence_parallel ? " sp" : "", l.distributed_optimizer ? " do" : "");
 }
