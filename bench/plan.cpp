@@ -48,17 +48,49 @@ void run(const Example& example, const Evaluator& evaluator, Method method, cons
   const double ms = milliseconds(std::chrono::steady_clock::now() - start);
   const Layout& l = found.layout;
   fmt::print(
-      "{:14} {:5} GPUs {:10} {:4} {:8.1f} ms {:9} layouts {:6.2f} M/s {:4} allocations  {:.3f} s: tp {} pp {} x {} "
-      "dp {} cp {} ep {} mb {} {}{}{}\n",
-      example.model, example.question.gpus, name_of(method), state, ms, found.layouts,
+      "{:14} {:5} GPUs {:10} {:4} {:8.1f} ms {:7} layouts ({} fit) {:6.2f} M/s {:4} allocations  {:.3f} s: tp {} pp {} "
+      "x {} dp {} cp {} ep {} mb {} {}{}{}\n",
+      example.model, example.question.gpus, name_of(method), state, ms, found.layouts, found.fitting,
       static_cast<double>(found.layouts) / ms / 1000, made, found.seconds, l.tp, l.pp, l.interleave, l.dp, l.cp, l.ep,
       l.micro_batch, name_of(l.recompute), l.sequence_parallel ? " sp" : "", l.distributed_optimizer ? " do" : "");
+}
+
+/// Time and memory of every layout of a grid, whether or not it fits, over and over.
+void run_predictions() {
+  constexpr int k_rounds = 200;
+  const Evaluator evaluator(*find_model("mt-nlg-530b"), *find_system("Standard_ND96amsr_A100_v4"),
+                            *find_stack("megatron-2022"));
+  const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t before = allocations;
+  std::uint64_t layouts = 0;
+  double sum = 0;
+  for (int round = 0; round < k_rounds; ++round) {
+    for (const std::uint32_t tp : {1U, 2U, 4U, 8U}) {
+      for (const std::uint32_t pp : {1U, 5U, 7U, 35U}) {
+        for (const std::uint32_t micro_batch : {1U, 2U, 4U}) {
+          for (int style = 0; style < 12; ++style) {
+            Layout l{.tp = tp, .pp = pp, .dp = 2240 / tp / pp, .micro_batch = micro_batch, .global_batch = 6720};
+            l.recompute = static_cast<Recompute>(style % 3);
+            l.sequence_parallel = style % 2 == 0;
+            l.distributed_optimizer = style >= 6;
+            if (!divides(l, evaluator.model(), evaluator.machine())) continue;
+            sum += evaluator.predict(l).seconds;
+            ++layouts;
+          }
+        }
+      }
+    }
+  }
+  const double ms = milliseconds(std::chrono::steady_clock::now() - start);
+  fmt::print("predictions of time and memory: {} in {:.1f} ms, {:.2f} M/s, {} allocations (mean {:.1f} s)\n", layouts,
+             ms, static_cast<double>(layouts) / ms / 1000, allocations - before, sum / static_cast<double>(layouts));
 }
 
 }  // namespace
 }  // namespace virga::twin
 
 int main() {
+  virga::twin::run_predictions();
   using virga::twin::Evaluator;
   using virga::twin::Method;
   const virga::twin::Example examples[] = {
