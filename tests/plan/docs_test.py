@@ -24,7 +24,7 @@ FILES = re.compile(r"^```[a-z]+ ([\w.]+)\n(.*?)^```", re.M | re.S)
 # What another calibration may change beyond figures: which terms and levers are worth a line, and the layout.
 CALIBRATED = re.compile(
     r"^  (?:compute|host|tensor|expert|pipeline|bubble|data|optimizer|step) .*\n|^  .* less time.*\n"
-    r"|(?<=^layout).*|(?<=^bottleneck).*|^ +[*-](?= +\d)|(?<=GPUs )\(.*\)$", re.M)
+    r"|(?<=^layout).*|(?<=^bottleneck).*|(?<=^it would).*|^ +[*-](?= +\d)|^ {12}tensor .*", re.M)
 
 
 def words(text: str) -> str:

@@ -89,11 +89,11 @@ std::string_view lever_text(twin::Lever lever) {
 std::string cure_text(const twin::Cure& cure) {
   switch (cure.remedy) {
     case twin::Remedy::more_gpus:
-      return fmt::format("{} GPUs ({})", grouped_digits(cure.gpus), layout_text(cure.layout));
+      return fmt::format("{} GPUs:\n{:12}{}", grouped_digits(cure.gpus), "", layout_text(cure.layout));
     case twin::Remedy::other_system:
-      return fmt::format("{} ({})", twin::known_systems()[cure.offer].name, layout_text(cure.layout));
+      return fmt::format("{}:\n{:12}{}", twin::known_systems()[cure.offer].name, "", layout_text(cure.layout));
     case twin::Remedy::free_part:
-      return fmt::format("without --{} ({})", cure.part, layout_text(cure.layout));
+      return fmt::format("without --{}:\n{:12}{}", cure.part, "", layout_text(cure.layout));
   }
   return {};
 }

@@ -57,6 +57,7 @@ std::string grouped_digits(double value);
 std::string span_text(double seconds);
 /// "NIC bandwidth"
 std::string_view lever_text(twin::Lever lever);
+/// What would make it fit, and the layout on a line of its own.
 std::string cure_text(const twin::Cure& cure);
 
 }  // namespace virga
