@@ -60,11 +60,12 @@ TEST_CASE("sqlite journal: what is no journal is refused in clear words") {
   }
   SUBCASE("a newer schema") {
     open_or_fail(path);
-    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 7");
+    const std::string newer = std::to_string(k_schema_version + 1);
+    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = " + newer);
     for (OpenMode mode : {OpenMode::create_or_open, OpenMode::read_only}) {
       Error error = open_error(path, mode);
       CHECK(error.code == Code::refused);
-      CHECK(contains(error.message, "has schema version 7, written by a newer Virga"));
+      CHECK(contains(error.message, "has schema version " + newer + ", written by a newer Virga"));
     }
   }
   SUBCASE("the database is gone, and its WAL is there") {
