@@ -78,7 +78,7 @@ std::vector<FabricAllReduce> all_reduces_of(const FabricGraph& graph, std::span<
   Net net = make_net(k_nvlink4, is_hdr ? k_infiniband_hdr : k_infiniband_ndr, true);
   const auto slow_down = static_cast<double>(worst_link(graph, ring).slow_down_permille) / 1000;
   net.nic_bytes_s = static_cast<double>(link.mbps()) * 1e6 / 8 / slow_down;
-  Group group;
+  RankGroup group;
   group.ranks_per_domain = static_cast<std::uint32_t>(first.hcas.size());
   group.ranks = group.ranks_per_domain * static_cast<std::uint32_t>(hosts.size());
   std::vector<FabricAllReduce> all;

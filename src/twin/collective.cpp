@@ -240,7 +240,7 @@ Net make_net(const NvlinkConstants& nvlink, const NetworkConstants& network, boo
           .kind = network.kind};
 }
 
-Status check_collective(const Group& group, const Net& net) {
+Status check_collective(const RankGroup& group, const Net& net) {
   if (group.ranks == 0) return fail(Code::invalid, "a group of 0 ranks; a collective needs at least 1");
   if (group.ranks_per_domain == 0) {
     return fail(Code::invalid, "0 ranks per NVLink domain; write 1 where GPUs share no NVLink");
@@ -274,11 +274,11 @@ double bus_factor(Collective collective, std::uint32_t ranks) {
   return 1;
 }
 
-double collective_seconds(Collective collective, const Group& group, double bytes, const Net& net) {
+double collective_seconds(Collective collective, const RankGroup& group, double bytes, const Net& net) {
   return collective_estimate(collective, group, bytes, net).seconds;
 }
 
-CollectiveEstimate collective_estimate(Collective collective, const Group& group, double bytes, const Net& given,
+CollectiveEstimate collective_estimate(Collective collective, const RankGroup& group, double bytes, const Net& given,
                                        const CollectiveOptions& options, const CollectiveConstants& constants) {
   CollectiveEstimate best;
   if (!check_collective(group, given)) {

@@ -1,7 +1,7 @@
 // How long a collective of NCCL takes, and by which algorithm and protocol.
 //
 //   const Net net = make_net(k_nvlink4, k_infiniband_ndr, true);
-//   const Group group{.ranks = 16, .ranks_per_domain = 8};         // two VMs of eight GPUs
+//   const RankGroup group{.ranks = 16, .ranks_per_domain = 8};         // two VMs of eight GPUs
 //   collective_seconds(Collective::all_reduce, group, 1 << 30, net);                // 4.5e-3
 //   collective_estimate(Collective::all_reduce, group, 1 << 30, net).algorithm;     // Algorithm::nvls_tree
 //
@@ -60,7 +60,7 @@ struct EnumNames<Protocol> {
   static constexpr std::string_view names[] = {"LL", "LL128", "Simple"};
 };
 
-struct Group {
+struct RankGroup {
   std::uint32_t ranks = 1;
   std::uint32_t ranks_per_domain = 1;       ///< that share an NVLink domain
   std::uint32_t nics_per_domain_share = 0;  ///< NICs that the group's ranks of a domain may use; 0: one each
@@ -97,11 +97,11 @@ struct CollectiveEstimate {
 Net make_net(const NvlinkConstants& nvlink, const NetworkConstants& network, bool nvls);
 
 /// Why collective_seconds would be infinite for them: one line.
-Status check_collective(const Group& group, const Net& net);
+Status check_collective(const RankGroup& group, const Net& net);
 
-double collective_seconds(Collective collective, const Group& group, double bytes, const Net& net);
+double collective_seconds(Collective collective, const RankGroup& group, double bytes, const Net& net);
 
-CollectiveEstimate collective_estimate(Collective collective, const Group& group, double bytes, const Net& net,
+CollectiveEstimate collective_estimate(Collective collective, const RankGroup& group, double bytes, const Net& net,
                                        const CollectiveOptions& options = {},
                                        const CollectiveConstants& constants = k_collective_constants);
 

@@ -20,7 +20,7 @@ struct CollectiveShape {
   bool one_domain() const { return domains == 1; }
 };
 
-inline CollectiveShape shape_of(const Group& group) {
+inline CollectiveShape shape_of(const RankGroup& group) {
   const std::uint32_t per_domain = std::min(group.ranks_per_domain, group.ranks);
   const std::uint32_t domains = (group.ranks + per_domain - 1) / per_domain;
   const std::uint32_t nics = group.nics_per_domain_share == 0 ? per_domain : group.nics_per_domain_share;

@@ -19,7 +19,7 @@ std::uint64_t mixed(std::uint64_t x) {
 
 // Numbers of links: NICs to leaves, leaves to NICs, leaves to spines, spines to leaves, spines to cores, cores to
 // spines.
-FatTree::FatTree(const FatTreeShape& shape) : shape_(shape) {
+FatTree::FatTree(const RoutedTreeShape& shape) : shape_(shape) {
   VIRGA_ASSERT(shape.nodes > 0 && shape.rails > 0 && shape.nodes_per_leaf > 0 && shape.groups_per_pod > 0 &&
                    shape.spines_per_pod > 0 && shape.cores_per_spine > 0,
                "a fat tree has at least one of each");
@@ -38,13 +38,13 @@ FatTree::FatTree(const FatTreeShape& shape) : shape_(shape) {
   capacities_.insert(capacities_.end(), 2 * std::size_t(spine_links_), spine_up);
 }
 
-Route FatTree::route(NicPlace from, NicPlace to, Routing routing) const {
+LinkRoute FatTree::route(NicPlace from, NicPlace to, Routing routing) const {
   VIRGA_ASSERT(from.node < shape_.nodes && to.node < shape_.nodes && from.rail < shape_.rails && to.rail < shape_.rails,
                "a NIC that the fat tree does not have");
   if (from.node == to.node) return {};
   const std::uint32_t source = from.node * shape_.rails + from.rail;
   const std::uint32_t target = to.node * shape_.rails + to.rail;
-  Route links;
+  LinkRoute links;
   links.push_back(source);
   if (leaf_of(from) != leaf_of(to)) {
     const std::uint64_t pick = routing == Routing::hashed ? mixed(std::uint64_t(source) << 32 | target) : to.node;

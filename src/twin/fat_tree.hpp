@@ -24,7 +24,7 @@
 
 namespace virga {
 
-struct FatTreeShape {
+struct RoutedTreeShape {
   std::uint32_t nodes = 1;
   std::uint32_t rails = 8;  ///< NICs of a node
   std::uint32_t nodes_per_leaf = 32;
@@ -44,7 +44,7 @@ struct NicPlace {
 };
 
 /// The links of a flow, in order.
-class Route {
+class LinkRoute {
  public:
   void push_back(std::uint32_t link) { links_[size_++] = link; }
   std::size_t size() const { return size_; }
@@ -61,17 +61,17 @@ class Route {
 class FatTree {
  public:
   /// All counts are at least 1.
-  explicit FatTree(const FatTreeShape& shape);
+  explicit FatTree(const RoutedTreeShape& shape);
 
-  const FatTreeShape& shape() const { return shape_; }
+  const RoutedTreeShape& shape() const { return shape_; }
   const std::vector<double>& capacities() const { return capacities_; }
-  Route route(NicPlace from, NicPlace to, Routing routing = Routing::by_destination) const;
+  LinkRoute route(NicPlace from, NicPlace to, Routing routing = Routing::by_destination) const;
 
  private:
   std::uint32_t leaf_of(NicPlace nic) const { return nic.node / shape_.nodes_per_leaf * shape_.rails + nic.rail; }
   std::uint32_t pod_of(NicPlace nic) const { return nic.node / shape_.nodes_per_leaf / shape_.groups_per_pod; }
 
-  FatTreeShape shape_;
+  RoutedTreeShape shape_;
   std::uint32_t nics_ = 0;
   std::uint32_t leaf_links_ = 0;   // from leaves to spines
   std::uint32_t spine_links_ = 0;  // from spines to cores

@@ -99,7 +99,7 @@ double Evaluator::all_to_all_seconds(const Layout& l, double tokens) const {
       collective_seconds(Collective::all_to_all, {near, near, 0}, tokens * active * token_bytes, net_);
   if (domains == 1) return inside;
   const double copies = std::min(active, number(domains));
-  const Group far{domains, 1, 0};
+  const RankGroup far{domains, 1, 0};
   return std::max(inside, collective_seconds(Collective::all_to_all, far, tokens * copies * token_bytes, net_));
 }
 
@@ -165,7 +165,7 @@ Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
   const double exposed = 1 - stack_.tp_hidden;
   double collectives = 0;
   if (l.tp > 1) {
-    const Group group{l.tp, std::min(l.tp, system_->domain), 0};
+    const RankGroup group{l.tp, std::min(l.tp, system_->domain), 0};
     const double bytes = number(tokens) * m.hidden * k_element_bytes;
     pass.tensor += 2 * collective_seconds(Collective::all_reduce, group, bytes, net_) * exposed;
     // Backward, sequence parallelism gathers the inputs once more for the weights' gradients; it is hidden behind them.
@@ -173,7 +173,7 @@ Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
   }
   if (l.cp > 1) {
     // Keys and values go around the ring, hidden behind attention as far as that lasts (ring attention).
-    const Group group{2, l.tp * l.cp <= system_->domain ? 2U : 1U, 0};
+    const RankGroup group{2, l.tp * l.cp <= system_->domain ? 2U : 1U, 0};
     const double bytes = number(tokens) * m.head_dim * 2 * number(kv_heads) * k_element_bytes * (l.cp - 1);
     const double ring = collective_seconds(Collective::send_recv, group, bytes, net_) * (backward ? 2 : 1);
     pass.tensor += std::max(0.0, ring - (backward ? attention.backward : attention.forward));
@@ -196,7 +196,7 @@ Evaluator::Pass Evaluator::output_pass(const Layout& l) const {
                  gemm_seconds(rates, {m.hidden, vocab, tokens}) +
                  number(tokens) * number(vocab) * calibration_.logits_bytes / rates.hbm_bytes_s;
   if (l.tp > 1) {
-    const Group group{l.tp, std::min(l.tp, system_->domain), 0};
+    const RankGroup group{l.tp, std::min(l.tp, system_->domain), 0};
     pass.tensor = collective_seconds(Collective::all_reduce, group, number(tokens) * m.hidden * k_element_bytes, net_);
   }
   return pass;
@@ -249,7 +249,7 @@ Evaluator::DataTimes Evaluator::make_data_times(const Layout& l) const {
   data.parameters = std::max({stages.first, stages.middle, stages.last});
   const double most = data.parameters;
   const std::uint32_t ranks = l.dp * l.cp;
-  const Group group{ranks, std::clamp(system_->domain / l.tp, 1U, ranks), 0};
+  const RankGroup group{ranks, std::clamp(system_->domain / l.tp, 1U, ranks), 0};
   const auto seconds = [&](Collective what, double bytes) { return collective_seconds(what, group, bytes, net_); };
   if (l.sharded_weights) {
     // Of one micro batch: every layer's weights are gathered before each pass, its gradients scattered after.

@@ -43,7 +43,7 @@ std::vector<CollectiveEstimate> routed_estimates(const FatTree& tree, std::span<
   std::vector<CollectiveEstimate> estimates;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const std::uint32_t rails = tree.shape().rails;
-    const Group group{.ranks = std::uint32_t(jobs[i].nodes.size()) * rails, .ranks_per_domain = rails};
+    const RankGroup group{.ranks = std::uint32_t(jobs[i].nodes.size()) * rails, .ranks_per_domain = rails};
     Net own = net;
     own.taper = 1;  // the tree's links have it
     own.nic_bytes_s = std::min(rates[i], tree.shape().nic_bytes_s);

@@ -45,7 +45,7 @@ double SpreadTime::taper(const Spread& spread) const {
 
 Duration SpreadTime::all_reduce(const Spread& spread, std::uint32_t gpus, std::uint64_t bytes) const {
   if (spread.nodes == 0) return {};
-  Group group{.ranks = spread.nodes, .ranks_per_domain = 1};
+  RankGroup group{.ranks = spread.nodes, .ranks_per_domain = 1};
   Net net{.nic_bytes_s = k_infiniband_hdr.nic_bytes_s, .kind = k_infiniband_hdr.kind};
   if (system_ != nullptr) {
     gpus = std::max(gpus, 1U);

@@ -91,7 +91,7 @@ void predict_collective(RowReader& reader, ValidatedRow& row) {
   net.kind = kind_of(fabric);
   if (row.gpu == "H800") net.nvlink_bytes_s = 200e9;
   const bool of_table = row.metric == "busbw_fraction_of_effective_line_rate";
-  const Group group{row.gpus, std::min(row.gpus, per_node), 0};
+  const RankGroup group{row.gpus, std::min(row.gpus, per_node), 0};
   const double seconds = collective_seconds(operation.what, group, bytes, net);
   const double bus = operation.bus_factor * bytes / seconds;
   if (row.metric == "busbw")

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "twin/iteration.hpp"
+#include "twin/plan.hpp"
 #include "twin/validate_rows.hpp"
 
 namespace virga::twin {
@@ -206,13 +207,6 @@ std::optional<double> metric_of(std::string_view metric, const Evaluator& evalua
   return std::nullopt;
 }
 
-/// Where nothing of the kind is among what the constants were fitted to.
-bool is_outside(const Layout& l, const Evaluator& evaluator, bool stack_known) {
-  const std::string& gpu = evaluator.machine().gpu->architecture;
-  return !stack_known || l.tp > evaluator.machine().domain || l.sharded_weights || l.micro_batch > 16 ||
-         l.gpus() > 10'752 || gpu == "Volta" || gpu == "CDNA3";
-}
-
 }  // namespace
 
 void predict_training(RowReader& reader, const Assumptions& assumptions, ValidatedRow& row) {
@@ -259,7 +253,8 @@ void predict_training(RowReader& reader, const Assumptions& assumptions, Validat
   row.predicted =
       metric_of(row.metric, evaluator, layout, prediction, half ? AttentionCount::causal : AttentionCount::full);
   if (!row.predicted) row.skipped = fmt::format("metric {} is unknown", row.metric);
-  row.outside_calibration = row.predicted && is_outside(layout, evaluator, known_stack != nullptr);
+  row.outside_calibration =
+      row.predicted && (known_stack == nullptr || beyond_calibration(evaluator.machine(), layout));
 }
 
 }  // namespace virga::twin

@@ -22,4 +22,7 @@ std::string percent_encoded(std::string_view text);
 /// Nothing for a broken escape or a zero byte. A query's '+' is a blank, a path's is not.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_blank);
 
+/// Safe inside an element of HTML or SVG and inside a quoted attribute. Control characters become blanks.
+std::string html_escaped(std::string_view text);
+
 }  // namespace virga

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "fabric/switch_tree.hpp"
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {
@@ -16,29 +17,6 @@ constexpr int k_box_height = 26;
 constexpr int k_least_width = 900;
 constexpr int k_most_width = 2400;
 constexpr int k_place = 74;  ///< of a box with its name
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-    }
-  }
-  return out;
-}
 
 struct Box {
   std::string name;
@@ -172,7 +150,7 @@ std::string draw(Drawing& drawing) {
       "<style>:root {{ color-scheme: light dark }} text {{ fill: CanvasText; text-anchor: middle }}\n"
       "rect {{ fill: Canvas; stroke: GrayText }} line {{ stroke-opacity: .55 }}</style>\n"
       "<text x=\"{}\" y=\"20\" font-size=\"14\">{}</text>\n",
-      width, height, width / 2, escaped(drawing.title));
+      width, height, width / 2, html_escaped(drawing.title));
   for (const Line& line : drawing.lines) {
     const Box& below = drawing.boxes[line.below];
     const Box& above = drawing.boxes[line.above];
@@ -181,8 +159,8 @@ std::string draw(Drawing& drawing) {
         "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"{}\" stroke-width=\"{}\"><title>{} to {}: {} "
         "cable{}{}</title></line>\n",
         below.x, y_of(below) - half, above.x, y_of(above) + half, colour(line.permille),
-        std::clamp<std::uint64_t>(line.lanes / 4, 1, 5), escaped(below.name), escaped(above.name), line.cables,
-        line.cables == 1 ? "" : "s",
+        std::clamp<std::uint64_t>(line.lanes / 4, 1, 5), html_escaped(below.name), html_escaped(above.name),
+        line.cables, line.cables == 1 ? "" : "s",
         line.mbps == 0 ? ""
                        : fmt::format(", {} Gb/s in all, slow-down {}.{:02}", line.mbps / 1000, line.permille / 1000,
                                      line.permille / 10 % 100));
@@ -190,11 +168,11 @@ std::string draw(Drawing& drawing) {
   for (const Box& box : drawing.boxes) {
     const int room = std::max(4, (width - 2 * k_margin) / in_row[box.row] - 4);
     const int box_width = std::min(room, box.row == 0 ? 200 : 110);
-    svg +=
-        fmt::format("<g><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>",
-                    escaped(box.title), box.x - box_width / 2, y_of(box) - k_box_height / 2, box_width, k_box_height);
+    svg += fmt::format("<g><title>{}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>",
+                       html_escaped(box.title), box.x - box_width / 2, y_of(box) - k_box_height / 2, box_width,
+                       k_box_height);
     if (static_cast<int>(box.name.size()) * 6 <= box_width) {
-      svg += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>", box.x, y_of(box) + 4, escaped(box.name));
+      svg += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>", box.x, y_of(box) + 4, html_escaped(box.name));
     }
     svg += "</g>\n";
   }

@@ -6,6 +6,7 @@
 
 #include "cli/verbs/plan_report.hpp"
 #include "twin/schedule.hpp"
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {
@@ -36,30 +37,12 @@ pre{overflow-x:auto;font-size:12.5px;line-height:1.4}table{border-collapse:colla
 td,th{padding:3px 14px 3px 0;text-align:left}
 )css";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string section(std::string_view title, std::string_view note, const std::string& body) {
-  return fmt::format("<section><h2>{}</h2><p class=\"note\">{}</p>\n{}</section>\n", title, escaped(note), body);
+  return fmt::format("<section><h2>{}</h2><p class=\"note\">{}</p>\n{}</section>\n", title, html_escaped(note), body);
 }
 
 std::string tile(const std::string& value, std::string_view label) {
-  return fmt::format("<div class=\"tile\"><b>{}</b><p>{}</p></div>\n", escaped(value), label);
+  return fmt::format("<div class=\"tile\"><b>{}</b><p>{}</p></div>\n", html_escaped(value), label);
 }
 
 std::string open_svg(double height, std::string_view label) {
@@ -241,10 +224,10 @@ std::string front(const PlanReport& r) {
                     is_chosen        ? "hot"
                     : point.on_front ? "f"
                                      : "dot",
-                    escaped(label), layout_text(point.found.layout));
+                    html_escaped(label), layout_text(point.found.layout));
     if (!point.on_front && !is_chosen) continue;
     points += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x + 8, y + (++named % 2 == 0 ? -8 : 18),
-                          escaped(label));
+                          html_escaped(label));
   }
   svg += fmt::format("<path class=\"line\" d=\"{}\"/>\n", path) + points;
   return section("Time against cost", "The line joins what nothing else beats in both; red is the plan of this page.",
@@ -267,8 +250,8 @@ std::string plan_page(const PlanReport& r) {
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\"><title>{0}</title><style>{1}</style></head><body><main>\n<h1>{0}</h1>\n"
       "<p class=\"note\">{2} x {3}, {4}, software {5}: {6}</p>\n<div class=\"tiles\">\n",
-      escaped(title), k_style, grouped_digits(r.point.nodes), escaped(r.system.name), name_of(r.layout.precision),
-      r.request.stack->name, layout_text(r.layout));
+      html_escaped(title), k_style, grouped_digits(r.point.nodes), html_escaped(r.system.name),
+      name_of(r.layout.precision), r.request.stack->name, layout_text(r.layout));
   page += tile(fmt::format("{:.2f} s", r.prediction.seconds), "a step");
   page += tile(grouped_digits(r.tokens_per_s), "tokens a second");
   page += tile(fmt::format("{:.1f} %", r.utilisation * 100), "of the peak (MFU)");

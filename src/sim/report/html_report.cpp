@@ -12,6 +12,7 @@
 #include "sim/report/report_tables.hpp"
 #include "sim/report/series_plots.hpp"
 #include "sim/report/wait_plot.hpp"
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {

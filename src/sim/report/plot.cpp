@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "wire/encodings.hpp"
+
 namespace virga {
 
 double seconds_of(Duration d) { return static_cast<double>(d.ns) / 1e9; }

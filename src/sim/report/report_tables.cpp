@@ -7,6 +7,7 @@
 #include <map>
 
 #include "sim/report/plot.hpp"
+#include "wire/encodings.hpp"
 
 namespace virga {
 namespace {

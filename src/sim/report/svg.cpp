@@ -4,30 +4,9 @@
 
 #include <utility>
 
-namespace virga {
+#include "wire/encodings.hpp"
 
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
-}
+namespace virga {
 
 std::string svg_number(double value) {
   auto text = fmt::format("{:.1f}", value);

@@ -13,9 +13,6 @@
 
 namespace virga {
 
-/// Safe inside an element and inside a quoted attribute. Control characters become blanks.
-std::string html_escaped(std::string_view text);
-
 /// A length with at most one decimal.
 std::string svg_number(double value);
 

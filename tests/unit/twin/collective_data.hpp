@@ -15,7 +15,7 @@ struct Measurement {
   std::string gpu;
   std::string fabric;  ///< kind of the network between the nodes; "nvlink" for one node
   Collective collective;
-  Group group;
+  RankGroup group;
   Net net;  ///< with rates, without latencies
   std::optional<Algorithm> forced;
   double bytes;

@@ -15,7 +15,7 @@ constexpr double k_gib = 1 << 30;
 const Net hopper() { return make_net(k_nvlink4, k_infiniband_ndr, true); }
 const Net ampere() { return make_net(k_nvlink3, k_infiniband_hdr, false); }
 
-Group group(std::uint32_t ranks, std::uint32_t ranks_per_domain = 8) {
+RankGroup group(std::uint32_t ranks, std::uint32_t ranks_per_domain = 8) {
   return {.ranks = ranks, .ranks_per_domain = ranks_per_domain};
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("collective: wire bytes are those of the algorithm") {
   CHECK(wire(Algorithm::tree, 16) == doctest::Approx(1));
   CHECK(wire(Algorithm::nvls_tree, 32) == doctest::Approx(2));
   CHECK(all_reduce(8, k_gib, hopper()).wire_bytes_per_nic == 0);
-  Group shared = group(32);
+  RankGroup shared = group(32);
   shared.nics_per_domain_share = 4;
   const auto half = collective_estimate(Collective::all_reduce, shared, k_gib, hopper());
   CHECK(half.wire_bytes_per_nic == doctest::Approx(2 * 31.0 / 32 * k_gib / 4));
@@ -142,7 +142,7 @@ TEST_CASE("collective: latencies that are not given are those of the kind") {
 }
 
 TEST_CASE("collective: what makes no sense is told in one line, and takes for ever") {
-  const auto message = [](const Group& g, const Net& net) {
+  const auto message = [](const RankGroup& g, const Net& net) {
     const auto status = check_collective(g, net);
     CHECK(std::isinf(collective_seconds(Collective::all_reduce, g, k_mib, net)));
     return status ? std::string() : status.error().message;

@@ -183,7 +183,7 @@ TEST_CASE("routed: an all-reduce of 16,384 GPUs is fast enough to ask often") {
   MESSAGE("two of them in ", took_ms, " ms");
   CHECK(took_ms < 2 * 200);
   const std::clock_t closed = std::clock();
-  const Group group{.ranks = 16384, .ranks_per_domain = 8};
+  const RankGroup group{.ranks = 16384, .ranks_per_domain = 8};
   for (int i = 1; i <= 100; ++i) CHECK(collective_seconds(Collective::all_reduce, group, i * 1e6, net) > 0);
   CHECK(double(std::clock() - closed) * 1000 / CLOCKS_PER_SEC < 100);  // 1 ms each
 }
