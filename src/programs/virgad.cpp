@@ -5,12 +5,13 @@
 //   virgad --examine-azure [--home DIR]     what `virga doctor azure` shows, as JSON; nothing is started
 //
 // SIGTERM and SIGINT end it; nodes and jobs go on, and the next virgad finds them. SIGHUP reads virga.toml again.
-// It writes one line to the descriptor of --ready-fd: "ready", or what went wrong. Exit code: 0 after a shutdown, 1 if
-// something failed, 2 for bad arguments or a bad virga.toml.
+// It writes one line to the descriptor of --ready-fd: "ready", or what went wrong; systemd is told, too (Type=notify).
+// Exit code: 0 after a shutdown, 1 if something failed, 2 for bad arguments or a bad virga.toml.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -321,6 +322,7 @@ Status serve(const Home& home, const Arguments& arguments) {
       return virga::fail(Code::internal, "cannot tell that it is ready");
     close(arguments.ready_fd);
   }
+  sd_notify(1, "READY=1");  // nodes are no part of the service: they must not inherit its socket
   controller.run();
   (*server)->stop();
   unlink(home.pid_file().c_str());

@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t k_socket_path_max = 107;
 constexpr VmId k_longest_vm_id{9'999'999'999};
 
+/// Of the package virga-controller (packaging/debian): where its configuration is, and where its service lives.
+constexpr const char* k_service_config = "/etc/virga/virga.toml";
+constexpr const char* k_service_home = "/var/lib/virga";
+
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string_view() : value;
@@ -33,6 +37,7 @@ std::string user_home() {
 Result<Home> home_from_environment() {
   std::string path(environment("VIRGA_HOME"));
   std::string origin = "VIRGA_HOME";
+  if (path.empty() && access(k_service_config, F_OK) == 0) path = k_service_home;
   if (path.empty() && !environment("XDG_STATE_HOME").empty()) {
     path = std::string(environment("XDG_STATE_HOME")) + "/virga";
     origin = "XDG_STATE_HOME";

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
@@ -72,6 +73,7 @@ Status make_node(const InitPlan& plan) {
 
       if (auto ok = report.step("hosts"); !ok) return ok;
       if (mount(hosts_path(plan.home).c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) {
+        if (errno == ENOENT) return fail(Code::internal, "this machine has no file /etc/hosts: make an empty one");
         return fail_errno("bind /etc/hosts");
       }
     } else if (auto ok = make_files_of_its_own(plan, host_tmp, memory / 2); !ok) {
