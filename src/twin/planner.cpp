@@ -80,11 +80,13 @@ Space space_of(const Evaluator& evaluator, const Question& question) {
   space.tps = divisors(question.gpus, fixed.tp);
   const std::uint32_t near = std::max({evaluator.machine().domain, evaluator.machine().gpus_per_node, 1U});
   if (fixed.tp == 0 && !fixed.far_tensor) {
-    space.tps.erase(std::remove_if(space.tps.begin(), space.tps.end(), [&](std::uint32_t tp) { return tp > near; }),
-                    space.tps.end());
+    std::erase_if(space.tps, [&](std::uint32_t tp) { return tp > near; });
   }
   space.cps = divisors(question.gpus, fixed.cp);
+  std::erase_if(space.tps, [&](std::uint32_t tp) { return !splits_heads(model, tp); });
   space.eps = divisors(std::max(model.experts, 1U), fixed.ep);
+  // Megatron spreads experts in bf16 and narrower only.
+  if (fixed.precision == Precision::fp16) std::erase_if(space.eps, [](std::uint32_t ep) { return ep > 1; });
   space.micro_batches = divisors(question.global_batch, fixed.micro_batch);
   space.styles = styles_of(evaluator, fixed);
   space.depths = depths_of(evaluator, question);
@@ -203,7 +205,7 @@ class Walk {
   }
 
   void consider(const Layout& l) {
-    const double seconds = evaluator_.seconds(l);
+    const double seconds = seconds_with(evaluator_, l, question_.slow);
     if (found_.any && seconds >= found_.seconds) return;
     found_.any = true;
     found_.layout = l;
@@ -220,6 +222,10 @@ class Walk {
 };
 
 }  // namespace
+
+bool splits_heads(const Transformer& model, std::uint32_t tp) {
+  return model.latent.used() || model.kv_heads % tp == 0;
+}
 
 bool launchable(std::uint32_t layers, std::uint32_t pp, std::uint32_t interleave) {
   if (pp == 0 || interleave == 0 || pp > layers) return false;

@@ -27,7 +27,7 @@
 #include <optional>
 
 #include "base/enum_names.hpp"
-#include "twin/iteration.hpp"
+#include "twin/slow_ranks.hpp"
 
 namespace virga::twin {
 
@@ -51,6 +51,7 @@ struct Question {
   std::uint32_t gpus = 0;
   std::uint32_t global_batch = 0;  ///< sequences
   FixedParts fixed = {};
+  SlowRanks slow = {};
 };
 
 enum class Method : std::uint8_t { bounding, exhaustive };
@@ -68,6 +69,9 @@ struct Found {
 
 /// `gpus` and `global_batch` are above 0.
 Found search(const Evaluator& evaluator, const Question& question, Method method = Method::bounding);
+
+/// Whether Megatron can split attention over so many tensor ranks: it deals out key and value heads, and copies none.
+bool splits_heads(const Transformer& model, std::uint32_t tp);
 
 /// Whether Megatron can deal the layers so: equally, equally with embedding and output as a layer each, or with a
 /// shorter last stage, which cannot be interleaved.
