@@ -49,7 +49,7 @@ System with_share(System system, double share) {
 
 Found search_on(const PlanRequest& request, const Evaluator& evaluator, std::uint32_t gpus,
                 std::uint32_t global_batch) {
-  return search(evaluator, {gpus, global_batch, request.fixed, request.slow});
+  return search(evaluator, {.gpus = gpus, .global_batch = global_batch, .fixed = request.fixed, .slow = request.slow});
 }
 
 RunEstimate estimate(const PlanRequest& request, const PlanPoint& point) {
@@ -187,6 +187,7 @@ Sensitivity with_larger_batch(const Evaluator& evaluator, const PlanRequest& req
 
 std::vector<Sensitivity> sensitivities(const PlanRequest& request, const PlanPoint& point) {
   const System system = with_share(*request.offers[point.offer].system, point.nic_share);
+  const Evaluator now(*request.model, system, *request.stack);
   std::vector<Sensitivity> results;
   for (const Lever lever : {Lever::flops, Lever::memory_bandwidth, Lever::nvlink, Lever::network, Lever::memory}) {
     Gpu gpu = *system.gpu;
@@ -202,12 +203,19 @@ std::vector<Sensitivity> sensitivities(const PlanRequest& request, const PlanPoi
     if (lever == Lever::network) better.nic_bytes_s *= k_better;
     if (lever == Lever::memory) gpu.hbm_bytes *= k_better;
     const Evaluator evaluator(*request.model, better, *request.stack);
-    const Found found = search_on(request, evaluator, point.gpus, request.global_batch);
+    // A machine that is better by a tenth in one thing is faster by no more, give or take another algorithm of NCCL.
+    constexpr double k_doubt = 1.1;
+    const double known = seconds_with(evaluator, point.found.layout, request.slow);
+    const Found found = search(evaluator, {.gpus = point.gpus,
+                                           .global_batch = request.global_batch,
+                                           .fixed = request.fixed,
+                                           .slow = request.slow,
+                                           .nearby = &now,
+                                           .nearby_most = known * k_better * k_doubt});
     results.push_back({lever, found.any, found.seconds / request.global_batch, 0, found.layout, 0});
   }
-  const Evaluator evaluator(*request.model, system, *request.stack);
-  results.push_back(with_more_gpus(evaluator, request, point));
-  results.push_back(with_larger_batch(evaluator, request, point));
+  results.push_back(with_more_gpus(now, request, point));
+  results.push_back(with_larger_batch(now, request, point));
   for (Sensitivity& result : results) {
     if (result.any) result.gain = 1 - result.seconds_per_sample * request.global_batch / point.found.seconds;
   }
@@ -220,7 +228,8 @@ std::vector<Sensitivity> sensitivities(const PlanRequest& request, const PlanPoi
 void cure_by_freedom(const PlanRequest& request, const Evaluator& evaluator, Plan& plan) {
   const auto attempt = [&](std::string_view part, bool is_fixed, auto&& release) {
     if (!is_fixed) return;
-    Question question{request.gpus, request.global_batch, request.fixed, request.slow};
+    Question question{
+        .gpus = request.gpus, .global_batch = request.global_batch, .fixed = request.fixed, .slow = request.slow};
     release(question.fixed);
     const Found found = search(evaluator, question);
     if (found.any) plan.cures.push_back({Remedy::free_part, request.gpus, 0, part, found.layout});

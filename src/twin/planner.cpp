@@ -184,12 +184,19 @@ class Walk {
           if (bounding_) break;
           continue;
         }
-        if (!bounded && found_.any && evaluator_.seconds_at_least(l) >= found_.seconds) return false;
+        if (!bounded && is_too_slow(l)) return false;
         bounded = true;
         consider(l);
       }
     }
     return true;
+  }
+
+  /// Whatever the number of stages.
+  bool is_too_slow(const Layout& l) const {
+    const Evaluator* nearby = question_.nearby;
+    if (nearby != nullptr && nearby->seconds_at_least(l) >= question_.nearby_most) return true;
+    return found_.any && evaluator_.seconds_at_least(l) >= found_.seconds;
   }
 
   bool fits(const Layout& l) {
@@ -204,7 +211,16 @@ class Walk {
     return true;
   }
 
+  /// What filling and draining the pipeline takes comes on top of the mean stage's work: the slowest stage, which sets
+  /// the pace, is no faster than the mean one.
+  double seconds_at_least(const Layout& l) const {
+    const double step = evaluator_.stack().step_s;
+    const double fill = (l.pp - 1.0) / (static_cast<double>(l.interleave) * l.micro_batches());
+    return step + (evaluator_.seconds_at_least(l) - step) * (1 + fill);
+  }
+
   void consider(const Layout& l) {
+    if (bounding_ && found_.any && seconds_at_least(l) >= found_.seconds) return;
     const double seconds = seconds_with(evaluator_, l, question_.slow);
     if (found_.any && seconds >= found_.seconds) return;
     found_.any = true;

@@ -19,7 +19,8 @@
 //   - the rest of a stage count, if even its smallest layout (no interleaving, spread optimizer) does not fit;
 //   - multiples of a micro batch with which nothing fits: as many samples are under way, or more;
 //   - all stage counts of a (tensor, context, expert, micro batch, recomputation, sequence parallel) whose mean stage
-//     alone needs more time than the best layout so far (Evaluator::seconds_at_least).
+//     alone needs more time than the best layout so far (Evaluator::seconds_at_least);
+//   - the time of a layout whose mean stage needs more with the filling and draining of its pipeline.
 // Neither allocates once its lists of divisors are made. Seconds and bytes.
 #pragma once
 
@@ -52,6 +53,10 @@ struct Question {
   std::uint32_t global_batch = 0;  ///< sequences
   FixedParts fixed = {};
   SlowRanks slow = {};
+  /// Bounding skips, too, what takes `nearby_most` or longer by the bound of this evaluator: of a machine so alike that
+  /// nothing better is lost. It has the times of layers already, which are most of the work of a search.
+  const Evaluator* nearby = nullptr;
+  double nearby_most = 0;
 };
 
 enum class Method : std::uint8_t { bounding, exhaustive };
