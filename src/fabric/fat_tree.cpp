@@ -134,6 +134,10 @@ Status check_shape(const FatTreeShape& shape) {
     return wrong(std::to_string(shape.hosts) + " hosts of " + std::to_string(shape.rails) + " HCAs are more than " +
                  std::to_string(k_fat_tree_hcas_max) + " HCAs");
   }
+  if (shape.units_per_pod > shape.hosts) {
+    return wrong(std::to_string(shape.units_per_pod) + " units a pod are more than the " + std::to_string(shape.hosts) +
+                 " hosts");
+  }
   if (shape.switch_ports < 2 || shape.switch_ports > 1024) {
     return wrong("switches of " + std::to_string(shape.switch_ports) + " ports; write 2 to 1024");
   }
@@ -150,8 +154,9 @@ Result<Plan> plan_of(const FatTreeShape& shape) {
   if (Status ok = check_shape(shape); !ok) return unexpected(ok.error());
   Plan plan;
   if (Status ok = plan_leaves(shape, plan); !ok) return unexpected(ok.error());
-  if (shape.levels != 3 && plan_two_levels(shape, plan)) return plan;
+  if (shape.levels != 3 && shape.units_per_pod == 0 && plan_two_levels(shape, plan)) return plan;
   if (shape.levels == 2) {
+    if (shape.units_per_pod != 0) return wrong("two levels have no pods; leave units a pod out, or use three levels");
     return wrong(std::to_string(plan.units * plan.leaves_per_unit) + " leaves are too many for two levels of " +
                  std::to_string(shape.switch_ports) + "-port switches; use three levels");
   }

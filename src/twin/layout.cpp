@@ -26,13 +26,17 @@ void for_each_rule(const Layout& l, const Transformer& m, const System& s, Broke
          [&] { return fmt::format("tensor parallel {} does not divide hidden {} of {}", l.tp, m.hidden, m.name); });
   broken(l.pp > m.layers,
          [&] { return fmt::format("pipeline parallel {} is more than the {} layers of {}", l.pp, m.layers, m.name); });
-  broken(l.interleave > 1 && (l.pp < 2 || l.pp * l.interleave > m.layers + 2), [&] {
+  broken(l.interleave > 1 && (l.pp < 2 || std::uint64_t{l.pp} * l.interleave > m.layers + 2), [&] {
     return fmt::format("interleave {} needs a pipeline, and {} stages x {} chunks at most {} layers", l.interleave,
                        l.pp, l.interleave, m.layers);
   });
   broken(m.seq % l.cp != 0,
          [&] { return fmt::format("context parallel {} does not divide the sequence of {}", l.cp, m.seq); });
-  broken(l.sequence_parallel && m.seq % (l.cp * l.tp) != 0, [&] {
+  broken(l.cp > 1 && m.seq % l.cp == 0 && m.seq % (2 * std::uint64_t{l.cp}) != 0, [&] {
+    return fmt::format("context parallel {} deals the sequence of {} in {} parts, which it is no multiple of", l.cp,
+                       m.seq, 2 * std::uint64_t{l.cp});
+  });
+  broken(l.sequence_parallel && m.seq % (std::uint64_t{l.cp} * l.tp) != 0, [&] {
     return fmt::format("sequence parallel: tensor parallel {} does not divide the sequence of {}", l.tp, m.seq / l.cp);
   });
   broken(l.global_batch % (std::uint64_t{l.dp} * l.micro_batch) != 0, [&] {
@@ -46,6 +50,10 @@ void for_each_rule(const Layout& l, const Transformer& m, const System& s, Broke
   });
   broken((std::uint64_t{l.dp} * l.cp * l.tp) % l.ep != 0, [&] {
     return fmt::format("expert parallel {} does not divide the {} GPUs of a pipeline stage", l.ep, l.dp * l.cp * l.tp);
+  });
+  broken(m.experts > 0 && l.ep < l.tp && (l.tp % l.ep != 0 || m.expert_ffn % (l.tp / l.ep) != 0), [&] {
+    return fmt::format("tensor parallel {} with expert parallel {} does not divide the experts' ffn {} of {}", l.tp,
+                       l.ep, m.expert_ffn, m.name);
   });
   broken(s.gpu->peak(l.precision) <= 0,
          [&] { return fmt::format("{} has no tensor cores for {}", s.gpu->name, name_of(l.precision)); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace virga::twin {
 
@@ -33,6 +34,24 @@ bool reachable(const System& system, std::uint32_t gpus) {
   return system.nic_bytes_s > 0 || gpus <= std::max(system.gpus_per_node, system.domain);
 }
 
+/// What of the NICs' rate so many GPUs get; nothing: they cannot work together there.
+std::optional<double> share_of(const PlanRequest& request, const System& system, std::uint32_t gpus) {
+  if (!reachable(system, gpus)) return std::nullopt;
+  if (!request.fabric) return 1.0;
+  const Result<double> share = nic_share(*request.fabric, nodes_of(system, gpus));
+  return share ? std::optional(*share) : std::nullopt;
+}
+
+System with_share(System system, double share) {
+  system.nic_bytes_s *= share;
+  return system;
+}
+
+Found search_on(const PlanRequest& request, const Evaluator& evaluator, std::uint32_t gpus,
+                std::uint32_t global_batch) {
+  return search(evaluator, {.gpus = gpus, .global_batch = global_batch, .fixed = request.fixed, .slow = request.slow});
+}
+
 RunEstimate estimate(const PlanRequest& request, const PlanPoint& point) {
   const Offer& offer = request.offers[point.offer];
   Reliability reliability = offer.reliability;
@@ -41,21 +60,34 @@ RunEstimate estimate(const PlanRequest& request, const PlanPoint& point) {
   return estimate_run(work, point.nodes, offer.usd_per_node_hour, reliability);
 }
 
+/// Whether failures leave time for the work.
+bool gets_on(const RunEstimate& run) {
+  constexpr double k_most = 1000;  // times as long as without failures
+  return run.wall_s <= k_most * run.work_s;
+}
+
 void add_points(const PlanRequest& request, std::uint32_t offer, Plan& plan) {
-  const System& system = *request.offers[offer].system;
-  const Evaluator evaluator(*request.model, system, *request.stack);
-  for (const std::uint32_t gpus : counts(request, system)) {
-    if (!reachable(system, gpus)) continue;
+  const System& all_of_it = *request.offers[offer].system;
+  std::optional<System> system;
+  std::optional<Evaluator> evaluator;
+  for (const std::uint32_t gpus : counts(request, all_of_it)) {
+    const std::optional<double> share = share_of(request, all_of_it, gpus);
+    if (!share) continue;
     PlanPoint point;
     point.offer = offer;
     point.gpus = gpus;
-    point.nodes = nodes_of(system, gpus);
-    point.found = search(evaluator, {gpus, request.global_batch, request.fixed});
+    point.nodes = nodes_of(all_of_it, gpus);
+    point.nic_share = *share;
+    if (!system || system->nic_bytes_s != all_of_it.nic_bytes_s * *share) {
+      system = with_share(all_of_it, *share);
+      evaluator.emplace(*request.model, *system, *request.stack);
+    }
+    point.found = search_on(request, *evaluator, gpus, request.global_batch);
     const bool asked = request.gpus > 0 ? gpus == request.gpus : true;
     if (offer == 0 && asked && !point.found.any) plan.nearest = point.found;
     if (!point.found.any) continue;
     point.run = estimate(request, point);
-    if (std::isfinite(point.run.wall_s)) plan.points.push_back(point);
+    if (gets_on(point.run)) plan.points.push_back(point);
   }
 }
 
@@ -90,24 +122,25 @@ bool affordable(const PlanRequest& request, const PlanPoint& point) {
   return request.budget_usd <= 0 || point.run.usd <= request.budget_usd;
 }
 
-/// What is to be small among points that keep equally much of what was asked for.
+/// What is to be small among points that keep equally much of what was asked for. Where a limit cannot be kept, that is
+/// what comes nearest to it.
 double price_of_choice(const PlanRequest& request, const PlanPoint& point) {
-  if (request.gpus > 0 || (request.budget_usd > 0 && request.deadline_s <= 0)) return duration(point);
-  return cost(request, point);
+  if (request.gpus > 0 || !in_time(request, point)) return duration(point);
+  if (!affordable(request, point)) return cost(request, point);
+  return request.budget_usd > 0 && request.deadline_s <= 0 ? duration(point) : cost(request, point);
 }
 
 std::optional<std::size_t> choose(const PlanRequest& request, const std::vector<PlanPoint>& points) {
+  // Limits that are missed, the deadline before the budget, then the price.
+  const auto rank = [&](const PlanPoint& point) {
+    const bool late = !in_time(request, point);
+    const bool dear = !affordable(request, point);
+    return std::tuple((late ? 1 : 0) + (dear ? 1 : 0), late, price_of_choice(request, point));
+  };
   std::optional<std::size_t> best;
-  int best_kept = -1;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const PlanPoint& point = points[i];
-    if (request.gpus > 0 && point.gpus != request.gpus) continue;
-    const int kept = (in_time(request, point) ? 1 : 0) + (affordable(request, point) ? 1 : 0);
-    const bool better = kept > best_kept || (kept == best_kept &&
-                                             price_of_choice(request, point) < price_of_choice(request, points[*best]));
-    if (!better) continue;
-    best = i;
-    best_kept = kept;
+    if (request.gpus > 0 && points[i].gpus != request.gpus) continue;
+    if (!best || rank(points[i]) < rank(points[*best])) best = i;
   }
   return best;
 }
@@ -124,7 +157,7 @@ Sensitivity with_more_gpus(const Evaluator& evaluator, const PlanRequest& reques
   if (!reachable(evaluator.machine(), most)) return result;
   const std::uint32_t step = std::max((most - std::min(point.gpus, most)) / node / k_tries, 1U) * node;
   for (std::uint32_t gpus = most; gpus > point.gpus; gpus -= step) {
-    const Found found = search(evaluator, {gpus, request.global_batch, request.fixed});
+    const Found found = search_on(request, evaluator, gpus, request.global_batch);
     if (!found.any || found.seconds >= point.found.seconds) continue;
     result.any = true;
     result.amount = gpus;
@@ -144,7 +177,7 @@ Sensitivity with_larger_batch(const Evaluator& evaluator, const PlanRequest& req
   const std::uint32_t groups = (static_cast<std::uint32_t>(request.global_batch * k_better) + ranks - 1) / ranks;
   const std::uint32_t pipelines = now.interleave > 1 ? (groups + now.pp - 1) / now.pp * now.pp : groups;
   result.amount = pipelines * ranks;
-  const Found found = search(evaluator, {point.gpus, result.amount, request.fixed});
+  const Found found = search_on(request, evaluator, point.gpus, result.amount);
   if (!found.any) return result;
   result.any = true;
   result.layout = found.layout;
@@ -153,7 +186,8 @@ Sensitivity with_larger_batch(const Evaluator& evaluator, const PlanRequest& req
 }
 
 std::vector<Sensitivity> sensitivities(const PlanRequest& request, const PlanPoint& point) {
-  const System& system = *request.offers[point.offer].system;
+  const System system = with_share(*request.offers[point.offer].system, point.nic_share);
+  const Evaluator now(*request.model, system, *request.stack);
   std::vector<Sensitivity> results;
   for (const Lever lever : {Lever::flops, Lever::memory_bandwidth, Lever::nvlink, Lever::network, Lever::memory}) {
     Gpu gpu = *system.gpu;
@@ -169,12 +203,19 @@ std::vector<Sensitivity> sensitivities(const PlanRequest& request, const PlanPoi
     if (lever == Lever::network) better.nic_bytes_s *= k_better;
     if (lever == Lever::memory) gpu.hbm_bytes *= k_better;
     const Evaluator evaluator(*request.model, better, *request.stack);
-    const Found found = search(evaluator, {point.gpus, request.global_batch, request.fixed});
+    // A machine that is better by a tenth in one thing is faster by no more, give or take another algorithm of NCCL.
+    constexpr double k_doubt = 1.1;
+    const double known = seconds_with(evaluator, point.found.layout, request.slow);
+    const Found found = search(evaluator, {.gpus = point.gpus,
+                                           .global_batch = request.global_batch,
+                                           .fixed = request.fixed,
+                                           .slow = request.slow,
+                                           .nearby = &now,
+                                           .nearby_most = known * k_better * k_doubt});
     results.push_back({lever, found.any, found.seconds / request.global_batch, 0, found.layout, 0});
   }
-  const Evaluator evaluator(*request.model, system, *request.stack);
-  results.push_back(with_more_gpus(evaluator, request, point));
-  results.push_back(with_larger_batch(evaluator, request, point));
+  results.push_back(with_more_gpus(now, request, point));
+  results.push_back(with_larger_batch(now, request, point));
   for (Sensitivity& result : results) {
     if (result.any) result.gain = 1 - result.seconds_per_sample * request.global_batch / point.found.seconds;
   }
@@ -187,7 +228,8 @@ std::vector<Sensitivity> sensitivities(const PlanRequest& request, const PlanPoi
 void cure_by_freedom(const PlanRequest& request, const Evaluator& evaluator, Plan& plan) {
   const auto attempt = [&](std::string_view part, bool is_fixed, auto&& release) {
     if (!is_fixed) return;
-    Question question{request.gpus, request.global_batch, request.fixed};
+    Question question{
+        .gpus = request.gpus, .global_batch = request.global_batch, .fixed = request.fixed, .slow = request.slow};
     release(question.fixed);
     const Found found = search(evaluator, question);
     if (found.any) plan.cures.push_back({Remedy::free_part, request.gpus, 0, part, found.layout});
@@ -210,8 +252,8 @@ void find_cures(const PlanRequest& request, Plan& plan) {
   const Evaluator evaluator(*request.model, system, *request.stack);
   cure_by_freedom(request, evaluator, plan);
   for (std::uint64_t gpus = request.gpus * std::uint64_t{2}; gpus <= request.gpus_most; gpus *= 2) {
-    if (!reachable(system, static_cast<std::uint32_t>(gpus))) break;
-    const Found found = search(evaluator, {static_cast<std::uint32_t>(gpus), request.global_batch, request.fixed});
+    if (!share_of(request, system, static_cast<std::uint32_t>(gpus))) break;
+    const Found found = search_on(request, evaluator, static_cast<std::uint32_t>(gpus), request.global_batch);
     if (!found.any) continue;
     plan.cures.push_back({Remedy::more_gpus, static_cast<std::uint32_t>(gpus), 0, {}, found.layout});
     break;
@@ -225,7 +267,7 @@ void find_cures(const PlanRequest& request, Plan& plan) {
     if (other.gpu->hbm_bytes <= system.gpu->hbm_bytes || !reachable(other, request.gpus)) continue;
     if (least && other.gpu->hbm_bytes >= least_bytes) continue;
     const Evaluator there(*request.model, other, *request.stack);
-    const Found found = search(there, {request.gpus, request.global_batch, request.fixed});
+    const Found found = search_on(request, there, request.gpus, request.global_batch);
     if (!found.any) continue;
     least = Cure{Remedy::other_system, request.gpus, i, {}, found.layout};
     least_bytes = other.gpu->hbm_bytes;
@@ -245,8 +287,10 @@ Plan make_plan(const PlanRequest& request) {
     return plan;
   }
   const PlanPoint& point = plan.points[*plan.chosen];
-  const Evaluator evaluator(*request.model, *request.offers[point.offer].system, *request.stack);
-  plan.prediction = evaluator.predict(point.found.layout);
+  const System system = with_share(*request.offers[point.offer].system, point.nic_share);
+  const Evaluator evaluator(*request.model, system, *request.stack);
+  plan.prediction = predict(evaluator, point.found.layout, request.slow);
+  if (request.slow.any()) plan.slow_seconds = plan.prediction.seconds - evaluator.seconds(point.found.layout);
   plan.sensitivities = sensitivities(request, point);
   plan.within_budget = affordable(request, point);
   plan.within_deadline = in_time(request, point);

@@ -10,8 +10,13 @@
 //
 // Points are the best layouts of each offer on several numbers of GPUs: with `gpus` an eighth of it to twice it,
 // without every doubling of a node up to `gpus_most`. A point is on the front if no other is both faster and cheaper.
+// On a fabric that other jobs share, a point's NICs have the share of their rate that it gets there
+// (twin/shared_fabric.hpp); numbers of GPUs for which the fabric has too few hosts have no point.
+//
 // With `gpus` the chosen point has that many; else it is the cheapest that meets the deadline, or the fastest within
-// the budget, or (neither given) the cheapest of all. Money is US dollars, time seconds.
+// the budget, or (neither given) the cheapest of all. Where no point keeps a limit, the fastest or the cheapest comes
+// nearest. Numbers of GPUs on which failures make a run a thousand times as long have no point. Money is US dollars,
+// time seconds.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +27,7 @@
 #include "base/enum_names.hpp"
 #include "twin/planner.hpp"
 #include "twin/run_estimate.hpp"
+#include "twin/shared_fabric.hpp"
 
 namespace virga::twin {
 
@@ -40,9 +46,11 @@ struct PlanRequest {
   std::uint32_t gpus_most = 16'384;
   std::uint32_t global_batch = 0;
   FixedParts fixed = {};
-  double tokens = 0;      ///< 0: no run, only the time of a step
-  double budget_usd = 0;  ///< 0: none
-  double deadline_s = 0;  ///< 0: none
+  SlowRanks slow = {};
+  std::optional<SharedFabric> fabric = {};  ///< nothing: each NIC has all of its rate
+  double tokens = 0;                        ///< 0: no run, only the time of a step
+  double budget_usd = 0;                    ///< 0: none
+  double deadline_s = 0;                    ///< 0: none
   double checkpoint_bytes_s_per_node = 1e9;
 };
 
@@ -50,6 +58,7 @@ struct PlanPoint {
   std::uint32_t offer = 0;
   std::uint32_t gpus = 0;
   std::uint32_t nodes = 0;
+  double nic_share = 1;  ///< of its NICs' rate, that the fabric leaves to it
   Found found;
   RunEstimate run;
   bool on_front = false;
@@ -79,6 +88,7 @@ struct Plan {
   std::vector<PlanPoint> points;  ///< those with a layout that fits, fastest first
   std::optional<std::size_t> chosen;
   Prediction prediction;                   ///< of the chosen one
+  double slow_seconds = 0;                 ///< of its step, lost by waiting for slow ranks
   std::vector<Sensitivity> sensitivities;  ///< of the chosen one
   bool within_budget = true;
   bool within_deadline = true;

@@ -80,11 +80,13 @@ Space space_of(const Evaluator& evaluator, const Question& question) {
   space.tps = divisors(question.gpus, fixed.tp);
   const std::uint32_t near = std::max({evaluator.machine().domain, evaluator.machine().gpus_per_node, 1U});
   if (fixed.tp == 0 && !fixed.far_tensor) {
-    space.tps.erase(std::remove_if(space.tps.begin(), space.tps.end(), [&](std::uint32_t tp) { return tp > near; }),
-                    space.tps.end());
+    std::erase_if(space.tps, [&](std::uint32_t tp) { return tp > near; });
   }
   space.cps = divisors(question.gpus, fixed.cp);
+  std::erase_if(space.tps, [&](std::uint32_t tp) { return !splits_heads(model, tp); });
   space.eps = divisors(std::max(model.experts, 1U), fixed.ep);
+  // Megatron spreads experts in bf16 and narrower only.
+  if (fixed.precision == Precision::fp16) std::erase_if(space.eps, [](std::uint32_t ep) { return ep > 1; });
   space.micro_batches = divisors(question.global_batch, fixed.micro_batch);
   space.styles = styles_of(evaluator, fixed);
   space.depths = depths_of(evaluator, question);
@@ -182,12 +184,19 @@ class Walk {
           if (bounding_) break;
           continue;
         }
-        if (!bounded && found_.any && evaluator_.seconds_at_least(l) >= found_.seconds) return false;
+        if (!bounded && is_too_slow(l)) return false;
         bounded = true;
         consider(l);
       }
     }
     return true;
+  }
+
+  /// Whatever the number of stages.
+  bool is_too_slow(const Layout& l) const {
+    const Evaluator* nearby = question_.nearby;
+    if (nearby != nullptr && nearby->seconds_at_least(l) >= question_.nearby_most) return true;
+    return found_.any && evaluator_.seconds_at_least(l) >= found_.seconds;
   }
 
   bool fits(const Layout& l) {
@@ -202,8 +211,17 @@ class Walk {
     return true;
   }
 
+  /// What filling and draining the pipeline takes comes on top of the mean stage's work: the slowest stage, which sets
+  /// the pace, is no faster than the mean one.
+  double seconds_at_least(const Layout& l) const {
+    const double step = evaluator_.stack().step_s;
+    const double fill = (l.pp - 1.0) / (static_cast<double>(l.interleave) * l.micro_batches());
+    return step + (evaluator_.seconds_at_least(l) - step) * (1 + fill);
+  }
+
   void consider(const Layout& l) {
-    const double seconds = evaluator_.seconds(l);
+    if (bounding_ && found_.any && seconds_at_least(l) >= found_.seconds) return;
+    const double seconds = seconds_with(evaluator_, l, question_.slow);
     if (found_.any && seconds >= found_.seconds) return;
     found_.any = true;
     found_.layout = l;
@@ -220,6 +238,10 @@ class Walk {
 };
 
 }  // namespace
+
+bool splits_heads(const Transformer& model, std::uint32_t tp) {
+  return model.latent.used() || model.kv_heads % tp == 0;
+}
 
 bool launchable(std::uint32_t layers, std::uint32_t pp, std::uint32_t interleave) {
   if (pp == 0 || interleave == 0 || pp > layers) return false;

@@ -19,7 +19,8 @@
 //   - the rest of a stage count, if even its smallest layout (no interleaving, spread optimizer) does not fit;
 //   - multiples of a micro batch with which nothing fits: as many samples are under way, or more;
 //   - all stage counts of a (tensor, context, expert, micro batch, recomputation, sequence parallel) whose mean stage
-//     alone needs more time than the best layout so far (Evaluator::seconds_at_least).
+//     alone needs more time than the best layout so far (Evaluator::seconds_at_least);
+//   - the time of a layout whose mean stage needs more with the filling and draining of its pipeline.
 // Neither allocates once its lists of divisors are made. Seconds and bytes.
 #pragma once
 
@@ -27,7 +28,7 @@
 #include <optional>
 
 #include "base/enum_names.hpp"
-#include "twin/iteration.hpp"
+#include "twin/slow_ranks.hpp"
 
 namespace virga::twin {
 
@@ -51,6 +52,11 @@ struct Question {
   std::uint32_t gpus = 0;
   std::uint32_t global_batch = 0;  ///< sequences
   FixedParts fixed = {};
+  SlowRanks slow = {};
+  /// Bounding skips, too, what takes `nearby_most` or longer by the bound of this evaluator: of a machine so alike that
+  /// nothing better is lost. It has the times of layers already, which are most of the work of a search.
+  const Evaluator* nearby = nullptr;
+  double nearby_most = 0;
 };
 
 enum class Method : std::uint8_t { bounding, exhaustive };
@@ -68,6 +74,9 @@ struct Found {
 
 /// `gpus` and `global_batch` are above 0.
 Found search(const Evaluator& evaluator, const Question& question, Method method = Method::bounding);
+
+/// Whether Megatron can split attention over so many tensor ranks: it deals out key and value heads, and copies none.
+bool splits_heads(const Transformer& model, std::uint32_t tp);
 
 /// Whether Megatron can deal the layers so: equally, equally with embedding and output as a layer each, or with a
 /// shorter last stage, which cannot be interleaved.

@@ -18,6 +18,7 @@ using twin::Transformer;
 
 constexpr std::uint32_t k_longest_default_seq = 4096;
 constexpr std::uint32_t k_most = 1U << 28;  ///< of any number here; products of two stay in 64 bits
+constexpr std::uint32_t k_layers_most = 1U << 16;
 
 /// Keys of transformers' configurations that say nothing about parameters or FLOPs of training.
 constexpr std::string_view k_skipped_keys[] = {"_attn_implementation",
@@ -180,11 +181,17 @@ class Keys {
         found = static_cast<std::uint32_t>(*number);
       } else {
         wrong(name, fmt::format("is {}; it must be a whole number from 0 to {}",
-                                number ? fmt::format("{}", *number) : std::string(node.kind_name()), k_most));
+                                number ? fmt::format("{}", *number) : value_text(node), k_most));
         found = 0;
       }
     }
     return found;
+  }
+
+  /// What cannot be a count: the number itself, if it is a whole one, else its kind.
+  static std::string value_text(JsonNode node) {
+    const auto below = node.signed_integer();
+    return below ? fmt::format("{}", *below) : std::string(node.kind_name());
   }
 
   bool is_known(std::string_view name) const {
@@ -345,6 +352,13 @@ Result<Transformer> parse_hf_config(std::string_view text, const std::string& fi
   read_kind(keys, kind, model);
   keys.finish();
   if (keys.error()) return unexpected(*keys.error());
+  if (model.layers > k_layers_most) {
+    return fail(Code::invalid,
+                fmt::format("{}: {} layers; at most {} are read", file_name, model.layers, k_layers_most));
+  }
+  if (model.vocab == 0) {
+    return fail(Code::invalid, fmt::format("{}: key \"vocab_size\" is 0; a language model has words", file_name));
+  }
   if (const std::string wrong = twin::check(model); !wrong.empty()) {
     return fail(Code::invalid, fmt::format("{}: {}", file_name, wrong));
   }

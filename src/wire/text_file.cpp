@@ -12,7 +12,6 @@ namespace virga {
 namespace {
 
 constexpr unsigned k_buffer_bytes = 1u << 17;
-constexpr std::size_t k_text_bytes_max = std::size_t{4} << 30;
 
 std::string why(gzFile file) {
   int code = Z_OK;
@@ -31,7 +30,7 @@ Status write_plain(const std::string& path, std::string_view text) {
 
 }  // namespace
 
-Result<std::string> read_text_file(const std::string& path) {
+Result<std::string> read_text_file(const std::string& path, std::size_t bytes_max) {
   gzFile file = gzopen(path.c_str(), "rb");
   if (file == nullptr) return fail(Code::invalid, path + ": cannot be read: " + std::strerror(errno));
   gzbuffer(file, k_buffer_bytes);
@@ -50,9 +49,9 @@ Result<std::string> read_text_file(const std::string& path) {
     }
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
-    if (size > k_text_bytes_max) {
+    if (size > bytes_max) {
       gzclose(file);
-      return fail(Code::exhausted, path + ": more than 4 GiB of text; split the file");
+      return fail(Code::invalid, path + ": more than " + std::to_string(bytes_max >> 20) + " MiB of text");
     }
   }
   gzclose(file);

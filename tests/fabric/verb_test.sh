@@ -39,6 +39,11 @@ refuses "FILE excludes --hosts" net.gz --hosts 4
 refuses "use three levels" --hosts 4000 --levels 2
 refuses '--nodes: no host "node-41" in this fabric; it has node-01 to node-40' net.gz --nodes 'node-[40-41]'
 refuses '--path: no HCA "node-99" in this fabric' net.gz --path node-99 node-01
+for ratio in nan inf 0 -1 65 2x; do
+  refuses "$ratio is no oversubscription; write a number from 1 to 64" topology.conf --oversubscription="$ratio"
+done
+refuses '536870912 units a pod are more than the 64 hosts' --hosts 64 --levels 3 --units-per-pod 536870912
+refuses '--nodes: "," names no host' net.gz --nodes ,
 printf 'SwitchName=s1 Nodes=n[1-2]\nSwitchName=s2 Nodes=n2\nSwitchName=s3 Switches=s[1-2],s4\n' > bad.conf
 refuses 'bad.conf:2: host "n2" is there twice, first in line 1; keep one' bad.conf
 refuses 'bad.conf:3: a cable to nowhere: "s4" below switch "s3"' bad.conf

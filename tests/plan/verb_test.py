@@ -45,13 +45,37 @@ REFUSED = [
     (["llama-3-8b", "--gpus", "100", "--sku", "Standard_NC24ads_A100_v4"], "has no InfiniBand, so its 100 nodes"),
     (["llama-3-70b", "--gpus", "104", "--sku", H100, "--global-batch", "1024"], "96 GPUs can be used"),
     (["llama-3-8b", "--gpus", "8", "--sku", H100, "--region", "moon"], "--region moon: no price of"),
-    (["./none.json", "--gpus", "8"], "none.json: No such file"),
+    (["./none.json", "--gpus", "8"], "none.json: cannot be read: No such file"),
     (["./unknown.json", "--gpus", "8"], "./unknown.json: key \"colour\" is unknown for a model of kind llama"),
     (["./missing.json", "--gpus", "8"], "./missing.json: key \"vocab_size\" is missing"),
     (["./heads.json", "--gpus", "8"], "hidden 4096 is no multiple of heads 33"),
     (["llama-3-8b", "--gpus", "8", "--launcher", "none"], "--launcher none"),
+    (["llama-3-70b", "--gpus", "128", "--sku", H100, "--any-tp", "--tp", "16"], "divide the 8 key/value heads"),
+    (["llama-3-8b", "--gpus", "8", "--sku", H100, "--seq", "4098", "--cp", "2"], "the sequence of 4098 in 4 parts"),
+    (["mixtral-8x7b", "--gpus", "64", "--precision", "fp16", "--ep", "8"], "--ep 8: experts are not spread in fp16"),
+    (["llama-3-8b", "--gpus", "8", "--slow-rank", "0.9"], "--slow-rank 0.9: must be FACTOR or FACTOR@RANKS"),
+    (["llama-3-8b", "--gpus", "8", "--slow-rank", "nan@2"], "--slow-rank nan@2: must be FACTOR"),
+    (["llama-3-8b", "--gpus", "8", "--slow-rank", "1.2@"], "--slow-rank 1.2@: behind the @"),
+    (["llama-3-8b", "--gpus", "8", "--slow-rank", "1.2@-3"], "--slow-rank 1.2@-3: behind the @"),
+    (["llama-3-8b", "--gpus", "8", "--oversubscription", "0.5"], "--oversubscription 0.5: must be at least 1"),
+    (["llama-3-8b", "--gpus", "8", "--oversubscription", "nan"], "--oversubscription nan: must be a number"),
+    (["llama-3-8b", "--gpus", "8", "--shared-with", "65"], "--shared-with 65: must be a whole number from 1 to 64"),
+    (["llama-3-8b", "--gpus", "64", "--sku", H100, "--fabric", "tiny.conf"], "tiny.conf: 2 hosts are too few for 1"),
+    (["llama-3-8b", "--gpus", "16", "--sku", H100, "--fabric", "none.conf"], "none.conf: cannot be read: No such file"),
+    (["llama-3-8b", "--gpus", "8", "--sku", H100, "--tokens", "nan"], "--tokens nan: must be a number above 0"),
+    (["llama-3-8b", "--gpus", "99999999999999999999"], "--gpus 99999999999999999999: must be a whole number"),
+    (["llama-3-8b", "--gpus", "8", "--price", "-1"], "--price -1: must be a number from 0"),
+    (["llama-3-8b", "--tokens", "1T", "--deadline", "0s"], "--deadline 0s: must be above 0"),
+    (["llama-3-8b", "--tokens", "1T", "--budget", "0"], "--budget 0: must be above 0"),
+    (["llama-3-8b", "--gpus", "8", "--sku", H100, "--tokens", "1T", "--restart", "99999d"], "a shorter --restart"),
+    (["./layers.json", "--gpus", "8"], "./layers.json: 268435456 layers; at most 65536 are read"),
+    (["./words.json", "--gpus", "8"], "./words.json: key \"vocab_size\" is -1; it must be a whole number"),
+    (["./half.json", "--gpus", "8"], "./half.json: "),
+    (["/dev/null", "--gpus", "8"], "/dev/null: "),
+    (["/dev/zero", "--gpus", "8"], "/dev/zero: more than 64 MiB of text"),
+    (["llama-3-8b", "--gpus", "12", "--sku", H100, "--global-batch", "480", "--script", "x.sh"], "no whole number of"),
     (["dit-xl/2", "--gpus", "8", "--script", "x.sh"], "no language model"),
-    (["llama-3-8b", "--gpus", "8", "--sku", H100, "--html", "none/x.html"], "none/x.html: No such file"),
+    (["llama-3-8b", "--gpus", "8", "--sku", H100, "--html", "none/x.html"], "none/x.html: cannot be written: "),
 ]
 
 
@@ -95,6 +119,19 @@ def check_answers(c: Checker) -> None:
     home = c.json([*MT_NLG, "--tokens", "270B"])
     cheap = c.json([*MT_NLG, "--tokens", "270B", "--region", "cheapest"])
     c.check(cheap["run"]["usd"] <= home["run"]["usd"] and cheap["region"] != "", f"cheapest in {cheap['region']}")
+    alone = c.json([*MT_NLG, "--oversubscription", "4", "--scattered"])
+    shared = c.json([*MT_NLG, "--oversubscription", "4", "--scattered", "--shared-with", "1"])
+    c.check(free["nic_share"] == 1 and shared["nic_share"] < alone["nic_share"] <= 1, f"share {shared['nic_share']}")
+    c.check(free["seconds"] <= alone["seconds"] <= shared["seconds"], "less of a NIC is no faster")
+    before = free["seconds"]
+    for ranks in ("1", "20", "2240"):
+        slow = c.json([*MT_NLG, "--slow-rank", f"1.2@{ranks}"])
+        c.check(slow["seconds"] >= before and slow["slow_rank_seconds"] > 0, f"{ranks} slow ranks: {slow['seconds']}")
+        before = slow["seconds"]
+    late = c.json(["llama-3-8b", "--tokens", "1T", "--deadline", "1s", "--sku", H100])
+    c.check(all(late["run"]["days"] * 86400 <= p["wall_seconds"] + 1 for p in late["points"]), "late: the fastest")
+    dear = c.json(["llama-3-8b", "--tokens", "1T", "--budget", "1", "--sku", H100])
+    c.check(all(dear["run"]["usd"] <= p["usd"] + 1 for p in dear["points"]), "too dear: the cheapest")
     unfit = c.json(["llama-3-70b", "--gpus", "8", "--sku", H100, "--global-batch", "64"], code=1)
     c.check(not unfit["fits"] and unfit["cures"][0]["remedy"] == "more_gpus", "what would make it fit")
 
@@ -150,6 +187,10 @@ def main() -> int:
         checker = Checker(program, Path(folder))
         (checker.folder / "unknown.json").write_text(json.dumps(CONFIG | {"colour": "red"}))
         (checker.folder / "heads.json").write_text(json.dumps(CONFIG | {"num_attention_heads": 33}))
+        (checker.folder / "layers.json").write_text(json.dumps(CONFIG | {"num_hidden_layers": 1 << 28}))
+        (checker.folder / "words.json").write_text(json.dumps(CONFIG | {"vocab_size": -1}))
+        (checker.folder / "half.json").write_text(json.dumps(CONFIG)[:60])
+        (checker.folder / "tiny.conf").write_text("SwitchName=s1 Nodes=n[1-2]\n")
         missing = {key: value for key, value in CONFIG.items() if key != "vocab_size"}
         (checker.folder / "missing.json").write_text(json.dumps(missing))
         for command, wanted in REFUSED:

@@ -14,6 +14,7 @@
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/text_file.hpp"
+#include "wire/text_lines.hpp"
 
 namespace virga {
 namespace {
@@ -41,6 +42,16 @@ std::vector<std::string> names_of() {
   return {std::begin(EnumNames<E>::names), std::end(EnumNames<E>::names)};
 }
 
+/// As CLI::Range, which lets NaN through.
+CLI::Validator ratio_of_oversubscription() {
+  return {[](const std::string& text) {
+            double ratio = 0;
+            const bool fine = CLI::detail::lexical_cast(text, ratio) && ratio >= 1 && ratio <= 64;
+            return fine ? std::string() : fmt::format("{} is no oversubscription; write a number from 1 to 64", text);
+          },
+          "1 to 64"};
+}
+
 void describe_input(CLI::App& app, Arguments& args) {
   CLI::Option* file = app.add_option("FILE", args.file,
                                      "the fabric: output of ibnetdiscover, Slurm's topology.conf or topology.yaml, or "
@@ -63,9 +74,9 @@ void describe_input(CLI::App& app, Arguments& args) {
       ->check(CLI::IsMember(names_of<LinkSpeed>()));
   app.add_option("--oversubscription", args.leaf_oversubscription,
                  "of leaves: 2 is 2 to 1 (1); of all switches, where FILE does not tell")
-      ->check(CLI::Range(1.0, 64.0));
+      ->check(ratio_of_oversubscription());
   app.add_option("--spine-oversubscription", args.spine_oversubscription, "of spines of three levels (1)")
-      ->check(CLI::Range(1.0, 64.0))
+      ->check(ratio_of_oversubscription())
       ->needs(hosts);
 }
 
@@ -99,6 +110,7 @@ Result<std::vector<std::uint32_t>> chosen_hosts(const FabricGraph& graph, const 
   if (list.empty()) return in_tree_order(graph, all_hosts(graph));
   const auto names = expand_hostlist(list, 200'000);
   if (!names) return unexpected(names.error());
+  if (names->empty()) return fail(Code::invalid, fmt::format("--nodes: \"{}\" names no host", as_shown(list)));
   std::map<std::string_view, std::uint32_t> host_of_name;
   for (std::uint32_t host = 0; host < graph.hosts().size(); ++host) host_of_name[graph.hosts()[host].name] = host;
   std::vector<std::uint32_t> hosts;

@@ -1,36 +1,23 @@
 // virga plan: the performance model answers a question, or is held against measured runs.
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
-
 #include "cli/verbs/plan_report.hpp"
+#include "cli/verbs/plan_values.hpp"
 #include "cli/verbs/verb.hpp"
 #include "twin/validate.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga {
 namespace {
 
 int validate_verb(const PlanOptions& options) {
-  Result<std::string> text = read_whole_file(options.validate);
+  Result<std::string> text = read_text_file(options.validate, k_plan_file_bytes_max);
   if (!text) return complain(text.error());
   Result<twin::Validation> validation = twin::validate(*text, options.validate);
   if (!validation) return complain(validation.error());
   fmt::print("{}", options.json ? to_json_text(*validation) + "\n" : twin::validation_text(*validation, options.rows));
   return 0;
-}
-
-Status write_file(const std::string& path, std::string_view text) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "we"), std::fclose);
-  if (!file) return fail(Code::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
-  const bool written = std::fwrite(text.data(), 1, text.size(), file.get()) == text.size();
-  if (std::fclose(file.release()) != 0 || !written) {
-    return fail(Code::exhausted, fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
-  }
-  return {};
 }
 
 /// Nothing was found: no layout divides, or none fits.
@@ -71,11 +58,16 @@ int answer(const PlanOptions& options) {
   const twin::Plan plan = twin::make_plan(question->request);
   if (!plan.chosen) return tell_none(options, *question, plan);
   const PlanReport report(*question, plan);
+  if (!options.script.empty() && !can_be_launched(report)) {
+    return complain({Code::invalid, fmt::format("--script: {} GPUs are no whole number of {}, which have {} each",
+                                                report.point.gpus, report.system.name, report.system.gpus_per_node)});
+  }
   if (!options.script.empty()) {
-    if (auto ok = write_file(options.script, plan_script(report, options.launcher)); !ok) return complain(ok.error());
+    if (auto ok = write_text_file(options.script, plan_script(report, options.launcher)); !ok)
+      return complain(ok.error());
   }
   if (!options.html.empty()) {
-    if (auto ok = write_file(options.html, plan_page(report)); !ok) return complain(ok.error());
+    if (auto ok = write_text_file(options.html, plan_page(report)); !ok) return complain(ok.error());
   }
   fmt::print("{}", options.json ? plan_json(report, options.launcher) + "\n" : plan_text(report));
   return 0;

@@ -78,6 +78,23 @@ void put_run(JsonWriter& w, const PlanReport& r) {
   w.end_object();
 }
 
+void put_slowed(JsonWriter& w, const PlanReport& r) {
+  w.key("slow_ranks");
+  w.begin_array();
+  for (const auto& group : r.request.slow.groups()) {
+    w.begin_object();
+    w("factor", group.factor);
+    w("ranks", group.ranks);
+    w.end_object();
+  }
+  w.end_array();
+  w("slow_rank_seconds", r.plan.slow_seconds);
+  w("fabric", r.question.fabric_name);
+  w("other_jobs", r.request.fabric ? r.request.fabric->other_jobs : 0);
+  w("scattered", r.request.fabric && r.request.fabric->scattered);
+  w("nic_share", r.point.nic_share);
+}
+
 void put_points(JsonWriter& w, const PlanReport& r) {
   w.key("points");
   w.begin_array();
@@ -87,6 +104,7 @@ void put_points(JsonWriter& w, const PlanReport& r) {
     w("sku", r.request.offers[point.offer].system->name);
     w("gpus", point.gpus);
     w("nodes", point.nodes);
+    w("nic_share", point.nic_share);
     w("seconds", point.found.seconds);
     w("wall_seconds", point.run.wall_s);
     w("usd", point.run.usd);
@@ -135,6 +153,7 @@ std::string plan_json(const PlanReport& r, std::string_view launcher) {
   put_memory(w, r.prediction.memory, r.system);
   w("usd_per_node_hour", r.offer.usd_per_node_hour);
   w("region", r.question.regions[r.point.offer]);
+  put_slowed(w, r);
   put_run(w, r);
   put_points(w, r);
   put_sensitivities(w, r.plan);

@@ -4,80 +4,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 
-#include "clouds/azure/prices.hpp"
-#include "wire/config_units.hpp"
+#include "cli/verbs/plan_parts.hpp"
+#include "cli/verbs/plan_values.hpp"
 #include "wire/hf_config.hpp"
-#include "wire/sku_table.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga {
 namespace {
 
-constexpr std::size_t k_file_bytes_max = 64U << 20;
 constexpr std::uint32_t k_gpus_most = 1U << 20;
 constexpr double k_usual_deadline_s = 30.0 * 86400;
-constexpr double k_spot_share = 0.4;  ///< of the list price, where nobody says a spot price: those change by the hour
-
-/// A whole number of an option; 0 where the option is absent.
-Status read_number(std::string_view option, const std::string& text, std::uint32_t most, std::uint32_t& into) {
-  if (text.empty()) return {};
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value == 0 || value > most) {
-    return fail(Code::invalid, fmt::format("{} {}: must be a whole number from 1 to {}", option, text, most));
-  }
-  into = value;
-  return {};
-}
-
-Status read_real(std::string_view option, const std::string& text, double most, double& into) {
-  if (text.empty()) return {};
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0) || value > most) {
-    return fail(Code::invalid, fmt::format("{} {}: must be a number from 0 to {:.0f}", option, text, most));
-  }
-  into = value;
-  return {};
-}
-
-Status read_switch(std::string_view option, const std::string& text, std::optional<bool>& into) {
-  if (text.empty()) return {};
-  if (text != "on" && text != "off") return fail(Code::invalid, fmt::format("{} {}: must be on or off", option, text));
-  into = text == "on";
-  return {};
-}
-
-template <NamedEnum E>
-Status read_word(std::string_view option, const std::string& text, E& into) {
-  if (const auto known = enum_from_name<E>(text)) {
-    into = *known;
-    return {};
-  }
-  return fail(Code::invalid,
-              fmt::format("{} {}: must be one of {}", option, text, fmt::join(EnumNames<E>::names, ", ")));
-}
 
 std::string counted_gpus(std::uint32_t gpus) { return gpus == 1 ? "1 GPU" : fmt::format("{} GPUs", gpus); }
-
-/// The name that was probably meant, or the first that begins so; empty: none.
-std::string_view nearest(std::string_view word, const std::vector<std::string_view>& names) {
-  if (const std::string_view near = closest_word(word, names); !near.empty()) return near;
-  const auto begins = std::find_if(names.begin(), names.end(), [&](auto name) { return name.starts_with(word); });
-  return begins == names.end() || word.empty() ? std::string_view() : *begins;
-}
 
 Status read_model(const PlanOptions& options, PlanQuestion& question) {
   if (const twin::Transformer* known = twin::find_model(options.model)) {
     question.model.push_back(*known);
   } else if (options.model.find('/') != std::string::npos || options.model.ends_with(".json")) {
-    const Result<std::string> text = read_whole_file(options.model);
+    const Result<std::string> text = read_text_file(options.model, k_plan_file_bytes_max);
     if (!text) return unexpected(text.error());
     Result<twin::Transformer> read = parse_hf_config(*text, options.model);
     if (!read) return unexpected(read.error());
@@ -129,102 +74,6 @@ Status read_stack(const PlanOptions& options, twin::PlanRequest& request) {
   return fail(Code::invalid, fmt::format("--stack {}: unknown; known are {}", options.stack, fmt::join(names, ", ")));
 }
 
-/// The price of a size in a region, or where it is cheapest; the region's name, too.
-Status price_in_region(const std::string& region, twin::Offer& offer, std::string& found) {
-  std::vector<std::string_view> names;
-  Money best{};
-  for (const azure::ListPrice& price : azure::list_prices()) {
-    if (price.sku != offer.system->name) continue;
-    names.emplace_back(price.region);
-    if (region != "cheapest" && price.region != region) continue;
-    if (!found.empty() && price.per_hour >= best) continue;
-    best = price.per_hour;
-    found = price.region;
-  }
-  if (found.empty()) {
-    return fail(Code::invalid,
-                fmt::format("--region {}: no price of {} is listed there; {}", region, offer.system->name,
-                            names.empty() ? "nor anywhere else; say its --price"
-                                          : fmt::format("known are {}", fmt::join(names, ", "))));
-  }
-  offer.usd_per_node_hour = static_cast<double>(best.micro_usd) / 1e6;
-  return {};
-}
-
-/// The list price, or what the user says.
-Status price_offer(const PlanOptions& options, twin::Offer& offer, PlanQuestion& question) {
-  if (const Sku* sku = find_sku(offer.system->name); sku != nullptr && offer.usd_per_node_hour == 0) {
-    offer.usd_per_node_hour = static_cast<double>(sku->price_per_hour.micro_usd) / 1e6;
-  }
-  std::string region;
-  if (!options.region.empty()) {
-    if (auto ok = price_in_region(options.region, offer, region); !ok) return ok;
-  }
-  question.regions.push_back(region);
-  if (options.spot && options.price.empty()) {
-    offer.usd_per_node_hour *= k_spot_share;
-    question.spot_price_assumed = true;
-  }
-  if (auto ok = read_real("--price", options.price, 1e6, offer.usd_per_node_hour); !ok) return ok;
-  twin::Reliability& reliability = offer.reliability;
-  if (options.spot) {
-    reliability.failures_per_node_hour += twin::k_evictions_per_node_hour;
-    question.spot_rate_assumed = options.eviction_rate.empty();
-  }
-  if (!options.eviction_rate.empty()) {
-    double percent = 0;
-    if (auto ok = read_real("--eviction-rate", options.eviction_rate, 100, percent); !ok) return ok;
-    reliability.failures_per_node_hour = twin::Reliability{}.failures_per_node_hour + percent / 100;
-  }
-  const Result<Duration> restart = parse_duration(options.restart);
-  if (!restart) return fail(Code::invalid, fmt::format("--restart: {}", restart.error().message));
-  if (restart->is_infinite()) return fail(Code::invalid, "--restart: a job that never starts again does not train");
-  reliability.restart_s = static_cast<double>(restart->ns) / 1e9;
-  return {};
-}
-
-Status read_offers(const PlanOptions& options, PlanQuestion& question) {
-  std::vector<twin::Offer>& offers = question.request.offers;
-  if (!options.system.empty()) {
-    const Result<std::string> text = read_whole_file(options.system);
-    if (!text) return unexpected(text.error());
-    Result<OwnSystem> own = parse_system_toml(*text, options.system);
-    if (!own) return unexpected(own.error());
-    question.own.push_back(std::move(*own));
-    offers.push_back({.system = &question.own.back().system,
-                      .usd_per_node_hour = question.own.back().usd_per_node_hour,
-                      .reliability = {}});
-  }
-  for (const std::string& name : options.skus) {
-    const twin::System* system = twin::find_system(name);
-    if (system == nullptr) {
-      std::vector<std::string_view> names;
-      for (const auto& known : twin::known_systems()) names.emplace_back(known.name);
-      const std::string_view near = nearest(name, names);
-      return fail(Code::invalid, fmt::format("--sku {}: unknown; {}", name,
-                                             near.empty() ? fmt::format("known are {}", fmt::join(names, ", "))
-                                                          : fmt::format("did you mean {}?", near)));
-    }
-    offers.push_back({.system = system, .usd_per_node_hour = 0, .reliability = {}});
-  }
-  if (offers.empty()) {
-    // All sizes that Azure lends with InfiniBand. Without a list price they cannot be compared by cost.
-    for (const Sku& sku : known_skus()) {
-      const twin::System* system = twin::find_system(sku.name);
-      if (system == nullptr || system->nic_bytes_s <= 0) continue;
-      if (sku.price_per_hour.micro_usd == 0) {
-        question.unpriced.push_back(sku.name);
-        continue;
-      }
-      offers.push_back({.system = system, .usd_per_node_hour = 0, .reliability = {}});
-    }
-  }
-  for (twin::Offer& offer : offers) {
-    if (auto ok = price_offer(options, offer, question); !ok) return ok;
-  }
-  return {};
-}
-
 Status read_amounts(const PlanOptions& options, PlanQuestion& question) {
   twin::PlanRequest& request = question.request;
   if (auto ok = read_number("--gpus", options.gpus, k_gpus_most, request.gpus); !ok) return ok;
@@ -235,9 +84,13 @@ Status read_amounts(const PlanOptions& options, PlanQuestion& question) {
     request.tokens = *tokens;
   }
   if (auto ok = read_real("--budget", options.budget, 1e13, request.budget_usd); !ok) return ok;
+  if (!options.budget.empty() && request.budget_usd <= 0) {
+    return fail(Code::invalid, fmt::format("--budget {}: must be above 0 US dollars", options.budget));
+  }
   if (!options.deadline.empty()) {
     const Result<Duration> deadline = parse_duration(options.deadline);
     if (!deadline) return fail(Code::invalid, fmt::format("--deadline: {}", deadline.error().message));
+    if (deadline->ns <= 0) return fail(Code::invalid, fmt::format("--deadline {}: must be above 0", options.deadline));
     request.deadline_s = static_cast<double>(deadline->ns) / 1e9;
   }
   double gb_s = 0;
@@ -292,6 +145,13 @@ Status check_possible(const PlanQuestion& question) {
     return fail(Code::invalid, fmt::format("--gpus {}: no multiple of tensor {} x context {} x pipeline parallel {}",
                                            request.gpus, layout.tp, layout.cp, layout.pp));
   }
+  if (!twin::splits_heads(*request.model, layout.tp)) {
+    return fail(Code::invalid, fmt::format("tensor parallel {} does not divide the {} key/value heads of {}", layout.tp,
+                                           request.model->kv_heads, request.model->name));
+  }
+  if (fixed.ep > 1 && fixed.precision == twin::Precision::fp16) {
+    return fail(Code::invalid, fmt::format("--ep {}: experts are not spread in fp16; bf16 would do", fixed.ep));
+  }
   if (fixed.pp > 0 && !twin::launchable(request.model->layers, fixed.pp, layout.interleave)) {
     return fail(Code::invalid,
                 fmt::format("pipeline parallel {} with interleave {} does not divide the {} layers of {}", fixed.pp,
@@ -301,19 +161,6 @@ Status check_possible(const PlanQuestion& question) {
 }
 
 }  // namespace
-
-Result<std::string> read_whole_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) return fail(Code::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
-  std::string text;
-  char part[65536];
-  for (std::size_t n = 0; (n = std::fread(part, 1, sizeof part, file.get())) > 0;) {
-    text.append(part, n);
-    if (text.size() > k_file_bytes_max) return fail(Code::invalid, fmt::format("{}: above 64 MiB", path));
-  }
-  if (std::ferror(file.get()) != 0) return fail(Code::invalid, fmt::format("{}: {}", path, std::strerror(errno)));
-  return text;
-}
 
 Result<double> parse_tokens(std::string_view text) {
   double value = 0;
@@ -334,7 +181,9 @@ Result<PlanQuestion> plan_question(const PlanOptions& options) {
   if (auto ok = read_fixed(options, question.request.fixed); !ok) return unexpected(ok.error());
   if (auto ok = read_amounts(options, question); !ok) return unexpected(ok.error());
   if (auto ok = read_offers(options, question); !ok) return unexpected(ok.error());
+  if (auto ok = read_slow_ranks(options, question.request.slow); !ok) return unexpected(ok.error());
   if (auto ok = check_possible(question); !ok) return unexpected(ok.error());
+  if (auto ok = read_fabric_shared(options, question); !ok) return unexpected(ok.error());
   return question;
 }
 

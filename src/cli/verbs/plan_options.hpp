@@ -41,6 +41,12 @@ struct PlanOptions {
   bool any_tp = false;
   std::string precision = "bf16";
   std::string stack;
+  // What slows it down.
+  std::vector<std::string> slow_ranks;
+  std::string fabric;  ///< a file
+  std::string oversubscription;
+  std::string shared_with;
+  bool scattered = false;
   // Money and failures.
   std::string price;
   std::string region;  ///< of Azure, or "cheapest"; empty: East US
@@ -58,7 +64,10 @@ struct PlanOptions {
 struct PlanQuestion {
   std::deque<twin::Transformer> model;
   std::deque<OwnSystem> own;
+  std::deque<FabricGraph> fabric;  ///< one, where NICs do not have all of their rate
+  std::deque<ForwardingTables> routing;
   twin::PlanRequest request;
+  std::string fabric_name;           ///< a file, or how it was built
   std::vector<std::string> regions;  ///< of each offer, where one was asked for
   bool batch_assumed = false;
   bool deadline_assumed = false;  ///< 30 days, where neither GPUs nor money nor time are limited
@@ -71,8 +80,6 @@ Result<PlanQuestion> plan_question(const PlanOptions& options);
 
 /// "270e9", "270B", "1.4T", "300M"
 Result<double> parse_tokens(std::string_view text);
-
-Result<std::string> read_whole_file(const std::string& path);
 
 int plan_verb(const PlanOptions& options);
 

@@ -42,7 +42,10 @@ std::array<NamedSeconds, 9> terms_of(const twin::Terms& terms);
 std::string plan_text(const PlanReport& report);
 std::string plan_json(const PlanReport& report, std::string_view launcher);
 std::string plan_page(const PlanReport& report);
-/// `launcher` is megatron-lm or megatron-bridge.
+/// Whether there is a script for it: no launcher here trains models of images, and each VM must have as many tasks as
+/// the others.
+bool can_be_launched(const PlanReport& report);
+/// `launcher` is megatron-lm or megatron-bridge. Empty where it cannot be launched.
 std::string plan_script(const PlanReport& report, std::string_view launcher);
 
 /// Where nothing fits: what is nearest, and what would make it fit.

@@ -83,6 +83,29 @@ std::string step(const PlanReport& r) {
   return text;
 }
 
+std::string ranks_text(std::uint32_t ranks) { return ranks == 1 ? "1 rank" : fmt::format("{} ranks", ranks); }
+
+/// What slows the run down from outside.
+std::string slowed(const PlanReport& r) {
+  std::string text;
+  for (const auto& group : r.request.slow.groups()) {
+    text += fmt::format("{}{} {:.3g} times as slow", text.empty() ? "slow ranks  " : ", ", ranks_text(group.ranks),
+                        group.factor);
+  }
+  if (!text.empty()) {
+    text += fmt::format(": {:.3f} s of the step, {:.1f} %\n", r.plan.slow_seconds,
+                        r.plan.slow_seconds / r.prediction.seconds * 100);
+  }
+  if (!r.request.fabric) return text;
+  const std::uint32_t others = r.request.fabric->other_jobs;
+  text += fmt::format("network     {}: {}{}, NICs get {:.1f} % of their rate\n", r.question.fabric_name,
+                      others == 0   ? "alone"
+                      : others == 1 ? "with another job of this size"
+                                    : fmt::format("with {} other jobs of this size", others),
+                      r.request.fabric->scattered ? ", scattered" : "", r.point.nic_share * 100);
+  return text;
+}
+
 std::string run(const PlanReport& r) {
   if (r.request.tokens <= 0) return {};
   const twin::RunEstimate& run = r.point.run;
@@ -105,8 +128,19 @@ std::string run(const PlanReport& r) {
         "            2.5 % of VMs evicted an hour are assumed: the middle of Azure's lowest band; --eviction-rate\n";
   }
   if (r.question.deadline_assumed) text += "            the cheapest within 30 days (assumed; --deadline, --budget)\n";
-  if (!r.plan.within_deadline) text += "deadline    missed: see the front for what meets it, or allow more GPUs\n";
-  if (!r.plan.within_budget) text += "budget      exceeded: see the front for what it pays, or allow more time\n";
+  const auto& points = r.plan.points;
+  if (!r.plan.within_deadline) {
+    const bool any = std::any_of(points.begin(), points.end(),
+                                 [&](const auto& point) { return point.run.wall_s <= r.request.deadline_s; });
+    text +=
+        any ? "deadline    missed: see the front for what meets it\n" : "deadline    missed by all that was tried\n";
+  }
+  if (!r.plan.within_budget) {
+    const bool any = std::any_of(points.begin(), points.end(),
+                                 [&](const auto& point) { return point.run.usd <= r.request.budget_usd; });
+    text +=
+        any ? "budget      exceeded: see the front for what it pays\n" : "budget      exceeded by all that was tried\n";
+  }
   return text;
 }
 
@@ -153,7 +187,7 @@ std::string sensitivity(const PlanReport& r) {
 }  // namespace
 
 std::string plan_text(const PlanReport& report) {
-  std::string text = head(report) + step(report) + run(report) + front(report) + sensitivity(report);
+  std::string text = head(report) + step(report) + slowed(report) + run(report) + front(report) + sensitivity(report);
   if (!report.question.unpriced.empty()) {
     text +=
         fmt::format("\nleft out, since no price of theirs is listed: {}\n", fmt::join(report.question.unpriced, ", "));

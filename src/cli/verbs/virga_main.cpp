@@ -104,6 +104,17 @@ void describe_plan(CLI::App& app, Parsed& p) {
   plan->add_option("--budget", options.budget, "US dollars for the run");
   plan->add_option("--deadline", options.deadline, "time for the run: 30d, 12h");
   describe_layout(plan, options);
+  plan->add_option("--slow-rank", options.slow_ranks, "FACTOR[@RANKS]: ranks that compute slower, such as 1.2@3")
+      ->group("Slowed down");
+  plan->add_option("--fabric", options.fabric,
+                   "the network, a file as virga fabric reads it; no contention when absent")
+      ->group("Slowed down");
+  plan->add_option("--oversubscription", options.oversubscription, "a fat tree instead, F to 1 above its leaves")
+      ->group("Slowed down");
+  plan->add_option("--shared-with", options.shared_with, "other jobs of as many nodes on that network (0)")
+      ->group("Slowed down");
+  plan->add_flag("--scattered", options.scattered, "its nodes, and those of the others, lie anywhere on that network")
+      ->group("Slowed down");
   plan->add_option("--price", options.price, "US dollars of a VM and hour; Azure's list price in East US when absent")
       ->group("Money");
   plan->add_option("--region", options.region, "of Azure, whose list price counts; cheapest: each size's cheapest")

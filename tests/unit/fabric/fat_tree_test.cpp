@@ -118,6 +118,10 @@ TEST_CASE("fat tree: what does not fit is told") {
         "a switch of 8 ports has no room for a host of 8 ports and its uplinks; use larger switches or --wiring rail");
   CHECK(error_of({.hosts = 64, .hosts_per_unit = 40}) ==
         "40 hosts a unit do not fit on a leaf of 64 ports with its uplinks; at most 32 do");
+  CHECK(error_of({.hosts = 64, .levels = 3, .units_per_pod = 536'870'912}) ==
+        "536870912 units a pod are more than the 64 hosts");
+  CHECK(error_of({.hosts = 64, .levels = 2, .units_per_pod = 1}) ==
+        "two levels have no pods; leave units a pod out, or use three levels");
   CHECK(error_of({.hosts = 64, .levels = 4}) == "4 levels; a fat tree has 2 or 3 here");
   CHECK(error_of({.hosts = 64, .leaf_oversubscription_permille = 500}) == "an oversubscription is 1 to 64");
   CHECK(error_of({.hosts = 200, .rails = 1, .switch_ports = 4}) ==

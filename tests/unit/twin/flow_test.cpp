@@ -1,15 +1,16 @@
-// Fair shares: what max-min fairness means, on networks drawn at random; the fat tree's routes; jobs that share it.
+// Fair shares: what max-min fairness means, on networks drawn at random; jobs that share a fat tree.
 #include "twin/flow.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <numeric>
 
 #include "base/prng.hpp"
+#include "fabric/fat_tree.hpp"
 #include "twin/routed.hpp"
+#include "twin/shared_fabric.hpp"
 
 namespace virga {
 namespace {
@@ -55,6 +56,20 @@ std::vector<std::uint32_t> range(std::uint32_t first, std::uint32_t count) {
 }
 
 constexpr double k_rounding = 1e-9;
+
+/// A fat tree with its routes.
+struct Routed {
+  explicit Routed(const FatTreeShape& shape) : graph(*build_fat_tree(shape)), tables(*route_d_mod_k(graph)) {}
+  std::vector<double> nic_rates(const std::vector<RoutedJob>& jobs) const {
+    return *routed_nic_rates(graph, tables, jobs);
+  }
+  std::vector<CollectiveEstimate> estimates(const std::vector<RoutedJob>& jobs, const Net& net) const {
+    return *routed_estimates(graph, tables, jobs, Collective::all_reduce, 1 << 30, net);
+  }
+
+  FabricGraph graph;
+  ForwardingTables tables;
+};
 
 }  // namespace
 
@@ -120,72 +135,75 @@ TEST_CASE("flow: twice the bandwidth is twice the rate, and the same question ha
   }
 }
 
-TEST_CASE("fat tree: routes go up as far as they must") {
-  const FatTree tree({.nodes = 2048, .nic_bytes_s = 50e9});
-  const auto hops = [&](std::uint32_t from, std::uint32_t to) { return tree.route({from, 3}, {to, 3}).size(); };
-  CHECK(hops(5, 5) == 0);
-  CHECK(hops(0, 31) == 2);
-  CHECK(hops(0, 32) == 4);
-  CHECK(hops(0, 512) == 6);
-  CHECK(tree.route({0, 3}, {1, 4}).size() == 4);  // another rail has other leaves
-  for (std::uint32_t to = 1; to < 2048; to += 7) {
-    for (const std::uint32_t link : tree.route({0, 0}, {to, 7}, Routing::hashed))
-      REQUIRE(link < tree.capacities().size());
-  }
-}
-
-TEST_CASE("routed: a shift meets no contention where destinations pick the route") {
-  const FatTree tree({.nodes = 2048, .nic_bytes_s = 50e9});
-  for (const std::uint32_t stride : {1u, 3u, 33u, 1025u}) {
+TEST_CASE("routed: a shift meets no contention where destinations pick the way") {
+  const Routed fabric({.hosts = 512});
+  for (const std::uint32_t stride : {1u, 3u, 33u, 255u}) {
     RoutedJob job;
-    for (std::uint32_t i = 0; i < 2048; ++i) job.nodes.push_back(std::uint32_t(std::uint64_t(i) * stride % 2048));
-    CHECK(routed_nic_rates(tree, {&job, 1})[0] == doctest::Approx(50e9));
-    CHECK(routed_nic_rates(tree, {&job, 1}, Routing::hashed)[0] <= 50e9);
+    for (std::uint32_t i = 0; i < 512; ++i) job.hosts.push_back(std::uint32_t(std::uint64_t(i) * stride % 512));
+    CHECK(fabric.nic_rates({job})[0] == doctest::Approx(50e9));
   }
 }
 
-TEST_CASE("routed: two jobs across an oversubscribed leaf have half each, one alone has more") {
-  const FatTree tree({.nodes = 64, .nodes_per_leaf = 4, .spines_per_pod = 1, .nic_bytes_s = 50e9, .leaf_taper = 4});
-  const RoutedJob jobs[] = {{.nodes = {0, 4}}, {.nodes = {1, 5}}};
-  CHECK(routed_nic_rates(tree, jobs)[0] == doctest::Approx(25e9));
-  CHECK(routed_nic_rates(tree, {jobs, 1})[0] == doctest::Approx(50e9));
+TEST_CASE("routed: jobs across an oversubscribed leaf share its uplinks, one alone has more") {
+  // Leaves of 4 hosts with one uplink each.
+  const Routed fabric({.hosts = 16, .rails = 2, .hosts_per_unit = 4, .leaf_oversubscription_permille = 4000});
+  const std::vector<RoutedJob> jobs = {{.hosts = {0, 4}}, {.hosts = {1, 5}}};
+  CHECK(fabric.nic_rates(jobs)[0] == doctest::Approx(25e9));
+  CHECK(fabric.nic_rates({jobs[0]})[0] == doctest::Approx(50e9));
   const Net net = make_net(k_nvlink4, k_infiniband_ndr, true);
-  const auto together = routed_estimates(tree, jobs, Collective::all_reduce, 1 << 30, net);
-  const auto alone = routed_estimates(tree, {jobs, 1}, Collective::all_reduce, 1 << 30, net);
-  CHECK(together[0].seconds > 1.7 * alone[0].seconds);  // alone, NVLink is narrower than the NICs
-  const RoutedJob inside{.nodes = {0}};
-  CHECK(std::isinf(routed_nic_rates(tree, {&inside, 1})[0]));
-  CHECK(std::isfinite(routed_estimates(tree, {&inside, 1}, Collective::all_reduce, 1 << 30, net)[0].seconds));
-  const RoutedJob tree_job{.nodes = {0, 4}, .algorithm = Algorithm::tree};
-  CHECK(std::isinf(routed_estimates(tree, {&tree_job, 1}, Collective::all_reduce, 1 << 30, net)[0].seconds));
+  const auto together = fabric.estimates(jobs, net);
+  const auto alone = fabric.estimates({jobs[0]}, net);
+  CHECK(together[0].seconds > 1.7 * alone[0].seconds);
+  const RoutedJob inside{.hosts = {0}};
+  CHECK(std::isinf(fabric.nic_rates({inside})[0]));
+  CHECK(std::isfinite(fabric.estimates({inside}, net)[0].seconds));
+  const RoutedJob tree_job{.hosts = {0, 4}, .algorithm = Algorithm::tree};
+  CHECK(std::isinf(fabric.estimates({tree_job}, net)[0].seconds));
 }
 
 TEST_CASE("routed: without contention the time is the closed form's") {
-  const FatTree tree({.nodes = 64, .nic_bytes_s = 50e9});
+  const Routed fabric({.hosts = 64});
   const Net net = make_net(k_nvlink4, k_infiniband_ndr, true);
-  const RoutedJob job{.nodes = range(0, 64)};
   const auto closed = collective_estimate(Collective::all_reduce, {.ranks = 512, .ranks_per_domain = 8}, 1 << 30, net,
                                           {.algorithm = Algorithm::ring});
-  CHECK(routed_estimates(tree, {&job, 1}, Collective::all_reduce, 1 << 30, net)[0].seconds ==
-        doctest::Approx(closed.seconds));
+  CHECK(fabric.estimates({{.hosts = range(0, 64)}}, net)[0].seconds == doctest::Approx(closed.seconds));
 }
 
-TEST_CASE("routed: an all-reduce of 16,384 GPUs is fast enough to ask often") {
-  const std::clock_t start = std::clock();
-  const FatTree tree({.nodes = 2048, .nic_bytes_s = 50e9, .leaf_taper = 2});
-  const RoutedJob jobs[] = {{.nodes = range(0, 2048)}, {.nodes = range(0, 2048), .algorithm = Algorithm::hierarchical}};
+TEST_CASE("routed: tables without a way are an error, not a rate") {
+  const Routed fabric({.hosts = 64});
+  const RoutedJob job{.hosts = {0, 63}};
+  const auto rates = routed_nic_rates(fabric.graph, *ForwardingTables::sized_for(fabric.graph), {&job, 1});
+  REQUIRE_FALSE(rates);
+  CHECK(rates.error().message.find("no way from node-01 mlx5_0 to node-64 mlx5_0") == 0);
+}
+
+TEST_CASE("shared fabric: in the tree's order nothing queues; scattered, each job more leaves less of a NIC") {
+  const Routed full({.hosts = 256});
+  const Routed narrow({.hosts = 256, .leaf_oversubscription_permille = 4000});
+  double before = 2;
+  for (const std::uint32_t others : {0u, 1u, 3u}) {
+    CHECK(*twin::nic_share({&full.graph, &full.tables, others}, 64) == 1);
+    const double share = *twin::nic_share({&narrow.graph, &narrow.tables, others, true}, 64);
+    CHECK(share <= before);
+    CHECK(share <= *twin::nic_share({&full.graph, &full.tables, others, true}, 64));
+    CHECK(share <= *twin::nic_share({&narrow.graph, &narrow.tables, others}, 64));
+    CHECK(share > 0);
+    CHECK(share == *twin::nic_share({&narrow.graph, &narrow.tables, others, true}, 64));
+    before = share;
+  }
+  CHECK(before <= 0.25);
+  CHECK(*twin::nic_share({&narrow.graph, &narrow.tables, 7}, 1) == 1);
+  CHECK(twin::nic_share({&full.graph, &full.tables, 3}, 65).error().message ==
+        "256 hosts are too few for 4 jobs of 65 nodes");
+}
+
+TEST_CASE("routed: an all-reduce of 16,384 GPUs, flow by flow") {
+  const Routed fabric({.hosts = 2048, .leaf_oversubscription_permille = 2000});
   const Net net = make_net(k_nvlink4, k_infiniband_ndr, true);
-  for (const auto& job : jobs) {
-    const auto estimate = routed_estimates(tree, {&job, 1}, Collective::all_reduce, 1 << 30, net, Routing::hashed)[0];
+  for (const Algorithm algorithm : {Algorithm::ring, Algorithm::hierarchical}) {
+    const auto estimate = fabric.estimates({{.hosts = range(0, 2048), .algorithm = algorithm}}, net)[0];
     CHECK(std::isfinite(estimate.seconds));
   }
-  const double took_ms = double(std::clock() - start) * 1000 / CLOCKS_PER_SEC;
-  MESSAGE("two of them in ", took_ms, " ms");
-  CHECK(took_ms < 2 * 200);
-  const std::clock_t closed = std::clock();
-  const RankGroup group{.ranks = 16384, .ranks_per_domain = 8};
-  for (int i = 1; i <= 100; ++i) CHECK(collective_seconds(Collective::all_reduce, group, i * 1e6, net) > 0);
-  CHECK(double(std::clock() - closed) * 1000 / CLOCKS_PER_SEC < 100);  // 1 ms each
 }
 
 }  // namespace virga

@@ -125,6 +125,23 @@ TEST_CASE("planner: layers that Megatron can deal to stages") {
   CHECK_FALSE(launchable(4, 8, 1));
 }
 
+TEST_CASE("planner: only what Megatron runs is searched") {
+  const Transformer& llama = *find_model("llama-3-70b");  // 8 key and value heads
+  CHECK(splits_heads(llama, 8));
+  CHECK_FALSE(splits_heads(llama, 16));
+  CHECK(splits_heads(*find_model("deepseek-v3"), 16));
+  const Evaluator rack(llama, *find_system("gb200-nvl72"), k_stacks.back());
+  for (const std::uint32_t gpus : {64U, 128U, 576U}) {
+    const Found found = search(rack, {.gpus = gpus, .global_batch = 1152});
+    REQUIRE(found.any);
+    CHECK(found.layout.tp <= 8);
+  }
+  const Evaluator experts(*find_model("mixtral-8x7b"), *find_system("Standard_ND96isr_H100_v5"), k_stacks.back());
+  const Found half = search(experts, {.gpus = 128, .global_batch = 512, .fixed = {.precision = Precision::fp16}});
+  REQUIRE(half.any_smallest);
+  CHECK(half.smallest.ep == 1);
+}
+
 TEST_CASE("planner: where nothing can be, it says what is nearest") {
   const Evaluator evaluator(*find_model("llama-2-70b"), *find_system("Standard_ND96isr_H100_v5"), k_stacks.back());
   const Found none = search(evaluator, {.gpus = 8, .global_batch = 64, .fixed = {.recompute = Recompute::none}});
