@@ -57,6 +57,7 @@ struct LeadershipView {
   bool leader_is_alive = false;      ///< as far as is known here
   std::optional<LeaderInfo> before;  ///< who led before that one; its term was ended by a takeover, or given back
   Seq last;                          ///< the journal's newest event
+  Seq applied;                       ///< the newest one that this controller knows, as it reported
   std::vector<FollowerInfo> followers;
 };
 

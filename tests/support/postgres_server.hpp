@@ -122,6 +122,12 @@ class PostgresServer {
   pid_t pid_ = -1;
 };
 
+/// The name in a url of make_database().
+inline std::string database_of(const std::string& url) {
+  const std::size_t end = url.find('?'), begin = url.rfind('/', end) + 1;
+  return url.substr(begin, end - begin);
+}
+
 /// One for all tests of a program.
 inline PostgresServer& shared_server() {
   static PostgresServer server;

@@ -136,6 +136,7 @@ LeadershipView Lease::view() const {
   std::lock_guard lock(mutex_);
   LeadershipView view = view_;
   view.leads = leads();
+  view.applied = Seq{applied_};
   return view;
 }
 

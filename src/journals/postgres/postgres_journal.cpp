@@ -31,6 +31,7 @@ constexpr std::int64_t k_compact_payloads = 2'000;
 constexpr std::int64_t k_events_at_once = 2'000;
 /// Of a reader; a writer waits as long as it may hope to keep the lead.
 constexpr int k_read_patience_ms = 60'000;
+constexpr int k_follow_patience_ms = 2'000;
 constexpr auto k_retry_pause = std::chrono::milliseconds(20);
 
 constexpr const char* k_head = "SELECT last_seq, last_time_ns, compacted_seq, batch, term FROM head WHERE id = 1";
@@ -92,7 +93,7 @@ Patience PostgresJournal::patience() const {
   if (lease_ && lease_->term() != 0) {
     return [this] { return lease_->ms_until_lost(); };
   }
-  return patience_of_ms(k_read_patience_ms);
+  return patience_of_ms(lease_ ? k_follow_patience_ms : k_read_patience_ms);
 }
 
 Status PostgresJournal::reconnect() {

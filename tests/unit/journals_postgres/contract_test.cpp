@@ -1,8 +1,6 @@
 // The contract that every journal keeps, kept by the one in PostgreSQL; and copies of it to SQLite and back.
-#include "journals/postgres/postgres_journal.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
-#include "ports/contract/journal_contract.hpp"
-#include "support/postgres_server.hpp"
+#include "unit/journals_postgres/helpers.hpp"
 
 namespace virga {
 
@@ -17,17 +15,15 @@ Status backup_to_sqlite(Journal& journal, const std::string& path) {
 }
 
 PostgresOptions options(const std::string& url) {
-  return {.url = url, .self = {"test", "here", 0, "", ""}, .backup = backup_to_sqlite};
+  PostgresOptions options = test::options(url);
+  options.backup = backup_to_sqlite;
+  return options;
 }
 
 }  // namespace
 
 TEST_CASE("postgres journal: contract") {
-  test::PostgresServer& server = test::shared_server();
-  if (!server.why_not().empty()) {
-    MESSAGE("skipped: " << server.why_not());
-    return;
-  }
+  if (test::skips()) return;
   test::TempDir dir;
   const std::string url = test::fresh_database();
   check_journal_contract({.open = [&] { return open_postgres_journal(options(url), OpenMode::create_or_open); },
@@ -36,11 +32,7 @@ TEST_CASE("postgres journal: contract") {
 }
 
 TEST_CASE("postgres journal: copied to SQLite and back, it holds the same") {
-  test::PostgresServer& server = test::shared_server();
-  if (!server.why_not().empty()) {
-    MESSAGE("skipped: " << server.why_not());
-    return;
-  }
+  if (test::skips()) return;
   test::TempDir dir;
   const std::string first = test::fresh_database(), second = test::fresh_database();
   auto journal = jc::opened([&] { return open_postgres_journal(options(first), OpenMode::create_or_open); });
