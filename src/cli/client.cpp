@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "cli/connection.hpp"
+#include "wire/api_bodies.hpp"
 #include "wire/error_codes.hpp"
 
 namespace virga {
@@ -21,6 +24,11 @@ constexpr Duration k_patience_unknown = Duration::seconds(3);
 constexpr Duration k_patience_absent = Duration::seconds(5);
 constexpr Duration k_pause_first = Duration::milliseconds(5);
 constexpr Duration k_pause_max = Duration::milliseconds(250);
+constexpr Duration k_patience_takeover = Duration::seconds(10);
+constexpr Duration k_silent_wait = Duration::seconds(2);
+constexpr int k_misdirected = 421;
+/// One controller names the next; more often than this they contradict each other, as in a takeover.
+constexpr int k_hops_max = 3;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -67,50 +75,125 @@ Result<std::string> token_from_environment() {
 
 class Client::Inside {
  public:
-  explicit Inside(Address address) : connection(std::move(address)), address(connection.address().text()) {}
+  explicit Inside(std::vector<Address> addresses) {
+    for (Address& each : addresses) connections_.push_back(std::make_unique<Connection>(std::move(each)));
+    address = connection().address().text();
+  }
+
+  Connection& connection() { return *connections_[current_]; }
 
   /// Asks until an answer comes, or repeating is unsafe or too late.
   Connection::Reply persist(bool safe, const std::function<Connection::Reply()>& ask) {
     failing_since.reset();
-    Duration pause = k_pause_first;
-    for (;;) {
+    pause_ = k_pause_first;
+    std::size_t absent = 0;
+    for (int hops = 0;;) {
       Connection::Reply reply = ask();
-      if (reply) {
+      const bool misdirected = reply && reply->status == k_misdirected;
+      if (reply && !misdirected) {
         answered = true;
         return reply;
       }
       if (!failing_since) {
         failing_since = steady_now();
-        pause = k_pause_first;
+        pause_ = k_pause_first;
       }
-      const Connection::Failure& failure = reply.error();
-      Duration limit = patience.value_or(answered ? k_patience_known : k_patience_unknown);
-      if (failure.sent && !safe) {
-        reply.error().error.retryable = false;
-        reply.error().error.message += "; whether the request was carried out is not known";
-        return reply;
+      if (misdirected) {
+        if (hops++ < k_hops_max && go_to_leader(reply->body)) continue;
+        if (steady_now() - *failing_since >= patience.value_or(k_patience_takeover)) return reply;
+        absent = 0;
+      } else {
+        absent = reply.error().absent ? absent + 1 : 0;
+        if (std::optional<Connection::Reply> final = give_up(*std::move(reply), safe, absent)) return *std::move(final);
       }
-      if (failure.error.code != Code::unavailable || (failure.absent && !answered)) return reply;
-      // A daemon that went in an orderly way takes its socket with it: it is restarted now, or it stays away.
-      if (failure.absent) limit = std::min(limit, k_patience_absent);
-      if (steady_now() - *failing_since >= limit) return reply;
-      std::this_thread::sleep_for(std::chrono::nanoseconds(pause.ns));
-      pause = std::min(pause * 2, k_pause_max);
+      // The others are asked without a pause, each once.
+      const bool asked_all = next();
+      if (!asked_all) continue;
+      hops = 0;
+      tell_of_waiting();
+      std::this_thread::sleep_for(std::chrono::nanoseconds(pause_.ns));
+      pause_ = std::min(pause_ * 2, k_pause_max);
     }
   }
 
   Result<std::string> request(std::string_view method, std::string_view target, std::string_view body, bool safe) {
-    Connection::Reply reply = persist(safe, [&] { return connection.exchange(method, target, body); });
+    Connection::Reply reply = persist(safe, [&] { return connection().exchange(method, target, body); });
     if (!reply) return unexpected(reply.error().error);
     if (reply->status >= 400) return unexpected(error_from_problem(reply->status, reply->body));
     return std::move(reply->body);
   }
 
-  Connection connection;
   std::string address;
   std::optional<Duration> patience;
   bool answered = false;
   std::optional<Time> failing_since;  ///< of the current run of failures
+
+ private:
+  /// The failure as the caller shall see it, if it is the last one. `absent`: so many in a row were not there at all.
+  std::optional<Connection::Reply> give_up(Connection::Reply reply, bool safe, std::size_t absent) const {
+    Connection::Failure& failure = reply.error();
+    Duration limit = patience.value_or(answered ? k_patience_known : k_patience_unknown);
+    if (failure.sent && !safe) {
+      failure.error.retryable = false;
+      failure.error.message += "; whether the request was carried out is not known";
+      return reply;
+    }
+    if (failure.error.code != Code::unavailable) return reply;
+    const bool all_absent = absent >= connections_.size();
+    if (all_absent && !answered) return reply;
+    // A daemon that went in an orderly way takes its socket with it: it is restarted now, or it stays away.
+    if (all_absent) limit = std::min(limit, k_patience_absent);
+    const bool later = connections_.size() > 1 && tried_ + 1 < connections_.size();
+    if (!later && steady_now() - *failing_since >= limit) return reply;
+    return std::nullopt;
+  }
+
+  /// The next address; true if all were tried since the last pause.
+  bool next() {
+    current_ = (current_ + 1) % connections_.size();
+    address = connection().address().text();
+    tried_ = (tried_ + 1) % connections_.size();
+    return tried_ == 0;
+  }
+
+  /// To whom the problem document names as the leader; false if it names nobody whom this client can reach.
+  bool go_to_leader(std::string_view body) {
+    Result<ProblemBody> problem = from_json_text<ProblemBody>(body);
+    if (!problem || !problem->leader) return false;
+    const Address here = connection().address();
+    Address leader;
+    if (!here.socket_path.empty()) {
+      leader.socket_path = problem->leader->socket;
+    } else if (Result<Address> url = address_of_url(problem->leader->url)) {
+      leader = *std::move(url);
+      leader.token = here.token;
+    } else {
+      return false;
+    }
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      if (connections_[i]->address().text() != leader.text()) continue;
+      if (i == current_) return false;
+      current_ = i;
+      address = leader.text();
+      return true;
+    }
+    connections_.push_back(std::make_unique<Connection>(std::move(leader)));
+    current_ = connections_.size() - 1;
+    address = connection().address().text();
+    return true;
+  }
+
+  void tell_of_waiting() {
+    if (told_ || connections_.size() < 2 || steady_now() - *failing_since < k_silent_wait) return;
+    told_ = true;
+    std::fprintf(stderr, "virga: no controller leads at the moment; waiting for one\n");
+  }
+
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::size_t current_ = 0;
+  std::size_t tried_ = 0;  ///< in a row, modulo their number
+  Duration pause_ = k_pause_first;
+  bool told_ = false;
 };
 
 Client::Client(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
@@ -121,7 +204,7 @@ Client::~Client() = default;
 Client Client::on_socket(std::string path) {
   Address address;
   address.socket_path = std::move(path);
-  return Client(std::make_unique<Inside>(std::move(address)));
+  return Client(std::make_unique<Inside>(std::vector{std::move(address)}));
 }
 
 Client Client::on_tcp(std::string host, std::string port, std::string token) {
@@ -129,20 +212,27 @@ Client Client::on_tcp(std::string host, std::string port, std::string token) {
   address.host = std::move(host);
   address.port = std::move(port);
   address.token = std::move(token);
-  return Client(std::make_unique<Inside>(std::move(address)));
+  return Client(std::make_unique<Inside>(std::vector{std::move(address)}));
 }
 
 Result<Client> Client::from_environment() {
-  if (std::string url = environment("VIRGA_API"); !url.empty()) {
-    Result<Address> address = address_of_url(url);
-    if (!address) return unexpected(address.error());
+  std::vector<Address> addresses;
+  if (std::string urls = environment("VIRGA_API"); !urls.empty()) {
     Result<std::string> token = token_from_environment();
     if (!token) return unexpected(token.error());
-    return on_tcp(address->host, address->port, *token);
+    std::istringstream parts(urls);
+    for (std::string url; std::getline(parts, url, ',');) {
+      Result<Address> address = address_of_url(url);
+      if (!address) return unexpected(address.error());
+      address->token = *token;
+      addresses.push_back(*std::move(address));
+    }
+  } else {
+    Result<Home> home = home_from_environment();
+    if (!home) return unexpected(home.error());
+    for (std::string& socket : api_sockets(*home)) addresses.emplace_back().socket_path = std::move(socket);
   }
-  Result<Home> home = home_from_environment();
-  if (!home) return unexpected(home.error());
-  return on_socket(home->api_socket());
+  return Client(std::make_unique<Inside>(std::move(addresses)));
 }
 
 void Client::set_patience(Duration patience) { inside_->patience = patience; }
@@ -177,7 +267,7 @@ Status Client::events(Seq since, const std::function<bool(const StreamedEvent&)>
     };
     Connection::Reply reply = inside_->persist(true, [&] {
       parser = EventStreamParser();  // half a message of a broken stream comes again
-      return inside_->connection.stream("/v1/events?since=" + std::to_string(since.value), take);
+      return inside_->connection().stream("/v1/events?since=" + std::to_string(since.value), take);
     });
     if (bad) return unexpected(*bad);
     if (!wanted) return {};

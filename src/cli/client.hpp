@@ -6,8 +6,10 @@
 //   client->events(0, [](const StreamedEvent& e) { …; return true; });   // until false
 //
 // Errors of the API come back as they were raised (problem documents). Code::unavailable means that no daemon answers;
-// its message names the address and what to do. While a controller restarts, requests that may be repeated (GETs, and
-// POSTs that say so) are tried again for `patience`; there is no other time-out, so long polls just wait.
+// its message names the address and what to do. Where several controllers share a journal, the one that leads is found:
+// the addresses are tried in turn, and who follows names it; a takeover is waited for, 10 s at most. While a controller
+// restarts, requests that may be repeated (GETs, and POSTs that say so) are tried again for `patience`; there is no
+// other time-out, so long polls just wait.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +32,8 @@ class Client {
   /// May a request be sent twice when the connection breaks before its answer came?
   enum class Retry { never, safe };
 
-  /// $VIRGA_API=http://host:port with $VIRGA_TOKEN or the file $VIRGA_TOKEN_FILE; else home_from_environment()'s
-  /// socket.
+  /// $VIRGA_API=http://host:port[,http://…] with $VIRGA_TOKEN or the file $VIRGA_TOKEN_FILE; else the sockets in the
+  /// folder of home_from_environment().
   static Result<Client> from_environment();
   static Client on_socket(std::string path);
   static Client on_tcp(std::string host, std::string port, std::string token);
@@ -43,7 +45,7 @@ class Client {
   /// How long a daemon that was there is waited for. A missing socket (`virga down`) is told at once, unless an answer
   /// came on this client before.
   void set_patience(Duration patience);
-  /// For messages: the socket's path or the URL.
+  /// For messages: the socket's path or the URL, of the controller that was asked last.
   const std::string& address() const;
 
   Result<std::string> get(std::string_view target);

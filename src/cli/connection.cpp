@@ -117,6 +117,8 @@ tl::expected<void, Connection::Failure> Connection::send(std::string_view method
   head.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
   head.append(address_.socket_path.empty() ? address_.host + ":" + address_.port : "virga").append("\r\n");
   if (!address_.token.empty()) head.append("Authorization: Bearer ").append(address_.token).append("\r\n");
+  // Of several controllers the leader is asked, so that who has submitted sees it at once.
+  if (method == "GET") head.append("Virga-Ask: leader\r\n");
   if (method == "POST") {
     head.append("Content-Type: application/json\r\nContent-Length: ").append(std::to_string(body.size()));
     head.append("\r\n");

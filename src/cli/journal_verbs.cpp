@@ -24,6 +24,7 @@ struct Arguments {
   std::string journal;  ///< empty: the instance's
   bool json = false;
   std::string path;  ///< of a backup
+  std::string from, to;
   std::uint64_t since = 0;
   std::uint64_t until = 0;
   std::string expect;  ///< SEQ:DIGEST
@@ -51,6 +52,15 @@ std::optional<std::uint64_t> from_hex(const std::string& text) {
   return value;
 }
 
+/// As it may be printed: a url without what libpq would take from it.
+std::string shown_name(const std::string& journal) {
+  const std::size_t at = journal.find('@');
+  const std::size_t colon = journal.find(':', journal.find("://") + 3);
+  return journal.starts_with("postgres") && at != journal.npos && colon < at
+             ? journal.substr(0, colon) + journal.substr(at)
+             : journal;
+}
+
 int info(Journal& journal, const Arguments& args) {
   Result<JournalInfo> known = journal.info();
   if (!known) return complain(known.error());
@@ -67,7 +77,7 @@ int info(Journal& journal, const Arguments& args) {
   fmt::print(
       "journal        {}\nevents kept    {}\nlast event at  {}\nsnapshot       {}\narchived jobs  {}\n"
       "size           {} bytes\nschema         {}\n",
-      args.journal, events, i.last ? iso8601(i.last_time) : "never", snapshot, i.archived_jobs, i.bytes,
+      shown_name(args.journal), events, i.last ? iso8601(i.last_time) : "never", snapshot, i.archived_jobs, i.bytes,
       i.schema_version);
   return 0;
 }
@@ -186,7 +196,7 @@ int replay(Journal& journal, const Arguments& args, bool own_journal) {
 /// A backup that was never read is none: the copy is opened and verified.
 int backup(Journal& journal, const JournalAccess& access, const Arguments& args) {
   if (Status backed_up = journal.backup(args.path); !backed_up) return complain(backed_up.error());
-  Result<std::unique_ptr<Journal>> copy = access.open(args.path, true);
+  Result<std::unique_ptr<Journal>> copy = access.open(args.path, OpenMode::read_only);
   if (!copy) return complain(copy.error());
   Result<JournalReport> report = (*copy)->verify();
   if (!report) {
@@ -215,6 +225,22 @@ int restore(const JournalAccess& access, const Arguments& args) {
   return 0;
 }
 
+/// All that one journal keeps into another one, which is empty or not there yet; then both are compared.
+int copy(const JournalAccess& access, const Arguments& args) {
+  Result<std::unique_ptr<Journal>> from = access.open(args.from, OpenMode::read_only);
+  if (!from) return complain(from.error());
+  Result<std::unique_ptr<Journal>> to = access.open(args.to, OpenMode::create_or_open);
+  if (!to) return complain(to.error());
+  if (Status copied = (*to)->import(**from); !copied) return complain(copied.error());
+  Result<JournalReport> report = (*to)->verify();
+  if (!report) {
+    complain(report.error());
+    return 1;
+  }
+  print_report(*report, shown_name(args.to), args);
+  return 0;
+}
+
 int events(Journal& journal, const Arguments& args) {
   Status read = journal.read(Seq{args.since}, [&](Seq seq, const Event& event) {
     if (args.json) {
@@ -240,7 +266,8 @@ void describe(CLI::App& app, Arguments& args) {
   app.require_subcommand(1);
   app.fallthrough();
   app.add_flag("--json", args.json, "print JSON (events: one object a line)");
-  app.add_option("--journal", args.journal, "the journal's file; default: this instance's")->type_name("PATH");
+  app.add_option("--journal", args.journal, "the journal's file, or postgres://…; default: this instance's")
+      ->type_name("JOURNAL");
   app.add_subcommand("info", "which events are kept, the newest snapshot, sizes");
   app.add_subcommand("verify", "read all of it and check every checksum, number and digest");
   CLI::App* replay = app.add_subcommand(
@@ -255,6 +282,9 @@ void describe(CLI::App& app, Arguments& args) {
   backup->add_option("path", args.path, "a file that does not exist")->required()->type_name("PATH");
   CLI::App* restore = app.add_subcommand("restore", "put a backup in its place; the controller must be down");
   restore->add_option("path", args.path, "a backup")->required()->type_name("PATH");
+  CLI::App* copy = app.add_subcommand("copy", "copy all of it into an empty journal, also of the other kind");
+  copy->add_option("from", args.from, "sqlite:PATH or postgres://user@host/database")->required();
+  copy->add_option("to", args.to, "the same; made if it is not there")->required();
   CLI::App* events = app.add_subcommand("events", "list the events");
   events->add_option("--since", args.since, "only those after this one")->type_name("SEQ");
   app.add_subcommand("trace", "print the ended jobs as CSV, a workload for virga simulate --trace");
@@ -265,11 +295,14 @@ int run(const std::string& verb, const JournalAccess& access, Arguments& args) {
   if (own_journal) {
     Result<Home> home = home_from_environment();
     if (!home) return complain(home.error());
-    args.journal = home->journal();
+    Result<std::string> own = access.own_journal(*home);
+    if (!own) return complain(own.error());
+    args.journal = *std::move(own);
   }
   if (!args.path.empty()) args.path = std::filesystem::absolute(args.path).lexically_normal().string();
   if (verb == "restore") return restore(access, args);
-  Result<std::unique_ptr<Journal>> journal = access.open(args.journal, true);
+  if (verb == "copy") return copy(access, args);
+  Result<std::unique_ptr<Journal>> journal = access.open(args.journal, OpenMode::read_only);
   if (!journal) {
     const int code = complain(journal.error());
     return verb == "verify" ? 1 : code;

@@ -9,6 +9,10 @@ void CloudRouter::add(const std::string& name, std::unique_ptr<Cloud> cloud) {
   clouds_.push_back({name, std::move(cloud)});
 }
 
+void CloudRouter::lead(std::uint64_t term) {
+  for (const Named& named : clouds_) named.cloud->lead(term);
+}
+
 void CloudRouter::reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) {
   const auto found = std::find_if(clouds_.begin(), clouds_.end(),
                                   [&](const Named& named) { return named.name == command.pool.cloud; });

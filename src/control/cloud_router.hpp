@@ -28,6 +28,7 @@ class CloudRouter : public Cloud, public EventSink {
 
   void add(const std::string& name, std::unique_ptr<Cloud> cloud);
 
+  void lead(std::uint64_t term) override;
   /// Of a cloud that is not there: refused as a fault.
   void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) override;
   void release(VmId vm) override;

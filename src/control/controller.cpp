@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <set>
 
+#include "control/controller_inside.hpp"
 #include "control/crash_point.hpp"
 #include "control/inbox.hpp"
 #include "core/binary.hpp"
@@ -42,45 +43,10 @@ std::string trouble_in(const State& state, const EventBody& fact) {
 
 }  // namespace
 
-struct Controller::Inside {
-  Ports ports;
-  Brain brain;
-  Inbox inbox;
-  std::vector<Listener> listeners;
-  std::function<void(CrashPoint)> crash_hook;
-  std::function<void(const std::string&)> say = say_on_stderr;
-  std::uint64_t events_per_snapshot = k_events_per_snapshot;
-
-  std::vector<Command> commands;        ///< of the batch; kept for its memory
-  std::vector<FactItem> waiting_facts;  ///< could not be made durable yet
-  std::vector<Job> jobs_to_archive;     ///< go into the next commit
-  std::vector<VmRecord> vms_to_archive;
-  std::uint64_t events_since_snapshot = 0;
-  bool journal_failing = false;
-  Time journal_retry_at;  ///< while it fails
-
-  struct Pending {
-    JournalEntry entry;
-    Answer answer;  ///< empty for facts
-  };
-
-  Status replay();
-  Status reconcile(const Config& config);
-  bool commit(std::vector<Pending>& batch);
-  bool flush_archive();
-  void apply(Seq seq, Pending& item, RequestId id);
-  void execute(Command& command, const std::vector<Pending>* batch);
-  void dispatch(std::vector<Pending>& batch);
-  void pass(CrashPoint point);
-  void step(std::vector<InboxItem> items);
-  void serve_what_waits();
-  void take_snapshot();
-  bool is_down() const;
-  Time due() const;
-  Duration time_to_wait() const;
-};
-
-Controller::Controller() : inside_(std::make_unique<Inside>()) {}
+Controller::Controller() : inside_(std::make_unique<Inside>()) {
+  inside_->say = say_on_stderr;
+  inside_->events_per_snapshot = k_events_per_snapshot;
+}
 Controller::~Controller() = default;
 
 // Bringing brain and world together ----------------------------------------------------------------------------------
@@ -106,9 +72,12 @@ Status Controller::Inside::replay() {
     }
     return true;
   });
-  if (!read) return read;
+  return read;
+}
+
+Status Controller::Inside::recover_rest(const Config& config) {
   if (!flush_archive()) return fail(Code::exhausted, "the journal cannot be written: see the log");
-  return {};
+  return reconcile(config);
 }
 
 Status Controller::Inside::reconcile(const Config& config) {
@@ -155,7 +124,7 @@ Status Controller::Inside::reconcile(const Config& config) {
 Status Controller::recover(Ports ports, const Config& config) {
   inside_->ports = ports;
   if (Status replayed = inside_->replay(); !replayed) return replayed;
-  return inside_->reconcile(config);
+  return inside_->recover_rest(config);
 }
 
 // Journal → brain → commands -----------------------------------------------------------------------------------------
@@ -174,6 +143,7 @@ bool Controller::Inside::commit(std::vector<Pending>& batch) {
   Result<Seq> first = ports.journal->append(entries, jobs_to_archive, vms_to_archive);
   for (std::size_t i = 0; i < batch.size(); ++i) batch[i].entry = std::move(entries[i]);
   if (!first) {
+    if (is_lost()) return false;  // nobody may be told anything any more
     if (!journal_failing) say("journal: " + first.error().message + ": requests are refused until it can be written");
     journal_failing = true;
     journal_retry_at = ports.clock->now() + k_journal_retry;
@@ -239,6 +209,9 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
         (*batch)[c.request - 1].answer(std::move(c.result), in.brain);
     }
   };
+  const bool stays_here = std::holds_alternative<Reply>(command) || std::holds_alternative<ArchiveJob>(command) ||
+                          std::holds_alternative<ArchiveVm>(command) || std::holds_alternative<WarnOfBudget>(command);
+  if (!stays_here && !may_act(true)) return;  // the next leader gives it again
   pass(CrashPoint::command);
   // The engine starts to look for the agent of a VM as soon as the cloud has granted it: see step().
   std::visit(Carry{*this, batch}, command);
@@ -246,6 +219,7 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
 }
 
 void Controller::Inside::step(std::vector<InboxItem> items) {
+  if (!may_act(false)) return;
   const Time now = ports.clock->now();
   std::vector<Pending> batch;
   std::vector<ReaderItem> readers;
@@ -279,6 +253,8 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
     if (commit(batch)) {
       for (VmId vm : granted) ports.engine->attach(vm);
       dispatch(batch);
+    } else if (is_lost()) {
+      return;  // whether the batch is in the journal is for the next leader to know
     } else {
       for (Pending& item : batch) {
         if (item.answer) {
@@ -337,12 +313,15 @@ Duration Controller::Inside::time_to_wait() const {
 
 // The loop and its doors ---------------------------------------------------------------------------------------------
 
-void Controller::run() {
+Ended Controller::run() {
   Inside& in = *inside_;
-  while (!in.inbox.stopped() && !in.is_down()) in.step(in.inbox.take(in.time_to_wait()));
+  while (!in.inbox.stopped() && !in.is_down() && !in.is_lost()) in.step(in.inbox.take(in.time_to_wait()));
+  if (in.is_lost()) return Ended::lost;
   in.serve_what_waits();
   in.flush_archive();
   in.take_snapshot();
+  if (in.is_lost()) return Ended::lost;
+  return in.is_down() ? Ended::down : Ended::stopped;
 }
 
 bool Controller::step_now() {

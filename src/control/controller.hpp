@@ -4,6 +4,13 @@
 //   controller.recover();                          // replay, ask the ports what is there, reconcile
 //   controller.run();                              // until stop(), on the calling thread
 //
+// Where several controllers share a journal (ports/leadership.hpp), one leads and the others follow:
+//
+//   if (controller.follow({&journal, …}, leadership, hot) == Followed::leads) {   // applies what the leader appends
+//     controller.lead(ports, config);              // the ports asked, reconciled
+//     ended = controller.run();                    // Ended::lost: nothing more may be told or done by this process
+//   }
+//
 //   controller.request(JobSubmitted{...}, payload, [](Result<std::uint64_t> id, const Brain&) { … });   // from any
 //   thread controller.view([](const Brain& brain) { … });                                        // from any thread
 //
@@ -28,8 +35,23 @@
 #include "ports/engine.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/journal.hpp"
+#include "ports/leadership.hpp"
 
 namespace virga {
+
+/// Why run() returned.
+enum class Ended {
+  stopped,  ///< by stop()
+  down,     ///< a shutdown that was asked for has released every VM
+  lost,     ///< another controller leads, or may lead at any moment
+};
+
+/// Why follow() returned.
+enum class Followed {
+  leads,    ///< this controller leads: lead() comes next
+  stopped,  ///< by stop()
+  down,     ///< the leader was asked to shut down, and has
+};
 
 class Controller : public EventSink {
  public:
@@ -50,9 +72,16 @@ class Controller : public EventSink {
 
   /// Replays the journal and brings brain and world together. Must come before run().
   Status recover(Ports ports, const Config& config);
-  /// Returns after stop(), or once a shutdown that was asked for has released every VM.
-  void run();
+  Ended run();
   void stop();
+
+  /// Replays the journal and goes on applying what is appended to it, as a hot standby: readers are served, requests
+  /// refused, commands not carried out. `hot` is called once all of it is known and somebody leads. Of the ports only
+  /// journal and clock are used. Fails if the journal cannot be read, or has dropped events that were not read yet:
+  /// then the process has to start afresh.
+  Result<Followed> follow(Ports ports, Leadership& leadership, const std::function<void()>& hot);
+  /// What recover() does after its replay, when follow() has said that this controller leads.
+  Status lead(Ports ports, const Config& config);
 
   /// One turn of run()'s loop that never waits: handles what is in the inbox and the timers that are due, on the
   /// calling thread. Whether there was anything to do. Not to be mixed with run().

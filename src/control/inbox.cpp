@@ -25,6 +25,14 @@ void Inbox::stop() {
   filled_.notify_one();
 }
 
+void Inbox::wake() {
+  {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  filled_.notify_one();
+}
+
 bool Inbox::stopped() const {
   std::lock_guard lock(mutex_);
   return stopped_;
@@ -41,7 +49,8 @@ std::vector<InboxItem> Inbox::take(Duration wait) {
   // A day is as good as for ever, and keeps the sum below the clock's range.
   const auto bounded = std::chrono::nanoseconds(std::clamp<std::int64_t>(wait.ns, 0, 86'400'000'000'000));
   std::unique_lock lock(mutex_);
-  if (wait.ns > 0) filled_.wait_for(lock, bounded, [&] { return stopped_ || !items_.empty(); });
+  if (wait.ns > 0) filled_.wait_for(lock, bounded, [&] { return stopped_ || woken_ || !items_.empty(); });
+  woken_ = false;
   const std::size_t n = std::min(items_.size(), k_batch_max);
   std::vector<InboxItem> taken;
   taken.reserve(n);

@@ -35,7 +35,9 @@ class Inbox {
   bool put(InboxItem item);
   void stop();
   bool stopped() const;
-  /// Waits until something is there, `wait` has passed, or stop(). Takes at most `k_batch_max` items.
+  /// Ends the wait of take(), or the next one.
+  void wake();
+  /// Waits until something is there, `wait` has passed, wake(), or stop(). Takes at most `k_batch_max` items.
   std::vector<InboxItem> take(Duration wait);
   /// Everything that waits. Nothing is put after this.
   std::deque<InboxItem> close();
@@ -48,6 +50,7 @@ class Inbox {
   std::condition_variable filled_;
   std::deque<InboxItem> items_;
   bool stopped_ = false;
+  bool woken_ = false;
   bool closed_ = false;
 };
 

@@ -27,6 +27,7 @@ struct RawRequest {
   std::string target;
   std::string authorization;
   std::string last_event_id;
+  bool wants_leader = false;  ///< `Virga-Ask: leader`: no answer of a follower will do
   std::string body;
   std::optional<Actor> peer;  ///< over a Unix socket: who the kernel says it is
 };
@@ -39,6 +40,7 @@ struct Request {
   std::string body;
   Actor actor;
   std::string last_event_id;
+  bool wants_leader = false;
 
   const std::string* find_query(const std::string& name) const {
     auto it = query.find(name);
@@ -98,6 +100,11 @@ class Responder {
   void on_abandon(std::function<void()> abandoned) const { sink_->on_abandon(slot_, std::move(abandoned)); }
   void start_stream(std::shared_ptr<StreamSource> source) const { sink_->start_stream(slot_, std::move(source)); }
   void stream_piece(std::string piece, bool last) const { sink_->stream_piece(slot_, std::move(piece), last); }
+  /// The same way back, through another sink that `wrap` makes of this one's.
+  template <class Wrap>
+  Responder through(Wrap wrap) const {
+    return {wrap(sink_), slot_};
+  }
 
  private:
   std::shared_ptr<ReplySink> sink_;

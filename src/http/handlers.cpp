@@ -77,6 +77,7 @@ Result<JobTarget> job_target(const Request& request) {
 
 Api::Api(ApiOptions options, Controller& controller)
     : options_(std::move(options)),
+      standing_(options_.leadership),
       controller_(controller),
       openapi_(openapi_text(options_.version)),
       board_(std::make_shared<WaitBoard>(controller)),
@@ -89,6 +90,10 @@ Api::Api(ApiOptions options, Controller& controller)
 }
 
 void Api::handle(Request request, Responder responder) {
+  if (std::optional<Responder> allowed = standing_.admit(request, responder)) carry_out(request, *allowed);
+}
+
+void Api::carry_out(const Request& request, const Responder& responder) {
   switch (request.route->operation) {
     case Operation::ping:
       return ping(responder);

@@ -15,6 +15,7 @@
 #include "http/event_feed.hpp"
 #include "http/exchange.hpp"
 #include "http/market_desk.hpp"
+#include "http/standing.hpp"
 #include "http/wait_board.hpp"
 
 namespace virga {
@@ -26,6 +27,7 @@ struct ApiOptions {
   std::function<Status()> reload;  ///< reads the configuration again; called on the http thread
   /// What the clouds would lend; called on a thread of its own, may block. Empty: nothing is known of it.
   std::function<Market(const MarketQuery&)> market = {};
+  const Leadership* leadership = nullptr;  ///< null: this controller has its journal alone
 };
 
 class Api {
@@ -35,6 +37,8 @@ class Api {
   void handle(Request request, Responder responder);
 
  private:
+  void carry_out(const Request& request, const Responder& responder);
+
   using MakeReply = std::function<HttpReply(std::uint64_t, const Brain&)>;
 
   // handlers.cpp: changes
@@ -73,6 +77,7 @@ class Api {
   void market(const Request& request, const Responder& responder);
 
   ApiOptions options_;
+  Standing standing_;
   Controller& controller_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::string openapi_;

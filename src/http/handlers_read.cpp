@@ -136,7 +136,7 @@ void Api::ping(const Responder& responder) {
 
 void Api::status(const Responder& responder) {
   auto up = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started_);
-  controller_.with_journal([responder, version = options_.version, home = options_.home,
+  controller_.with_journal([responder, version = options_.version, home = options_.home, standing = standing_,
                             up = Duration::milliseconds(up.count())](Journal& journal, const Brain& brain) {
     Result<JournalInfo> info = journal.info();
     if (!info) return responder.error(info.error());
@@ -146,6 +146,7 @@ void Api::status(const Responder& responder) {
     body.home = home;
     body.uptime_seconds = up;
     body.journal = body_of_info(*info);
+    body.standby = standing.body(brain.state().seq);
     responder.json_later(200, std::move(body));
   });
 }

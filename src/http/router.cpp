@@ -70,6 +70,7 @@ void Router::handle(RawRequest raw, Responder responder) {
   if (Status decoded = decode(request, match, target); !decoded) return responder.error(decoded.error());
   request.body = std::move(raw.body);
   request.last_event_id = std::move(raw.last_event_id);
+  request.wants_leader = raw.wants_leader;
   handler_(std::move(request), std::move(responder));
 }
 

@@ -27,6 +27,7 @@ struct HttpOptions {
   /// What the clouds would lend; called on a thread of its own, may block. It is not called after the server is gone.
   std::function<Market(const MarketQuery&)> market;
   std::string version;
+  const Leadership* leadership = nullptr;  ///< where several controllers share the journal; outlives the server
 };
 
 class HttpServer {

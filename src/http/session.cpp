@@ -217,6 +217,7 @@ void SessionOnSocket::take_request() {
   request.target = std::string(message.target());
   request.authorization = std::string(message[http::field::authorization]);
   request.last_event_id = std::string(message["Last-Event-ID"]);
+  request.wants_leader = message["Virga-Ask"] == "leader";
   request.body = std::move(message.body());
   request.peer = peer_;
   Slot& slot = new_slot();

@@ -13,8 +13,12 @@
 //  * market() changes nothing. Its prices need nobody; a lender that does not answer leaves quotas unknown, with the
 //    reason. Each pool of this cloud is named by one offer at most, and by exactly one where its region is.
 //  * Calls return at once; the answers come through the EventSink, from any thread. list() and market() block.
+//  * Where several controllers share a journal, lead() comes first, with a term that no earlier leader had. From then
+//  on
+//    no reserve() or release() of a lower term is carried out, if the lender can tell.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -43,6 +47,8 @@ struct KnownVm {
 class Cloud {
  public:
   virtual ~Cloud() = default;
+
+  virtual void lead(std::uint64_t term) { static_cast<void>(term); }
 
   /// `user_data(vm)` is the node's bootstrap, from the engine: a shell script that starts with "#!", as cloud-init
   /// takes it. It must stay in the foreground: when it ends, the VM ends.

@@ -16,8 +16,12 @@
 //    tests/unit/engines_local/health_agent_test.cpp, not by the shared suite.)
 //  * The job's processes do not depend on this process: they go on when it dies.
 //  * Calls return at once; the answers come through the EventSink, from any thread.
+//  * Where several controllers share a journal, lead() comes first, with a term that no earlier leader had. From then
+//  on
+//    whoever runs jobs takes no command of a lower term, if it can tell: a late command has no effect.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -36,6 +40,8 @@ struct KnownJob {
 class Engine {
  public:
   virtual ~Engine() = default;
+
+  virtual void lead(std::uint64_t term) { static_cast<void>(term); }
 
   /// The node's bootstrap; the pool says how it is to be checked.
   virtual std::string user_data(const WantedVm& vm, const Pool& pool) = 0;

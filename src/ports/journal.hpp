@@ -1,4 +1,4 @@
-// Journal: durable events, their snapshots, and the accounts. Adapters: journals/sqlite.
+// Journal: durable events, their snapshots, and the accounts. Adapters: journals/sqlite, journals/postgres.
 //
 //   auto seqs = journal.append(batch);          // one commit; on return the batch survives a power cut
 //   journal.read(after, [&](Seq, Event) { … }); // in order
@@ -8,7 +8,9 @@
 //  * When append() fails (disk full …) nothing of the batch is kept and the journal stays usable.
 //  * A record that is damaged, or a gap, is told by read() as Code::corrupt with the sequence number; an unfinished
 //    last commit is as if it had never been asked for.
-//  * One writer at a time: opening a journal that another process has open fails with Code::conflict.
+//  * One writer at a time: opening a journal that another process has open fails with Code::conflict. Where several
+//    controllers share a journal, the one that leads writes (ports/leadership.hpp); append() of another one, or of one
+//    that lost the lead meanwhile, fails with Code::conflict, and then nobody may be told that the batch was refused.
 //  * compact() drops only events that a snapshot covers, and payloads of jobs that are in the accounts as final.
 #pragma once
 
@@ -23,6 +25,12 @@
 #include "core/event.hpp"
 
 namespace virga {
+
+enum class OpenMode {
+  create_or_open,
+  open_existing,
+  read_only,  ///< keeps no writer out, changes nothing; sees what is committed when a call begins
+};
 
 struct JournalEntry {
   Event event;
@@ -74,6 +82,10 @@ class Journal {
   /// Calls `each` for all events after `after`, oldest first, until it returns false.
   virtual Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) = 0;
   virtual Result<LaunchPayload> payload(Seq seq) = 0;
+  /// Calls `each` for every payload that is kept, in order, until it returns false.
+  virtual Status payloads(const std::function<bool(Seq, const LaunchPayload&)>&) {
+    return fail(Code::internal, "this journal cannot be copied");
+  }
 
   virtual Status save_snapshot(const Snapshot& snapshot) = 0;
   virtual Result<std::optional<Snapshot>> newest_snapshot() = 0;
@@ -86,6 +98,11 @@ class Journal {
   virtual Result<JournalInfo> info() = 0;
   /// A consistent copy while the journal is in use. `path` must not exist.
   virtual Status backup(const std::string& path) = 0;
+  /// Makes this journal, which must be empty, hold all that `source` keeps, under the same numbers: all or nothing.
+  virtual Status import(Journal& source) {
+    static_cast<void>(source);
+    return fail(Code::internal, "nothing can be copied into this journal");
+  }
   /// Reads and checks everything that is kept; Code::corrupt names the first thing that is damaged.
   virtual Result<JournalReport> verify() { return fail(Code::internal, "this journal cannot verify itself"); }
 };

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/journal_verbs.hpp"
 #include "cli/slurm_commands.hpp"
@@ -13,6 +16,7 @@
 #include "clouds/host/tier.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "sim/simulate.hpp"
+#include "wire/config_journal.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/words.hpp"
 
@@ -74,10 +78,35 @@ virga::Result<virga::CheckReport> examine_azure(const std::string& bin_dir) {
   return virga::from_json_text<virga::CheckReport>(text);
 }
 
-int journal_main(int argc, char** argv) {
+/// Whether a journal in PostgreSQL is meant: by one of the words, or by the instance's virga.toml.
+bool is_about_postgres(int argc, char** argv) {
+  bool names_one = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.find("postgres") == 0 || word.find("--journal=postgres") == 0) return true;
+    names_one = names_one || word.starts_with("--journal") || word == "copy";
+  }
+  const virga::Result<virga::Home> home = virga::home_from_environment();
+  if (names_one || !home) return false;
+  const virga::Result<virga::JournalSettings> settings = virga::read_journal_settings(*home);
+  return settings && !settings->url.empty();
+}
+
+/// Commands do not carry libpq with them either: virgad does what needs it.
+int journal_main(int argc, char** argv, const std::string& bin_dir) {
+  if (is_about_postgres(argc, argv)) {
+    const std::string program = bin_dir + "/virgad";
+    std::string option = "--journal";
+    std::vector<char*> words = {argv[0], option.data()};
+    words.insert(words.end(), argv + 1, argv + argc);
+    words.push_back(nullptr);
+    execv(program.c_str(), words.data());
+    std::fprintf(stderr, "virga journal: cannot start %s\n", program.c_str());
+    return 1;
+  }
   virga::JournalAccess access;
-  access.open = [](const std::string& path, bool read_only) {
-    return virga::open_sqlite_journal(path, read_only ? virga::OpenMode::read_only : virga::OpenMode::open_existing);
+  access.open = [](const std::string& name, virga::OpenMode mode) {
+    return virga::open_sqlite_journal(name.starts_with("sqlite:") ? name.substr(7) : name, mode);
   };
   access.restore = virga::restore_sqlite_journal;
   return virga::journal_main(argc, argv, access);
@@ -91,12 +120,17 @@ int main(int argc, char** argv) {
   if (virga::run_slurm_command(base_name(argv[0]), argc, argv, bin_dir, exit_code)) return exit_code;
   if (argc >= 2 && virga::run_slurm_command(argv[1], argc - 1, argv + 1, bin_dir, exit_code)) return exit_code;
   virga::VerbHooks hooks;
-  hooks.open_journal_to_read = [](const std::string& path) {
-    return virga::open_sqlite_journal(path, virga::OpenMode::read_only);
+  hooks.open_journal_to_read = [](const virga::Home& home) -> virga::Result<std::unique_ptr<virga::Journal>> {
+    const virga::Result<virga::JournalSettings> settings = virga::read_journal_settings(home);
+    if (settings && !settings->url.empty()) {
+      return virga::fail(virga::Code::unavailable,
+                         "no controller runs; what its journal in PostgreSQL says: virga journal info");
+    }
+    return virga::open_sqlite_journal(home.journal(), virga::OpenMode::read_only);
   };
   hooks.examine_machine = examine_machine;
   hooks.examine_azure = [&] { return examine_azure(bin_dir); };
-  hooks.journal_main = journal_main;
+  hooks.journal_main = [&](int count, char** words) { return journal_main(count, words, bin_dir); };
   hooks.simulate_main = virga::simulate_main;
   hooks.bin_dir = bin_dir;
   return virga::virga_main(argc, argv, hooks);

@@ -1,8 +1,13 @@
-// virgad: the controller of one Virga instance. It puts the ports together and runs the loop; all it knows of clouds,
-// engines and journals is said in this file.
+// virgad: the controller of one Virga instance. It puts the ports together and runs the loop; which clouds and engines
+// there are is said in hands.cpp, which journals in journal_choice.cpp.
 //
-//   virgad [--home DIR] [--ready-fd N]
+//   virgad [--home DIR] [--name NAME] [--listen ADDRESS] [--ready-fd N]
 //   virgad --examine-azure [--home DIR]     what `virga doctor azure` shows, as JSON; nothing is started
+//   virgad --journal VERB …                 `virga journal`, where PostgreSQL is meant
+//
+// Several of them, with names, may share a journal in PostgreSQL ([journal] of virga.toml): one leads, the others
+// follow and take over. One that loses its lead starts itself afresh, as a follower, since it must not do or tell
+// anything more.
 //
 // SIGTERM and SIGINT end it; nodes and jobs go on, and the next virgad finds them. SIGHUP reads virga.toml again.
 // It writes one line to the descriptor of --ready-fd: "ready", or what went wrong; systemd is told, too (Type=notify).
@@ -11,10 +16,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -22,36 +29,31 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "clouds/azure/azure_cloud.hpp"
 #include "clouds/azure/doctor.hpp"
-#include "clouds/host/host_cloud.hpp"
 #include "clouds/host/tier.hpp"
-#include "control/cloud_router.hpp"
 #include "control/controller.hpp"
 #include "control/system_clock.hpp"
-#include "engines/local/local_engine.hpp"
 #include "engines/local/storage_access.hpp"
 #include "http/server.hpp"
-#include "journals/sqlite/sqlite_journal.hpp"
+#include "programs/hands.hpp"
+#include "programs/journal_choice.hpp"
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
 #include "wire/json_codec.hpp"
-#include "wire/machine_paths.hpp"
-#include "wire/node_board.hpp"
-#include "wire/words.hpp"
 
 namespace {
 
 using virga::Code;
 using virga::Config;
+using virga::Hands;
 using virga::Home;
 using virga::Result;
 using virga::Status;
@@ -59,7 +61,16 @@ using virga::Status;
 struct Arguments {
   int ready_fd = -1;
   bool examine_azure = false;
+  std::string name;    ///< of several controllers of one journal; "" for the first
+  std::string listen;  ///< instead of [api] listen
+  bool again = false;  ///< started afresh by itself: a journal that cannot be reached is waited for
 };
+
+/// A socket and a pid file are named after it.
+constexpr std::size_t k_name_length_max = 16;
+constexpr const char* k_name_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+constexpr const char* k_usage =
+    "virgad [--home DIR] [--name NAME] [--listen ADDRESS] [--ready-fd N], or virgad --examine-azure [--home DIR]";
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
   Arguments arguments;
@@ -70,22 +81,26 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
       setenv("VIRGA_HOME", argv[++i], 1);
     } else if (option == "--ready-fd" && has_value) {
       arguments.ready_fd = std::atoi(argv[++i]);
+    } else if (option == "--name" && has_value) {
+      arguments.name = argv[++i];
+    } else if (option == "--listen" && has_value) {
+      arguments.listen = argv[++i];
+    } else if (option == "--again") {
+      arguments.again = true;
     } else if (option == "--examine-azure") {
       arguments.examine_azure = true;
     } else {
       return virga::fail(Code::invalid,
-                         "unknown or incomplete option '" + option +
-                             "': usage: virgad [--home DIR] [--ready-fd N], or virgad --examine-azure [--home DIR]");
+                         std::string("unknown or incomplete option '") + option + "': usage: " + k_usage);
     }
   }
+  if (arguments.name.size() > k_name_length_max ||
+      arguments.name.find_first_not_of(k_name_letters) != std::string::npos) {
+    return virga::fail(Code::invalid, "'" + arguments.name +
+                                          "' is no name of a controller: write up to 16 letters, digits "
+                                          "and -");
+  }
   return arguments;
-}
-
-std::string folder_of_this_program() {
-  char path[4096];
-  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-  std::string all(path, n > 0 ? static_cast<std::size_t>(n) : 0);
-  return all.substr(0, all.rfind('/'));
 }
 
 /// Other users' jobs must reach their agent, their script and their checkpoints, so where root serves all users the
@@ -190,23 +205,6 @@ sigset_t signals_we_take() {
   return set;
 }
 
-/// What nodes have to mount, as the configuration that holds says; asked by the engine from its own thread.
-class StorageList {
- public:
-  void set(std::vector<virga::Storage> storage) {
-    const std::lock_guard lock(mutex_);
-    storage_ = std::move(storage);
-  }
-  std::vector<virga::Storage> get() const {
-    const std::lock_guard lock(mutex_);
-    return storage_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<virga::Storage> storage_;
-};
-
 Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
   Result<Settings> settings = read_settings(home, tier);
   if (!settings) return virga::unexpected(settings.error());
@@ -235,28 +233,6 @@ void raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Its settings are those of the start: another subscription or region is another cloud.
-std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& node_program,
-                                         const virga::AzureSettings& settings, virga::EventSink& sink) {
-  const auto board = std::make_shared<virga::NodeBoard>(home.board());
-  std::error_code ignored;  // told by the first use
-  std::filesystem::create_directories(home.board(),
-                                      ignored);  // nodes with private files keep it, so it has to be there
-  virga::AzureOptions options;
-  options.settings = settings;
-  const std::string bin_dir = node_program.substr(0, node_program.rfind('/'));
-  options.join_script = "#!/bin/sh\n" + virga::machine_path_line(home.run()) + virga::machine_path_line(home.board()) +
-                        virga::machine_path_line(bin_dir) + "exec " + virga::shell_quoted(node_program) +
-                        " join --board " + virga::shell_quoted(home.board()) + "\n";
-  options.publish = [board](const auto& machines) { return board->put(machines); };
-  options.withdraw = [board, home](virga::VmId vm) {
-    board->remove(vm);
-    unlink(home.agent_socket(vm).c_str());  // the agent had no time to do it
-  };
-  options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: azure: %s\n", line.c_str()); };
-  return virga::make_azure_cloud(std::move(options), sink);
-}
-
 /// The settings need not be of a cloud that this controller can use: that is what is to be found out.
 Status print_azure_report(const Home& home) {
   const Result<std::string> text = config_text(home);
@@ -269,69 +245,182 @@ Status print_azure_report(const Home& home) {
   return {};
 }
 
-Status serve(const Home& home, const Arguments& arguments) {
-  const virga::TierReport tier = virga::probe_tier();
-  Result<Settings> settings = read_settings(home, tier);
+/// Once; later calls do nothing.
+Status tell_ready(int& fd) {
+  sd_notify(1, "READY=1");  // and nodes, which are no part of the service, do not inherit its socket
+  if (fd < 0) return {};
+  const bool told = write(fd, "ready\n", 6) == 6;
+  close(std::exchange(fd, -1));
+  return told ? Status{} : Status{virga::fail(Code::internal, "cannot tell that it is ready")};
+}
+
+/// One instance of virgad from the opening of its journal to its end.
+class Service {
+ public:
+  Service(Home home, Arguments arguments) : home_(std::move(home)), arguments_(std::move(arguments)) {}
+
+  Status run();
+
+ private:
+  Status open();
+  Status serve_api();
+  Result<virga::Followed> follow();
+  Status take_up();
+  [[noreturn]] void start_afresh(const std::string& why);
+
+  const Home home_;
+  Arguments arguments_;
+  const virga::TierReport tier_ = virga::probe_tier();
+  Settings settings_;
+  virga::ChosenJournal journal_;
+  std::unique_ptr<virga::Clock> clock_;
+  virga::Controller controller_;
+  std::unique_ptr<Hands> hands_;
+  std::atomic<Hands*> hands_in_use_ = nullptr;  ///< for other threads
+  std::unique_ptr<virga::HttpServer> server_;
+};
+
+/// Waits where this process was started afresh, since nobody else would try again.
+Status Service::open() {
+  Result<Settings> settings = read_settings(home_, tier_);
   if (!settings) return virga::unexpected(settings.error());
-  const Config* const config = &settings->config;
-  if (Status made = make_folders(home); !made) return made;
-  auto journal = virga::open_sqlite_journal(home.journal(), virga::OpenMode::create_or_open);
-  if (!journal) return virga::unexpected(journal.error());
-  Result<virga::JournalInfo> info = (*journal)->info();
-  if (!info) return virga::unexpected(info.error());
-
-  const std::string bin_dir = folder_of_this_program();
-  const std::string node_program = bin_dir + "/virga-node";
-  auto clock = virga::make_system_clock(info->last_time);
-  virga::Controller controller;
-  virga::CloudRouter clouds(controller);
-  clouds.add("host", virga::make_host_cloud({home, node_program, config->cluster_name}, clouds));
-  if (settings->azure) clouds.add("azure", open_azure(home, node_program, *settings->azure, clouds));
-  StorageList storage;
-  storage.set(config->storage);
-  controller.listen([&storage](virga::Seq, const virga::Event& event) {
-    if (const auto* changed = std::get_if<virga::ConfigChanged>(&event.body)) storage.set(changed->config.storage);
-  });
-  virga::LocalEngineOptions engine_options;
-  engine_options.home = home;
-  engine_options.node_program = node_program;
-  engine_options.cluster_name = config->cluster_name;
-  engine_options.bin_dir = bin_dir;
-  engine_options.storage = [&storage] { return storage.get(); };
-  auto engine = virga::make_local_engine(std::move(engine_options), controller);
-
-  virga::HttpOptions http;
-  http.home = home;
-  http.listen = config->listen;
-  http.token_file = config->token_file;
-  http.daemon_uid = geteuid();
-  http.operator_group = config->operator_group;
-  http.reload = [&] { return change_config(controller, home, tier); };
-  http.market = [&](const virga::MarketQuery& query) { return clouds.market(query); };
-  http.version = VIRGA_VERSION;
-  auto server = virga::HttpServer::start(http, controller);
-  if (!server) return virga::unexpected(server.error());
-  Status recovered = controller.recover({journal->get(), &clouds, engine.get(), clock.get()}, *config);
-  if (!recovered) return recovered;
-  // Where the file was refused, the journal's configuration holds.
-  controller.view([&storage](const virga::Brain& brain) { storage.set(brain.state().config.storage); });
-  write_pid_file(home);
-  std::thread(take_signals, std::ref(controller), home, tier).detach();
-  if (arguments.ready_fd >= 0) {
-    if (write(arguments.ready_fd, "ready\n", 6) != 6)
-      return virga::fail(Code::internal, "cannot tell that it is ready");
-    close(arguments.ready_fd);
+  settings_ = *std::move(settings);
+  if (!arguments_.listen.empty()) settings_.config.listen = arguments_.listen;
+  if (Status made = make_folders(home_); !made) return made;
+  Result<virga::JournalSettings> wanted = virga::read_journal_settings(home_);
+  if (!wanted) return virga::unexpected(wanted.error());
+  if (wanted->url.empty() && !arguments_.name.empty()) {
+    return virga::fail(Code::invalid,
+                       "several controllers need a journal in PostgreSQL: write [journal] url = "
+                       "\"postgres://user@host/database\" into " +
+                           home_.config());
   }
-  sd_notify(1, "READY=1");  // nodes are no part of the service: they must not inherit its socket
-  controller.run();
-  (*server)->stop();
-  unlink(home.pid_file().c_str());
+  virga::ControllerId self;
+  self.name = arguments_.name.empty() ? "main" : arguments_.name;
+  self.socket = home_.api_socket();
+  if (!settings_.config.listen.empty()) self.url = "http://" + settings_.config.listen;
+  for (;;) {
+    Result<virga::ChosenJournal> opened = virga::open_chosen_journal(home_, *wanted, self);
+    if (!opened && (!arguments_.again || !opened.error().retryable)) return virga::unexpected(opened.error());
+    if (opened) {
+      journal_ = *std::move(opened);
+      break;
+    }
+    const sigset_t set = signals_we_take();
+    const timespec pause{0, 200'000'000};
+    const int signal = sigtimedwait(&set, nullptr, &pause);
+    if (signal == SIGTERM || signal == SIGINT) return virga::unexpected(opened.error());
+  }
+  Result<virga::JournalInfo> info = journal_.journal->info();
+  if (!info) return virga::unexpected(info.error());
+  clock_ = virga::make_system_clock(info->last_time);
+  return {};
+}
+
+Status Service::serve_api() {
+  virga::HttpOptions http;
+  http.home = home_;
+  http.listen = settings_.config.listen;
+  http.token_file = settings_.config.token_file;
+  http.daemon_uid = geteuid();
+  http.operator_group = settings_.config.operator_group;
+  http.reload = [this] { return change_config(controller_, home_, tier_); };
+  http.market = [this](const virga::MarketQuery& query) {
+    Hands* hands = hands_in_use_;
+    return hands != nullptr ? hands->clouds.market(query) : virga::Market{{}, "this controller follows another one"};
+  };
+  http.version = VIRGA_VERSION;
+  http.leadership = journal_.leadership.get();
+  auto server = virga::HttpServer::start(http, controller_);
+  if (!server) return virga::unexpected(server.error());
+  server_ = *std::move(server);
+  return {};
+}
+
+Result<virga::Followed> Service::follow() {
+  // Nodes that this process started before it lost its lead are still its children; nobody else waits for them.
+  std::atomic<bool> over = false;
+  std::thread reaper([&over] {
+    while (!over) {
+      while (waitpid(-1, nullptr, WNOHANG) > 0) {
+      }
+      usleep(100'000);
+    }
+  });
+  Result<virga::Followed> followed =
+      controller_.follow({journal_.journal.get(), nullptr, nullptr, clock_.get()}, *journal_.leadership,
+                         [this] { (void)tell_ready(arguments_.ready_fd); });
+  over = true;
+  reaper.join();
+  return followed;
+}
+
+/// Brings brain and world together: from here on this controller acts.
+Status Service::take_up() {
+  if (!hands_) hands_ = std::make_unique<Hands>(controller_, home_, settings_.config, settings_.azure);
+  const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
+  Status up =
+      journal_.leadership ? controller_.lead(ports, settings_.config) : controller_.recover(ports, settings_.config);
+  if (!up) return up;
+  // Where the file was refused, the journal's configuration holds.
+  controller_.view([this](const virga::Brain& brain) { hands_->storage.set(brain.state().config.storage); });
+  hands_in_use_ = hands_.get();
+  return {};
+}
+
+void Service::start_afresh(const std::string& why) {
+  std::fprintf(stderr, "virgad: %s: starting afresh, as a follower\n", why.c_str());
+  journal_.leadership->resign();
+  std::vector<std::string> words = {"virgad", "--home", home_.path, "--again"};
+  if (!arguments_.name.empty()) words.insert(words.end(), {"--name", arguments_.name});
+  if (!arguments_.listen.empty()) words.insert(words.end(), {"--listen", arguments_.listen});
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv("/proc/self/exe", argv.data());
+  std::fprintf(stderr, "virgad: cannot start again: %s\n", std::strerror(errno));
+  std::_Exit(1);
+}
+
+Status Service::run() {
+  if (Status opened = open(); !opened) return opened;
+  virga::Leadership* const leadership = journal_.leadership.get();
+  // With a journal of its own the ports are made first: the host cloud likes to be made while there is one thread.
+  if (leadership == nullptr) hands_ = std::make_unique<Hands>(controller_, home_, settings_.config, settings_.azure);
+  if (Status serves = serve_api(); !serves) return serves;
+  virga::Ended ended = virga::Ended::stopped;
+  bool leads = true;
+  if (leadership != nullptr) {
+    write_pid_file(home_);
+    std::thread(take_signals, std::ref(controller_), home_, tier_).detach();
+    Result<virga::Followed> followed = follow();
+    if (!followed) start_afresh(followed.error().message);
+    leads = followed == virga::Followed::leads;
+    if (leads) std::fprintf(stderr, "virgad: leads, term %llu\n", static_cast<unsigned long long>(leadership->term()));
+  }
+  if (leads) {
+    if (Status up = take_up(); !up) {
+      if (leadership != nullptr && leadership->is_lost()) start_afresh(up.error().message);
+      return up;
+    }
+    if (leadership == nullptr) {
+      write_pid_file(home_);
+      std::thread(take_signals, std::ref(controller_), home_, tier_).detach();
+    }
+    if (Status told = tell_ready(arguments_.ready_fd); !told) return told;
+    ended = controller_.run();
+  }
+  if (ended == virga::Ended::lost) start_afresh("the lead is lost");
+  if (leadership != nullptr) leadership->resign();
+  server_->stop();
+  unlink(home_.pid_file().c_str());
   return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "--journal") return virga::any_journal_main(argc - 1, argv + 1);
   Result<Arguments> arguments = parse_arguments(argc, argv);
   Result<Home> home = arguments ? virga::home_from_environment() : virga::unexpected(arguments.error());
   const sigset_t set = signals_we_take();
@@ -339,7 +428,12 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
   Status served = virga::unexpected(home ? virga::Error{} : home.error());
-  if (home) served = arguments->examine_azure ? print_azure_report(*home) : serve(*home, *arguments);
+  if (home && arguments->examine_azure) {
+    served = print_azure_report(*home);
+  } else if (home) {
+    home->controller = arguments->name;
+    served = Service(*home, *arguments).run();
+  }
   std::fflush(stdout);
   if (served) std::_Exit(0);  // the signal thread may still wait; nothing else is left to do
   std::fprintf(stderr, "virgad: %s\n", served.error().message.c_str());

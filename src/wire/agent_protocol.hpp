@@ -32,7 +32,7 @@
 
 namespace virga {
 
-inline constexpr std::uint32_t k_agent_protocol_version = 2;
+inline constexpr std::uint32_t k_agent_protocol_version = 3;
 /// A script of more than 10 MB and an environment of 20,000 variables fit well.
 inline constexpr std::uint32_t k_agent_frame_bytes_max = 64U << 20;
 
@@ -70,12 +70,15 @@ struct JobBinding {
   }
 };
 
+/// The agent drops engines of a lower term than the highest one it heard of: what they say comes too late.
 struct AgentHello {
   std::uint32_t version = k_agent_protocol_version;
+  std::uint64_t term = 0;  ///< of the controller that leads; 0 where there is one only
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("version", s.version);
+    v("term", s.term);
   }
 };
 

@@ -101,6 +101,76 @@ struct PoolStatus {
   }
 };
 
+/// One of several controllers, and where its API is.
+struct ControllerBody {
+  std::string name;
+  std::string host;
+  std::uint32_t pid = 0;
+  std::string socket;  ///< on its host
+  std::string url;     ///< over TCP; "" if it does not listen there
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("name", s.name);
+    v("host", s.host);
+    v("pid", s.pid);
+    v("socket", s.socket);
+    v("url", s.url);
+  }
+};
+
+struct FollowerBody {
+  ControllerBody controller;
+  std::uint64_t lag_events = 0;  ///< events that it did not know when it last told
+  Duration seen_seconds;         ///< how long ago that was
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("controller", s.controller);
+    v("lag_events", s.lag_events);
+    v("seen_seconds", s.seen_seconds);
+  }
+};
+
+struct TakeoverBody {
+  Time at;
+  std::string from;
+  std::string to;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("at", s.at);
+    v("from", s.from);
+    v("to", s.to);
+  }
+};
+
+/// Of a controller that shares its journal with others.
+struct StandbyBody {
+  std::string role;  ///< "leads" or "follows"
+  ControllerBody self;
+  std::uint64_t term = 0;
+  std::optional<ControllerBody> leader;  ///< the last one that is known of
+  bool leader_is_alive = false;
+  Time leader_since;
+  std::uint64_t lag_events = 0;         ///< of who answers
+  std::vector<FollowerBody> followers;  ///< as the leader knows them
+  std::optional<TakeoverBody> last_takeover;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("role", s.role);
+    v("self", s.self);
+    v("term", s.term);
+    v("leader", s.leader);
+    v("leader_is_alive", s.leader_is_alive);
+    v("leader_since", s.leader_since);
+    v("lag_events", s.lag_events);
+    v("followers", s.followers);
+    v("last_takeover", s.last_takeover);
+  }
+};
+
 struct StatusBody {
   std::string version;
   std::uint32_t pid = 0;  ///< 0 without a daemon
@@ -116,6 +186,7 @@ struct StatusBody {
   std::uint64_t jobs_archived = 0;            ///< ended jobs that only the accounts still know
   Money cost_usd;                             ///< of the VMs that exist now, list price since they were granted
   Money cost_per_hour_usd;                    ///< of the VMs that exist now
+  std::optional<StandbyBody> standby;         ///< where several controllers share the journal
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -133,6 +204,7 @@ struct StatusBody {
     v("jobs_archived", s.jobs_archived);
     v("cost_usd", s.cost_usd);
     v("cost_per_hour_usd", s.cost_per_hour_usd);
+    v("standby", s.standby);
   }
 };
 
@@ -396,6 +468,7 @@ struct ProblemBody {
   std::string code;
   std::string detail;
   bool retryable = false;
+  std::optional<ControllerBody> leader;  ///< of 421 Misdirected Request: who can do it
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -405,6 +478,7 @@ struct ProblemBody {
     v("code", s.code);
     v("detail", s.detail);
     v("retryable", s.retryable);
+    v("leader", s.leader);
   }
 };
 

@@ -60,6 +60,7 @@ Code code_of_status(int status) {
     case 429:
     case 431:
       return Code::exhausted;
+    case 421:
     case 502:
       return Code::unavailable;
     default:
@@ -107,6 +108,8 @@ std::string_view http_reason(int status) {
       return "Gone";
     case 413:
       return "Content Too Large";
+    case 421:
+      return "Misdirected Request";
     case 422:
       return "Unprocessable Content";
     case 431:

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
@@ -67,6 +68,18 @@ Result<Home> home_from_environment() {
                     path, path.size(), path.size() - (longest - k_socket_path_max)));
   }
   return home;
+}
+
+std::vector<std::string> api_sockets(const Home& home) {
+  std::vector<std::string> others;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(home.run(), none)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("virgad-") && name.ends_with(".sock")) others.push_back(entry.path().string());
+  }
+  std::sort(others.begin(), others.end());
+  others.insert(others.begin(), Home{home.path}.api_socket());
+  return others;
 }
 
 }  // namespace virga

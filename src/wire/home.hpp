@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -16,17 +17,20 @@
 namespace virga {
 
 struct Home {
-  std::string path;  ///< absolute, no slash at its end
+  std::string path;             ///< absolute, no slash at its end
+  std::string controller = {};  ///< which of several controllers (`virgad --name`); "" for the first
 
   std::string run() const { return path + "/run"; }  ///< sockets, pid file; empty when down
-  std::string api_socket() const { return run() + "/api.sock"; }
-  std::string pid_file() const { return run() + "/virgad.pid"; }
+  std::string api_socket() const { return run() + "/" + (controller.empty() ? "api" : program()) + ".sock"; }
+  std::string pid_file() const { return run() + "/" + program() + ".pid"; }
+  /// "virgad" or "virgad-<name>": what the controller's own files are called.
+  std::string program() const { return controller.empty() ? "virgad" : "virgad-" + controller; }
   std::string agents() const { return run() + "/agents"; }
   /// Where the agent of a VM listens.
   std::string agent_socket(VmId vm) const { return agents() + "/" + std::to_string(vm.value) + ".sock"; }
   std::string journal() const { return path + "/journal.db"; }
   std::string config() const { return path + "/virga.toml"; }
-  std::string log() const { return path + "/virgad.log"; }
+  std::string log() const { return path + "/" + program() + ".log"; }
   std::string vms() const { return path + "/vms"; }  ///< the host cloud's own state
   std::string vm(VmId vm) const { return vms() + "/" + std::to_string(vm.value); }
   std::string spool() const { return path + "/spool"; }  ///< scripts of running jobs
@@ -36,5 +40,8 @@ struct Home {
 
 /// Names the instance's home; refuses one that is relative, or too long for the 107 bytes of a socket's path.
 Result<Home> home_from_environment();
+
+/// The API's sockets of all controllers of this home that are there now, the first one's first, even if it is not.
+std::vector<std::string> api_sockets(const Home& home);
 
 }  // namespace virga

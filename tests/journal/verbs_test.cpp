@@ -29,12 +29,7 @@ Output virga_journal(const TempDir& dir, std::vector<std::string> words) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  const JournalAccess access{.open =
-                                 [](const std::string& path, bool read_only) {
-                                   return open_sqlite_journal(
-                                       path, read_only ? OpenMode::read_only : OpenMode::open_existing);
-                                 },
-                             .restore = restore_sqlite_journal};
+  const JournalAccess access{.open = open_sqlite_journal, .restore = restore_sqlite_journal};
   const std::string files[] = {dir / "out", dir / "err"};
   int kept[2];
   for (int fd : {1, 2}) {

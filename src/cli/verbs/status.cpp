@@ -14,7 +14,7 @@ namespace {
 /// The status as the journal tells it; "no journal yet" is an empty, true answer.
 Result<StatusBody> status_from_journal(const VerbHooks& hooks, const Home& home) {
   Brain brain;
-  Result<std::unique_ptr<Journal>> journal = hooks.open_journal_to_read(home.journal());
+  Result<std::unique_ptr<Journal>> journal = hooks.open_journal_to_read(home);
   JournalInfoBody info;
   if (journal) {
     Result<JournalInfo> known = (*journal)->info();
@@ -47,6 +47,25 @@ Result<StatusBody> status_from_journal(const VerbHooks& hooks, const Home& home)
   return status;
 }
 
+void print_standby(const StandbyBody& s) {
+  const std::string since = s.leader_since.is_set() ? iso8601(s.leader_since) : "never";
+  if (!s.leader) {
+    fmt::print("controllers: nobody leads yet\n");
+  } else {
+    fmt::print("controllers: {} on {} {} since {}, term {}\n", s.leader->name, s.leader->host,
+               s.leader_is_alive ? "leads" : "led, but is not heard of,", since, s.term);
+  }
+  if (s.role == "follows") fmt::print("     {} follows, {} events behind (this answer)\n", s.self.name, s.lag_events);
+  for (const FollowerBody& follower : s.followers) {
+    fmt::print("     {} on {} follows, {} events behind {} ago\n", follower.controller.name, follower.controller.host,
+               follower.lag_events, seconds_text(follower.seen_seconds));
+  }
+  if (s.last_takeover) {
+    fmt::print("     last takeover at {}: from {} to {}\n", iso8601(s.last_takeover->at), s.last_takeover->from,
+               s.last_takeover->to);
+  }
+}
+
 void print_status(const StatusBody& s) {
   if (s.state == "down") {
     fmt::print("{}: no controller runs; this is what the journal in {} says\n", s.cluster, s.home);
@@ -54,6 +73,7 @@ void print_status(const StatusBody& s) {
     fmt::print("{}: {} for {}, pid {}, version {}, in {}\n", s.cluster, s.state == "up" ? "up" : "shutting down",
                seconds_text(s.uptime_seconds), s.pid, s.version, s.home);
   }
+  if (s.standby) print_standby(*s.standby);
   for (const PoolStatus& pool : s.pools) {
     const VmCounts& vms = pool.vms_by_state;
     fmt::print("pool {:<10} {} of {} nodes: {} ready, {} booting, {} requested, {} releasing  ({} on {})\n", pool.name,

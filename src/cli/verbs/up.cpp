@@ -143,6 +143,16 @@ bool is_zombie(std::uint32_t pid) {
   return paren != std::string::npos && paren + 2 < line.size() && line[paren + 2] == 'Z';
 }
 
+/// Those of this machine see in the journal that all is over, and end as well.
+void wait_for_followers(const StandbyBody& standby) {
+  constexpr int k_tries = 500;
+  for (const FollowerBody& follower : standby.followers) {
+    if (follower.controller.host != standby.self.host) continue;
+    const std::uint32_t pid = follower.controller.pid;
+    for (int tries = 0; tries < k_tries && process_lives(pid) && !is_zombie(pid); ++tries) usleep(10'000);
+  }
+}
+
 }  // namespace
 
 int up_verb(const VerbHooks& hooks, bool json) {
@@ -198,6 +208,7 @@ int down_verb(bool cancel_jobs) {
     }
     usleep(10'000);
   }
+  if (status->standby) wait_for_followers(*status->standby);
   fmt::print("{} is down\n", status->cluster);
   return 0;
 }

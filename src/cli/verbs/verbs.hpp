@@ -45,7 +45,7 @@ struct DoctorReport {
 };
 
 struct VerbHooks {
-  std::function<Result<std::unique_ptr<Journal>>(const std::string& path)> open_journal_to_read;
+  std::function<Result<std::unique_ptr<Journal>>(const Home& home)> open_journal_to_read;
   std::function<DoctorReport()> examine_machine;
   std::function<Result<CheckReport>()> examine_azure;
   std::function<int(int, char**)> journal_main;   ///< `virga journal …`

@@ -155,7 +155,7 @@ void Agent::accept_peers() {
       FrameChannel(fd).send(StartAnswer{false, "you have no job on node " + settings_.node_name});
       continue;
     }
-    peers_.push_back({FrameChannel(fd), credentials.uid, engine, false, {}, std::nullopt, false});
+    peers_.push_back({FrameChannel(fd), credentials.uid, engine, false, 0, {}, std::nullopt, false});
   }
 }
 

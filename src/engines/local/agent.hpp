@@ -73,6 +73,7 @@ class Agent {
     uid_t uid = 0;
     bool is_engine = false;             ///< may say what the engine says
     bool said_hello = false;            ///< is an engine, and wants to know how jobs do
+    std::uint64_t term = 0;             ///< it said in its hello
     std::vector<AgentMessage> waiting;  ///< BindJob and LaunchJob until the checks of this node are over
     std::optional<JobKey> holds;
     bool handed_over = false;  ///< a supervisor has it now
@@ -129,6 +130,7 @@ class Agent {
   bool stopping_ = false;
   bool strays_ = false;  ///< a supervisor died before its processes: they are ours now
   std::list<Peer> peers_;
+  std::uint64_t term_ = 0;  ///< the highest one of an engine so far
   std::map<JobKey, BoundJob> jobs_;
   NoticeDesk notices_;
   HealthDesk health_;

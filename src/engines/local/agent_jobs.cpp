@@ -42,12 +42,17 @@ JobKey job_of(const AgentMessage& message) {
 
 void Agent::handle(Peer& peer, AgentMessage message) {
   if (stopping_) return;
-  if (std::holds_alternative<AgentHello>(message)) {
-    if (std::get<AgentHello>(message).version != k_agent_protocol_version || !peer.is_engine) {
+  if (const auto* hello = std::get_if<AgentHello>(&message)) {
+    if (hello->version != k_agent_protocol_version || !peer.is_engine || hello->term < term_) {
       peer.handed_over = true;
       return;
     }
     peer.said_hello = true;
+    peer.term = hello->term;
+    term_ = hello->term;
+    for (Peer& other : peers_) {
+      if (other.said_hello && other.term < term_) other.handed_over = true;  // a leader of before: hang up
+    }
     if (!health_.is_first()) {
       if (health_.sick()) peer.channel.send(*health_.sick());
       welcome(peer);
@@ -55,10 +60,10 @@ void Agent::handle(Peer& peer, AgentMessage message) {
     return;
   }
   auto privileged = [&](const auto& m) {
-    if (peer.is_engine) {
+    if (peer.is_engine && peer.term == term_) {
       on(peer, m);
     } else {
-      peer.handed_over = true;  // not his business: hang up
+      peer.handed_over = true;  // not his business, or not any more: hang up
     }
   };
   std::visit(Overloaded{[&](const MountStorage& m) { privileged(m); }, [&](const BindJob& m) { privileged(m); },

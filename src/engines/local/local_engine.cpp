@@ -82,6 +82,9 @@ class LocalEngine : public Engine {
                        shell_quoted(vm.name), shell_quoted(options_.cluster_name), shell_quoted(options_.bin_dir),
                        options);
   }
+  void lead(std::uint64_t term) override {
+    ask([this, term] { term_ = term; });
+  }
   void attach(VmId vm) override {
     ask([this, vm] { do_attach(vm); });
   }
@@ -137,6 +140,7 @@ class LocalEngine : public Engine {
   UserTable users_;
   std::map<VmId, AgentLink> links_;
   std::map<JobKey, Run> runs_;
+  std::uint64_t term_ = 0;
   bool stopping_ = false;
 
   int wake_;
@@ -208,7 +212,7 @@ void LocalEngine::connect_due_links() {
     if (link.channel || link.retry_at > now) continue;
     if (auto fd = connect_to_agent(options_.home.agent_socket(vm))) {
       link.channel.emplace(*fd);
-      link.channel->send(AgentHello{});
+      link.channel->send(AgentHello{k_agent_protocol_version, term_});
       continue;
     }
     link.retry_at = now + link.retry_after;

@@ -11,21 +11,11 @@
 #include "core/binary.hpp"
 #include "journals/sqlite/record.hpp"
 #include "journals/sqlite/sqlite_error.hpp"
+#include "ports/journal_record.hpp"
 
 namespace virga {
 
 namespace {
-
-/// The columns that a job's record is found by.
-struct JobColumns {
-  std::int64_t uid, started, ended;
-
-  explicit JobColumns(const Job& job)
-      : uid(job.owner.uid), started(job.started.is_set() ? job.started.ns : job.ended.ns), ended(job.ended.ns) {}
-};
-
-/// Nobody will start this incarnation or a later one.
-bool is_over(const Job& job) { return is_final(job.state) && !job.requeue_after_end; }
 
 std::int64_t stored_key(const Job& job) { return static_cast<std::int64_t>(job_key(job.id, job.incarnation)); }
 
@@ -41,12 +31,8 @@ Result<Job> job_of(SQLite::Statement& row, const std::string& path) {
   const auto key = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
   const JobId id{static_cast<std::uint32_t>(key >> 32)};
   const auto incarnation = static_cast<std::uint32_t>(key);
-  const std::string_view record = blob_of(row.getColumn(2));
-  if (row.getColumn(1).getUInt() != record_crc(key, record)) {
-    return unexpected(damaged_job(path, id, incarnation, "does not match its CRC-32C"));
-  }
-  Result<Job> job = decode<Job>(record);
-  if (!job) return unexpected(damaged_job(path, id, incarnation, "cannot be read: " + job.error().message));
+  Result<Job> job = read_record<Job>(key, row.getColumn(1).getUInt(), blob_of(row.getColumn(2)));
+  if (!job) return unexpected(damaged_job(path, id, incarnation, job.error().message));
   if (job->id != id || job->incarnation != incarnation) {
     return unexpected(damaged_job(path, id, incarnation, "is that of another job"));
   }
@@ -56,13 +42,11 @@ Result<Job> job_of(SQLite::Statement& row, const std::string& path) {
 /// The row must be k_vm_columns.
 Result<VmRecord> vm_of(SQLite::Statement& row, const std::string& path) {
   const VmId id{static_cast<std::uint64_t>(row.getColumn(0).getInt64())};
-  const std::string_view record = blob_of(row.getColumn(2));
   auto bad = [&](std::string_view how) {
     return unexpected(damaged(path, fmt::format("the accounting record of VM {} {}", id.value, how)));
   };
-  if (row.getColumn(1).getUInt() != record_crc(id.value, record)) return bad("does not match its CRC-32C");
-  Result<VmRecord> vm = decode<VmRecord>(record);
-  if (!vm) return bad("cannot be read: " + vm.error().message);
+  Result<VmRecord> vm = read_record<VmRecord>(id.value, row.getColumn(1).getUInt(), blob_of(row.getColumn(2)));
+  if (!vm) return bad(vm.error().message);
   if (vm->id != id) return bad("is that of another VM");
   return vm;
 }

@@ -1,11 +1,7 @@
-// How a record lies in a table: its bytes (core/binary.hpp) and a CRC-32C over its key and them, so that a record
-// that was changed, or found under another key, is not believed.
+// How a record (ports/journal_record.hpp) gets into SQLite's statements and out of its columns.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
-
-#include "base/ids.hpp"
 
 namespace SQLite {
 class Column;
@@ -13,13 +9,6 @@ class Statement;
 }  // namespace SQLite
 
 namespace virga {
-
-std::uint32_t record_crc(std::uint64_t key, std::string_view record);
-
-/// The key of an account record.
-inline std::uint64_t job_key(JobId job, std::uint32_t incarnation) {
-  return std::uint64_t{job.value} << 32 | incarnation;
-}
 
 /// Valid until the statement's next step.
 std::string_view blob_of(const SQLite::Column& column);

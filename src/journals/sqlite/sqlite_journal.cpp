@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -22,6 +23,8 @@
 #include "journals/sqlite/record.hpp"
 #include "journals/sqlite/schema.hpp"
 #include "journals/sqlite/sqlite_error.hpp"
+#include "journals/sqlite/writers.hpp"
+#include "ports/journal_record.hpp"
 
 namespace virga {
 
@@ -33,16 +36,6 @@ constexpr std::uint64_t k_compact_events = 20'000;
 constexpr std::uint32_t k_compact_payloads = 2'000;
 // What one compact() gives back to the file system at most: 32 MB. The rest is used again, or given back next time.
 constexpr int k_vacuum_pages = 8'192;
-
-/// The one row of table `head`: it tells a journal whose last events are missing from one that never had them.
-struct Head {
-  std::uint64_t last = 0;
-  std::int64_t last_time_ns = 0;
-  std::uint64_t compacted = 0;  ///< events up to this one were dropped
-};
-
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
-std::uint64_t as_unsigned(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
 /// One consistent view for several statements of a reader. A writer needs none: nobody else changes its journal.
 class ReadScope {
@@ -58,33 +51,6 @@ class ReadScope {
 
  private:
   SQLite::Database* db_;
-};
-
-/// Statements that every batch uses.
-struct Writers {
-  explicit Writers(SQLite::Database& db)
-      : event(db, "INSERT INTO events(seq, crc, record) VALUES (?, ?, ?)"),
-        payload(db, "INSERT INTO payloads(seq, crc, record) VALUES (?, ?, ?)"),
-        head(db, "UPDATE head SET last_seq = ?, last_time_ns = ?, compacted_seq = ? WHERE id = 1") {}
-
-  static void put(SQLite::Statement& s, std::uint64_t seq, std::string_view record) {
-    Using use(s);
-    s.bind(1, as_signed(seq));
-    s.bind(2, record_crc(seq, record));
-    bind_blob(s, 3, record);
-    s.exec();
-  }
-  void put(const Head& h) {
-    Using use(head);
-    head.bind(1, as_signed(h.last));
-    head.bind(2, h.last_time_ns);
-    head.bind(3, as_signed(h.compacted));
-    head.exec();
-  }
-
-  SQLite::Statement event;
-  SQLite::Statement payload;
-  SQLite::Statement head;
 };
 
 }  // namespace
@@ -109,6 +75,7 @@ class SqliteJournal : public Journal {
                      std::span<const VmRecord> vms) override;
   Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) override;
   Result<LaunchPayload> payload(Seq seq) override;
+  Status payloads(const std::function<bool(Seq, const LaunchPayload&)>& each) override;
   Status save_snapshot(const Snapshot& snapshot) override;
   Result<std::optional<Snapshot>> newest_snapshot() override;
   Status compact() override;
@@ -117,14 +84,16 @@ class SqliteJournal : public Journal {
   Result<JournalInfo> info() override;
   Status backup(const std::string& path) override { return backup_sqlite_journal(path_, path); }
   Result<JournalReport> verify() override;
+  Status import(Journal& source) override;
 
  private:
   Head stored_head();
   Head head() { return lock_ ? head_ : stored_head(); }
   Status read_events(Seq after, const std::function<bool(Seq, const Event&)>& each, std::uint64_t& last_read);
-  Status verify_payloads(JournalReport& report);
   Status verify_snapshots(JournalReport& report);
   void compact_events(std::uint64_t covered);
+  Status import_all(Journal& source, Head& next);
+  void put_snapshot(const Snapshot& snapshot);
 
   tl::unexpected<Error> refuse_to_write() const {
     return fail(Code::denied, fmt::format("the journal {} is open for reading only", path_));
@@ -192,8 +161,8 @@ Result<Seq> SqliteJournal::append(std::span<const JournalEntry> entries, std::sp
     for (const JournalEntry& entry : entries) {
       ++next.last;
       next.last_time_ns = entry.event.at.ns;
-      Writers::put(writers_->event, next.last, encode(entry.event));
-      if (entry.payload) Writers::put(writers_->payload, next.last, encode(*entry.payload));
+      writers_->put_event(next.last, encode(entry.event));
+      if (entry.payload) writers_->put_payload(next.last, encode(*entry.payload));
     }
     std::uint64_t new_jobs = 0;
     for (const Job& job : jobs) new_jobs += accounts_.put(job) ? 1 : 0;
@@ -228,12 +197,8 @@ Status SqliteJournal::read_events(Seq after, const std::function<bool(Seq, const
   while (s.executeStep()) {
     const std::uint64_t seq = as_unsigned(s.getColumn(0).getInt64());
     if (seq != last_read + 1) return corrupt(fmt::format("event {} is missing; event {} follows", last_read + 1, seq));
-    const std::string_view record = blob_of(s.getColumn(2));
-    if (s.getColumn(1).getUInt() != record_crc(seq, record)) {
-      return corrupt(fmt::format("event {} does not match its CRC-32C", seq));
-    }
-    Result<Event> event = decode<Event>(record);
-    if (!event) return corrupt(fmt::format("event {} cannot be read: {}", seq, event.error().message));
+    Result<Event> event = read_record<Event>(seq, s.getColumn(1).getUInt(), blob_of(s.getColumn(2)));
+    if (!event) return corrupt(fmt::format("event {} {}", seq, event.error().message));
     if (!each(Seq{seq}, *event)) return {};
     last_read = seq;
   }
@@ -249,21 +214,40 @@ Result<LaunchPayload> SqliteJournal::payload(Seq seq) {
       return fail(Code::not_found,
                   fmt::format("the journal {} keeps no script for event {} (any more)", path_, seq.value));
     }
-    const std::string_view record = blob_of(s.getColumn(1));
-    if (s.getColumn(0).getUInt() != record_crc(seq.value, record)) {
-      return corrupt(fmt::format("the script of event {} does not match its CRC-32C", seq.value));
-    }
-    Result<LaunchPayload> payload = decode<LaunchPayload>(record);
-    if (!payload) {
-      return corrupt(fmt::format("the script of event {} cannot be read: {}", seq.value, payload.error().message));
-    }
+    Result<LaunchPayload> payload =
+        read_record<LaunchPayload>(seq.value, s.getColumn(0).getUInt(), blob_of(s.getColumn(1)));
+    if (!payload) return corrupt(fmt::format("the script of event {} {}", seq.value, payload.error().message));
     return payload;
   } catch (const SQLite::Exception& e) {
     return failed(e, fmt::format("cannot read the script of event {} in", seq.value));
   }
 }
 
+Status SqliteJournal::payloads(const std::function<bool(Seq, const LaunchPayload&)>& each) {
+  std::vector<Seq> kept;
+  try {
+    SQLite::Statement s(*db_, "SELECT seq FROM payloads ORDER BY seq");
+    while (s.executeStep()) kept.push_back(Seq{as_unsigned(s.getColumn(0).getInt64())});
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot read the scripts in");
+  }
+  for (Seq seq : kept) {
+    Result<LaunchPayload> read = payload(seq);
+    if (!read) return unexpected(read.error());
+    if (!each(seq, *read)) break;
+  }
+  return {};
+}
+
 // Snapshots ----------------------------------------------------------------------------------------------------------
+
+void SqliteJournal::put_snapshot(const Snapshot& snapshot) {
+  SQLite::Statement put(*db_, "INSERT OR REPLACE INTO snapshots(seq, digest, state) VALUES (?, ?, ?)");
+  put.bind(1, as_signed(snapshot.seq.value));
+  put.bind(2, as_signed(snapshot.digest));
+  bind_blob(put, 3, snapshot.state);
+  put.exec();
+}
 
 Status SqliteJournal::save_snapshot(const Snapshot& snapshot) {
   if (!lock_) return refuse_to_write();
@@ -274,11 +258,7 @@ Status SqliteJournal::save_snapshot(const Snapshot& snapshot) {
   }
   try {
     SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement put(*db_, "INSERT OR REPLACE INTO snapshots(seq, digest, state) VALUES (?, ?, ?)");
-    put.bind(1, as_signed(snapshot.seq.value));
-    put.bind(2, as_signed(snapshot.digest));
-    bind_blob(put, 3, snapshot.state);
-    put.exec();
+    put_snapshot(snapshot);
     SQLite::Statement drop(
         *db_, "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)");
     drop.bind(1, as_signed(k_snapshots_kept));
@@ -380,6 +360,54 @@ Result<JournalInfo> SqliteJournal::info() {
   }
 }
 
+Status SqliteJournal::import(Journal& source) {
+  if (!lock_) return refuse_to_write();
+  if (head_.last != 0 || head_.compacted != 0) {
+    return fail(Code::conflict,
+                fmt::format("the journal {} has {} events already; copy into an empty one", path_, head_.last));
+  }
+  try {
+    SQLite::Transaction transaction(*db_, SQLite::TransactionBehavior::IMMEDIATE);
+    Head next;
+    if (Status copied = import_all(source, next); !copied) return copied;
+    transaction.commit();
+    head_ = next;
+    archived_jobs_ = accounts_.count_jobs();
+    return {};
+  } catch (const SQLite::Exception& e) {
+    return failed(e, "cannot copy into");
+  }
+}
+
+/// Inside the transaction.
+Status SqliteJournal::import_all(Journal& source, Head& next) {
+  const AccountQuery everything{.limit = std::numeric_limits<std::uint32_t>::max()};
+  Result<JournalInfo> info = source.info();
+  if (!info) return unexpected(info.error());
+  next = {info->last.value, info->last_time.ns, info->first ? info->first.value - 1 : info->last.value};
+  Status events = source.read(Seq{0}, [&](Seq seq, const Event& event) {
+    writers_->put_event(seq.value, encode(event));
+    return true;
+  });
+  if (!events) return events;
+  Status scripts = source.payloads([&](Seq seq, const LaunchPayload& payload) {
+    writers_->put_payload(seq.value, encode(payload));
+    return true;
+  });
+  if (!scripts) return scripts;
+  Result<std::optional<Snapshot>> snapshot = source.newest_snapshot();
+  if (!snapshot) return unexpected(snapshot.error());
+  if (*snapshot) put_snapshot(**snapshot);
+  Result<std::vector<Job>> jobs = source.archived_jobs(everything);
+  if (!jobs) return unexpected(jobs.error());
+  for (const Job& job : *jobs) accounts_.put(job);
+  Result<std::vector<VmRecord>> vms = source.archived_vms(everything);
+  if (!vms) return unexpected(vms.error());
+  for (const VmRecord& vm : *vms) accounts_.put(vm);
+  writers_->put(next);
+  return {};
+}
+
 Result<JournalReport> SqliteJournal::verify() {
   JournalReport report;
   try {
@@ -395,7 +423,11 @@ Result<JournalReport> SqliteJournal::verify() {
     if (!events) return unexpected(events.error());
     if (last_time.ns != head().last_time_ns) return corrupt("its head does not have the time of its last event");
     if (Status ok = verify_snapshots(report); !ok) return unexpected(ok.error());
-    if (Status ok = verify_payloads(report); !ok) return unexpected(ok.error());
+    Status scripts = payloads([&](Seq, const LaunchPayload&) {
+      ++report.payloads;
+      return true;
+    });
+    if (!scripts) return unexpected(scripts.error());
     if (Status ok = accounts_.verify(report); !ok) return unexpected(explained(ok.error()));
     SQLite::Statement check(*db_, "PRAGMA integrity_check(1)");
     if (check.executeStep() && check.getColumn(0).getString() != "ok") return corrupt(check.getColumn(0).getString());
@@ -403,17 +435,6 @@ Result<JournalReport> SqliteJournal::verify() {
   } catch (const SQLite::Exception& e) {
     return failed(e, "cannot verify");
   }
-}
-
-Status SqliteJournal::verify_payloads(JournalReport& report) {
-  std::vector<Seq> kept;
-  SQLite::Statement s(*db_, "SELECT seq FROM payloads ORDER BY seq");
-  while (s.executeStep()) kept.push_back(Seq{as_unsigned(s.getColumn(0).getInt64())});
-  for (Seq seq : kept) {
-    if (Result<LaunchPayload> read = payload(seq); !read) return unexpected(read.error());
-    ++report.payloads;
-  }
-  return {};
 }
 
 Status SqliteJournal::verify_snapshots(JournalReport& report) {

@@ -22,12 +22,7 @@
 
 namespace virga {
 
-enum class OpenMode {
-  create_or_open,
-  open_existing,
-  read_only,  ///< no lock, changes nothing; sees what is committed when a call begins
-};
-
+/// Reading takes no lock.
 Result<std::unique_ptr<Journal>> open_sqlite_journal(const std::string& path, OpenMode mode);
 
 /// Puts the journal in file `backup` in the place of the one at `path`, after checking all of it. Refused while a

@@ -283,6 +283,20 @@ inline void check_whole(const JournalUnderTest& test) {
     CHECK(encode(copy->payload(Seq{1}).value()) == encode(payload(1)));
     CHECK(copy->archived_jobs({}).value().size() == 1);
   }
+  SUBCASE("payloads() gives all of them, in order") {
+    std::vector<JournalEntry> batch = entries(1, 5);
+    for (std::size_t n : {1, 3}) batch[n].payload = payload(static_cast<std::uint32_t>(n));
+    auto journal = opened(test.open);
+    REQUIRE(journal->append(batch, {}, {}));
+    std::string seen;
+    REQUIRE(journal->payloads([&](Seq seq, const LaunchPayload& p) {
+      CHECK(encode(p) == encode(payload(static_cast<std::uint32_t>(seq.value - 1))));
+      seen += std::to_string(seq.value) + " ";
+      return seen.size() < 100;
+    }));
+    CHECK(seen == "2 4 ");
+    CHECK(journal->import(*journal).error().code == Code::conflict);  // it is not empty
+  }
   SUBCASE("verify() counts what is kept") {
     auto journal = opened(test.open);
     std::vector<JournalEntry> batch = entries(1, 5);

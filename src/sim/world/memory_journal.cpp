@@ -37,6 +37,16 @@ class MemoryJournal : public Journal {
     return {};
   }
 
+  Status payloads(const std::function<bool(Seq, const LaunchPayload&)>& each) override {
+    for (const auto& [seq, payload] : disk_.payloads) {
+      if (!each(Seq{seq}, payload)) break;
+    }
+    return {};
+  }
+  Status import(Journal&) override {
+    if (!disk_.history.empty()) return fail(Code::conflict, "the journal in memory is not empty");
+    return fail(Code::internal, "nothing is copied into a journal in memory");
+  }
   Result<LaunchPayload> payload(Seq seq) override {
     auto found = disk_.payloads.find(seq.value);
     if (found == disk_.payloads.end()) return fail(Code::not_found, "no payload " + std::to_string(seq.value));

@@ -12,7 +12,7 @@
 
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "ports/contract/journal_contract.hpp"
-#include "unit/journals_sqlite/temp_dir.hpp"
+#include "support/temp_dir.hpp"
 
 namespace virga::test {
 

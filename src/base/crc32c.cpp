@@ -1,6 +1,6 @@
 // Slicing by eight: eight tables let one step take eight bytes, which is several times faster than byte by byte.
 // After Kounavis and Berry, "A Systematic Approach to Building High Performance Software-Based CRC Generators", 2005.
-#include "journals/sqlite/crc32c.hpp"
+#include "base/crc32c.hpp"
 
 #include <array>
 #include <cstddef>

@@ -1,0 +1,44 @@
+// The ports to the world: the clouds and the engine that virgad acts through. All it knows of adapters is in hands.cpp.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "clouds/azure/azure_cloud.hpp"
+#include "control/cloud_router.hpp"
+#include "control/controller.hpp"
+#include "ports/engine.hpp"
+#include "wire/home.hpp"
+
+namespace virga {
+
+/// What nodes have to mount, as the configuration that holds says; asked by the engine from its own thread.
+class StorageList {
+ public:
+  void set(std::vector<Storage> storage) {
+    const std::lock_guard lock(mutex_);
+    storage_ = std::move(storage);
+  }
+  std::vector<Storage> get() const {
+    const std::lock_guard lock(mutex_);
+    return storage_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Storage> storage_;
+};
+
+/// Made once this controller may act; what it finds on the machine is as old as it is.
+struct Hands {
+  Hands(Controller& controller, const Home& home, const Config& config, const std::optional<AzureSettings>& azure);
+
+  CloudRouter clouds;
+  StorageList storage;
+  std::unique_ptr<Engine> engine;
+};
+
+}  // namespace virga
