@@ -13,44 +13,9 @@ namespace {
 /// The controller may drop events between two readings; then it has a newer snapshot to begin with.
 constexpr int k_tries_max = 5;
 
-struct Start {
-  Brain brain;
-  Seq seq;
-  std::optional<Snapshot> to_confirm;  ///< lies ahead
-};
-
-Result<Start> find_start(Journal& journal, const ReplayOptions& options) {
-  Result<std::optional<Snapshot>> snapshot = journal.newest_snapshot();
-  if (!snapshot) return unexpected(snapshot.error());
-  if (!*snapshot) return Start{};
-  const bool too_far = options.until && options.until->value < (*snapshot)->seq.value;
-  if (options.from_start || too_far) {
-    Result<JournalInfo> info = journal.info();
-    if (!info) return unexpected(info.error());
-    if (info->first != Seq{1}) {
-      return fail(Code::conflict, fmt::format("the events before the snapshot after event {} are no longer kept, so a "
-                                              "replay can only begin there",
-                                              (*snapshot)->seq.value));
-    }
-    return Start{{}, {}, too_far ? std::nullopt : *std::move(snapshot)};
-  }
-  Result<Brain> brain = Brain::load((*snapshot)->state);
-  if (!brain) {
-    return fail(Code::corrupt, fmt::format("the snapshot after event {} cannot be loaded: {}", (*snapshot)->seq.value,
-                                           brain.error().message));
-  }
-  if (brain->digest() != (*snapshot)->digest) {
-    return fail(Code::corrupt,
-                fmt::format("the snapshot after event {} gives digest {:016x} once loaded, but was saved "
-                            "with {:016x}",
-                            (*snapshot)->seq.value, brain->digest(), (*snapshot)->digest));
-  }
-  return Start{*std::move(brain), (*snapshot)->seq, std::nullopt};
-}
-
 /// Nothing if the events went away under it.
 Result<std::optional<Replayed>> replay_once(Journal& journal, const ReplayOptions& options) {
-  Result<Start> start = find_start(journal, options);
+  Result<JournalStart> start = find_journal_start(journal, options);
   if (!start) return unexpected(start.error());
   Brain& brain = start->brain;
   Replayed replayed{.snapshot = start->seq, .seq = start->seq};

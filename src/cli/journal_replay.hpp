@@ -5,17 +5,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "base/result.hpp"
+#include "control/journal_start.hpp"
 #include "ports/journal.hpp"
 
 namespace virga {
-
-struct ReplayOptions {
-  std::optional<Seq> until = {};  ///< the last event to apply; else all
-  bool from_start = false;        ///< every event from the first one, instead of those after the newest snapshot
-};
 
 struct Replayed {
   Seq snapshot;  ///< where it began; zero: before the first event

@@ -103,21 +103,34 @@ Status Controller::Inside::reconcile(const Config& config) {
   add(ControllerStarted{});
   for (const auto& [id, vm] : brain.state().vms) {
     if (vm.state == VmState::requested || vm.state == VmState::releasing) continue;  // asked again below
-    if (!there.contains(id)) add(VmFailed{id, "gone when the controller came back"});
+    if (!there.contains(id)) add(VmFailed{id, k_gone_when_back});
   }
   for (VmId id : there) {
-    auto known = brain.state().vms.find(id);
-    if (known == brain.state().vms.end()) {
+    if (brain.state().vms.contains(id)) {
+      watch_again(brain.state().vms.at(id));
+    } else {
       say(fmt::format("VM {} is unknown to the journal: releasing it", id.value));
       ports.cloud->release(id);
-    } else if (known->second.state == VmState::booting || known->second.state == VmState::ready) {
-      ports.cloud->adopt(id);
-      ports.engine->attach(id);
     }
   }
   for (Command& command : brain.outstanding()) execute(command, nullptr);
   if (!commit(batch)) return fail(Code::exhausted, "the journal cannot be written: see the log");
   dispatch(batch);
+  return {};
+}
+
+void Controller::Inside::watch_again(const Vm& vm) {
+  if (vm.state != VmState::booting && vm.state != VmState::ready) return;
+  ports.cloud->adopt(vm.id);
+  ports.engine->attach(vm.id);
+}
+
+Status Controller::resume(Ports ports) {
+  Inside& in = *inside_;
+  in.ports = ports;
+  if (Status replayed = in.replay(); !replayed) return replayed;
+  for (const auto& [id, vm] : in.brain.state().vms) in.watch_again(vm);
+  for (Command& command : in.brain.outstanding()) in.execute(command, nullptr);
   return {};
 }
 
@@ -269,8 +282,9 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
     flush_archive();
   }
   for (ReaderItem& reader : readers) reader.read(*ports.journal, brain);
-  if (events_since_snapshot >= std::max<std::uint64_t>(events_per_snapshot, brain.state().jobs.size() / 2))
-    take_snapshot();
+  if (events_since_snapshot >= std::max<std::uint64_t>(events_per_snapshot, brain.state().jobs.size() / 2)) {
+    if (save_snapshot()) compact();
+  }
 }
 
 /// Nobody takes from the inbox any more. Facts need no answer: the next controller asks the ports what is there.
@@ -284,14 +298,25 @@ void Controller::Inside::serve_what_waits() {
   }
 }
 
-void Controller::Inside::take_snapshot() {
+bool Controller::Inside::save_snapshot() {
   events_since_snapshot = 0;
-  if (!flush_archive()) return;  // compaction must not drop what the accounts do not have yet
+  if (!flush_archive()) return false;  // compaction must not drop what the accounts do not have yet
   Snapshot snapshot{.seq = brain.state().seq, .digest = 0, .state = brain.save()};
   snapshot.digest = brain.digest();
   Status saved = ports.journal->save_snapshot(snapshot);
-  if (saved) saved = ports.journal->compact();
   if (!saved) say("snapshot: " + saved.error().message);
+  return saved.has_value();
+}
+
+void Controller::Inside::compact() {
+  if (Status done = ports.journal->compact(); !done) say("compaction: " + done.error().message);
+}
+
+/// The events stay as long as they are few: what ran can be reproduced after its controller is gone.
+void Controller::Inside::leave_snapshot() {
+  if (!save_snapshot()) return;
+  const Result<JournalInfo> kept = ports.journal->info();
+  if (!kept || kept->last.value - kept->first.value >= events_per_snapshot) compact();
 }
 
 bool Controller::Inside::is_down() const {
@@ -318,8 +343,7 @@ Ended Controller::run() {
   while (!in.inbox.stopped() && !in.is_down() && !in.is_lost()) in.step(in.inbox.take(in.time_to_wait()));
   if (in.is_lost()) return Ended::lost;
   in.serve_what_waits();
-  in.flush_archive();
-  in.take_snapshot();
+  in.leave_snapshot();
   if (in.is_lost()) return Ended::lost;
   return in.is_down() ? Ended::down : Ended::stopped;
 }
@@ -335,6 +359,8 @@ bool Controller::step_now() {
 Time Controller::next_deadline() const { return inside_->due(); }
 
 bool Controller::is_down() const { return inside_->is_down(); }
+
+const Brain& Controller::brain() const { return inside_->brain; }
 
 void Controller::stop() { inside_->inbox.stop(); }
 

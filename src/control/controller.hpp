@@ -18,6 +18,9 @@
 //
 //   while (controller.next_deadline() <= clock.now() || something_was_posted) controller.step_now();
 //
+// Facts and requests of one batch get one time, in order of arrival; a deadline of the brain that is over by then is
+// their last event, TimerFired.
+//
 // Group commit: everything that has queued up while one batch was made durable becomes the next batch. No command is
 // carried out and no request is answered before its event is on stable storage. If the journal cannot be written,
 // requests are refused (Code::exhausted) and facts wait; nothing is applied that is not durable.
@@ -53,6 +56,9 @@ enum class Followed {
   down,     ///< the leader was asked to shut down, and has
 };
 
+/// What recover() tells of a VM that the cloud does not list any more.
+inline constexpr const char* k_gone_when_back = "gone when the controller came back";
+
 class Controller : public EventSink {
  public:
   /// The ports outlive the controller's run(); the caller owns them.
@@ -72,6 +78,9 @@ class Controller : public EventSink {
 
   /// Replays the journal and brings brain and world together. Must come before run().
   Status recover(Ports ports, const Config& config);
+  /// Instead of recover(): goes on where the journal ends as if this controller had written it, without an event of its
+  /// own. Commands whose answers are missing are given again. For whoever plays a recorded run from its middle.
+  Status resume(Ports ports);
   Ended run();
   void stop();
 
@@ -90,6 +99,8 @@ class Controller : public EventSink {
   Time next_deadline() const;
   /// Whether a shutdown that was asked for has released every VM: run() would return.
   bool is_down() const;
+  /// For whoever calls step_now(), between two steps.
+  const Brain& brain() const;
 
   /// A fact from a port. Never refused, never lost while this process lives.
   void post(EventBody fact) override;
@@ -109,7 +120,8 @@ class Controller : public EventSink {
   /// Where the controller's own messages go, one line each without its end; standard error by default.
   void log_to(std::function<void(const std::string&)> log);
   /// A snapshot is taken after so many events, or half as many as the state has jobs, whichever is more: its cost per
-  /// event stays constant however long the queue is, and so does the part of a restart that replays events.
+  /// event stays constant however long the queue is, and so does the part of a restart that replays events. The events
+  /// before it are dropped. One more snapshot is taken when run() ends; before that one, so many events are kept.
   void snapshot_every(std::uint64_t events);
 
  private:

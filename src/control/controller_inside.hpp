@@ -38,6 +38,7 @@ struct Controller::Inside {
   Status replay();
   Status recover_rest(const Config& config);
   Status reconcile(const Config& config);
+  void watch_again(const Vm& vm);
   bool commit(std::vector<Pending>& batch);
   bool flush_archive();
   void apply(Seq seq, Pending& item, RequestId id);
@@ -46,7 +47,9 @@ struct Controller::Inside {
   void pass(CrashPoint point);
   void step(std::vector<InboxItem> items);
   void serve_what_waits();
-  void take_snapshot();
+  bool save_snapshot();
+  void compact();
+  void leave_snapshot();
   bool is_down() const;
   Time due() const;
   Duration time_to_wait() const;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/flat/trace_mode.hpp"
+#include "sim/reproduce/journal_mode.hpp"
 #include "sim/scenario/scenario_mode.hpp"
 #include "sim/world/simulate_seeds.hpp"
 #include "wire/error_codes.hpp"
@@ -25,6 +26,7 @@ struct Arguments {
   std::string scenario;
   std::vector<std::string> compare;
   SimulateOptions seeds;
+  std::string journal;
   std::string html;
   std::string unit_column{name_of(UnitColumn::cpus)};
   std::string policy{name_of(QueuePolicy::easy)};
@@ -70,10 +72,17 @@ void describe(CLI::App& app, Arguments& args) {
   for (CLI::Option* option : of_flat) {
     option->excludes("--scenario")->excludes("--compare");
   }
+  app.add_option("--journal", args.journal, "a recorded run, once more: does the controller decide the same?")
+      ->type_name("PATH")
+      ->excludes("--scenario")
+      ->excludes("--compare")
+      ->excludes("--trace")
+      ->excludes("--html");
   app.add_option("--seed", args.seeds.first, "a drawn supercomputer, week and faults, with all invariants checked")
       ->excludes("--scenario")
       ->excludes("--compare")
-      ->excludes("--trace");
+      ->excludes("--trace")
+      ->excludes("--journal");
   app.add_option("--seeds", args.seeds.count, "so many of them, from --seed on")->needs("--seed");
   app.add_flag("--verbose", args.seeds.verbose, "with --seed: one line for whatever happens")->needs("--seed");
   app.get_option("--compare")->excludes("--scenario")->excludes("--trace");
@@ -100,6 +109,16 @@ int simulate_trace(const Arguments& args) {
   return answer(run_trace_mode(t));
 }
 
+int simulate_journal(const Arguments& args, const JournalOpener& open) {
+  const Result<JournalOutput> output = run_journal_mode({.journal = args.journal, .json = args.trace.json}, open);
+  if (!output) {
+    complain(output.error());
+    return 2;  // whatever it is: there is nothing to compare
+  }
+  const int code = answer(output->text);
+  return code != 0 || output->reproduced ? code : 1;
+}
+
 int simulate_scenario(const Arguments& args, bool column_given) {
   ScenarioMode mode{.files = args.compare, .html = args.html, .json = args.trace.json};
   if (mode.files.empty()) mode.files.push_back(args.scenario);
@@ -118,7 +137,7 @@ int simulate_scenario(const Arguments& args, bool column_given) {
 
 }  // namespace
 
-int simulate_main(int argc, char** argv) {
+int simulate_main(int argc, char** argv, const JournalOpener& open_journal) {
   Arguments args;
   CLI::App app(
       "What if: recorded workloads and described supercomputers, with the decision code that also runs in "
@@ -141,12 +160,14 @@ int simulate_main(int argc, char** argv) {
     return simulate_scenario(args, app.count("--unit-column") > 0);
   }
   if (!t.trace.empty()) return simulate_trace(args);
+  if (!args.journal.empty()) return simulate_journal(args, open_journal);
   if (app.count("--seed") > 0) {
     return simulate_seeds(args.seeds, [](const std::string& line) { fmt::print("{}\n", line); });
   }
-  return complain({Code::invalid,
-                   "nothing to simulate; give --scenario FILE.toml, --compare A.toml B.toml, --seed N, or --trace "
-                   "FILE with --units N"});
+  return complain(
+      {Code::invalid,
+       "nothing to simulate; give --scenario FILE.toml, --compare A.toml B.toml, --journal PATH, --seed N, or "
+       "--trace FILE with --units N"});
 }
 
 }  // namespace virga

@@ -77,7 +77,8 @@ class SqliteJournal : public Journal {
   Result<LaunchPayload> payload(Seq seq) override;
   Status payloads(const std::function<bool(Seq, const LaunchPayload&)>& each) override;
   Status save_snapshot(const Snapshot& snapshot) override;
-  Result<std::optional<Snapshot>> newest_snapshot() override;
+  Result<std::optional<Snapshot>> newest_snapshot() override { return snapshot("newest", "DESC"); }
+  Result<std::optional<Snapshot>> oldest_snapshot() override { return snapshot("oldest", "ASC"); }
   Status compact() override;
   Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override { return accounts_.jobs(query); }
   Result<std::vector<VmRecord>> archived_vms(const AccountQuery& query) override { return accounts_.vms(query); }
@@ -90,6 +91,7 @@ class SqliteJournal : public Journal {
   Head stored_head();
   Head head() { return lock_ ? head_ : stored_head(); }
   Status read_events(Seq after, const std::function<bool(Seq, const Event&)>& each, std::uint64_t& last_read);
+  Result<std::optional<Snapshot>> snapshot(const char* which, const char* order);
   Status verify_snapshots(JournalReport& report);
   void compact_events(std::uint64_t covered);
   Status import_all(Journal& source, Head& next);
@@ -270,10 +272,11 @@ Status SqliteJournal::save_snapshot(const Snapshot& snapshot) {
   }
 }
 
-Result<std::optional<Snapshot>> SqliteJournal::newest_snapshot() {
+Result<std::optional<Snapshot>> SqliteJournal::snapshot(const char* which, const char* order) {
   try {
     ReadScope scope(*db_, !lock_);
-    SQLite::Statement s(*db_, "SELECT seq, digest, state FROM snapshots ORDER BY seq DESC LIMIT 1");
+    SQLite::Statement s(*db_,
+                        fmt::format("SELECT seq, digest, state FROM snapshots ORDER BY seq {} LIMIT 1", order));
     if (!s.executeStep()) {
       if (head().compacted == 0) return std::nullopt;
       return corrupt("its snapshot is missing, and the events it stood for were dropped");
@@ -285,12 +288,12 @@ Result<std::optional<Snapshot>> SqliteJournal::newest_snapshot() {
     }
     const Head head = this->head();
     if (snapshot.seq.value < head.compacted || snapshot.seq.value > head.last) {
-      return corrupt(fmt::format("its newest snapshot is of event {}, but its events are {} to {}", snapshot.seq.value,
-                                 head.compacted + 1, head.last));
+      return corrupt(fmt::format("its {} snapshot is of event {}, but its events are {} to {}", which,
+                                 snapshot.seq.value, head.compacted + 1, head.last));
     }
     return snapshot;
   } catch (const SQLite::Exception& e) {
-    return failed(e, "cannot read the newest snapshot of");
+    return failed(e, fmt::format("cannot read the {} snapshot of", which));
   }
 }
 

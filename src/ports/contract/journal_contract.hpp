@@ -151,6 +151,7 @@ inline void check_snapshots(const JournalUnderTest& test) {
     CHECK(newest->state == std::string(9000, 's'));
     CHECK(newest->digest == digest_of(newest->state));
     CHECK(journal->info().value().snapshot == Seq{9});
+    CHECK(journal->oldest_snapshot().value()->seq <= Seq{9});
     CHECK(count_from(*journal, 0, 1) == 10);
   }
   SUBCASE("a snapshot of the future, or whose digest is not its own, is refused") {
@@ -159,6 +160,7 @@ inline void check_snapshots(const JournalUnderTest& test) {
     CHECK(journal->save_snapshot(snapshot(3, "s")).error().code == Code::invalid);
     CHECK(journal->save_snapshot({Seq{1}, 42, "s"}).error().code == Code::invalid);
     CHECK_FALSE(journal->newest_snapshot().value().has_value());
+    CHECK_FALSE(journal->oldest_snapshot().value().has_value());
   }
   SUBCASE("compact() drops what the newest snapshot covers, and numbers go on") {
     {
@@ -172,7 +174,9 @@ inline void check_snapshots(const JournalUnderTest& test) {
       CHECK(count_from(*journal, 0, 61) == 40);
       CHECK(journal->info().value().first == Seq{61});
       REQUIRE(journal->save_snapshot(snapshot(100, "s100")));
+      CHECK(journal->oldest_snapshot().value()->seq >= Seq{60});  // what follows it is still there
       REQUIRE(journal->compact());
+      CHECK(journal->oldest_snapshot().value()->seq == Seq{100});
     }
     auto journal = opened(test.open);
     JournalInfo info = journal->info().value();

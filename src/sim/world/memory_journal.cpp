@@ -16,10 +16,10 @@ class MemoryJournal : public Journal {
   Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
                      std::span<const VmRecord> vms) override {
     if (disk_.full) return fail(Code::exhausted, "the simulated disk is full", true);
-    const Seq first{disk_.history.size() + 1};
+    const Seq first{disk_.last() + 1};
     for (const JournalEntry& entry : entries) {
       disk_.history.push_back(entry.event);
-      if (entry.payload) disk_.payloads[disk_.history.size()] = *entry.payload;
+      if (entry.payload) disk_.payloads[disk_.last()] = *entry.payload;
     }
     for (const Job& job : jobs) {
       auto before = disk_.jobs.find({job.id, job.incarnation});
@@ -31,8 +31,9 @@ class MemoryJournal : public Journal {
   }
 
   Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) override {
-    for (std::uint64_t n = std::max(after.value + 1, disk_.first_kept); n <= disk_.history.size(); ++n) {
-      if (!each(Seq{n}, disk_.history[n - 1])) break;
+    const std::uint64_t first = std::max({after.value, disk_.first_kept - 1, disk_.before}) + 1;
+    for (std::uint64_t n = first; n <= disk_.last(); ++n) {
+      if (!each(Seq{n}, disk_.history[n - 1 - disk_.before])) break;
     }
     return {};
   }
@@ -55,7 +56,7 @@ class MemoryJournal : public Journal {
 
   Status save_snapshot(const Snapshot& snapshot) override {
     if (disk_.full) return fail(Code::exhausted, "the simulated disk is full", true);
-    if (snapshot.seq.value > disk_.history.size()) return fail(Code::invalid, "a snapshot of the future");
+    if (snapshot.seq.value > disk_.last()) return fail(Code::invalid, "a snapshot of the future");
     if (snapshot.digest != digest_of(snapshot.state)) return fail(Code::invalid, "a snapshot with another digest");
     disk_.snapshots.push_back(snapshot);
     return {};
@@ -63,6 +64,10 @@ class MemoryJournal : public Journal {
   Result<std::optional<Snapshot>> newest_snapshot() override {
     if (disk_.snapshots.empty()) return std::nullopt;
     return disk_.snapshots.back();
+  }
+  Result<std::optional<Snapshot>> oldest_snapshot() override {
+    if (disk_.snapshots.empty()) return std::nullopt;
+    return disk_.snapshots.front();
   }
 
   Status compact() override {
@@ -100,9 +105,9 @@ class MemoryJournal : public Journal {
 
   Result<JournalInfo> info() override {
     JournalInfo info;
-    const bool any = disk_.first_kept <= disk_.history.size();
-    info.first = {any ? disk_.first_kept : 0};
-    info.last = {disk_.history.size()};
+    const std::uint64_t first = std::max(disk_.first_kept, disk_.before + 1);
+    info.first = {first <= disk_.last() ? first : 0};
+    info.last = {disk_.last()};
     if (!disk_.history.empty()) info.last_time = disk_.history.back().at;
     if (!disk_.snapshots.empty()) info.snapshot = disk_.snapshots.back().seq;
     info.archived_jobs = disk_.jobs.size();
@@ -120,7 +125,7 @@ class MemoryJournal : public Journal {
   }
 
   Result<JournalReport> verify() override {
-    return JournalReport{.events = disk_.history.size() + 1 - disk_.first_kept,
+    return JournalReport{.events = disk_.last() + 1 - std::max(disk_.first_kept, disk_.before + 1),
                          .payloads = disk_.payloads.size(),
                          .snapshots = disk_.snapshots.size(),
                          .archived_jobs = disk_.jobs.size(),

@@ -22,7 +22,8 @@ namespace virga {
 struct JournalDisk {
   bool full = false;
   bool is_open = false;
-  std::vector<Event> history;  ///< event n is history[n - 1]; nothing is ever dropped from it
+  std::uint64_t before = 0;    ///< so many events are older than the history: it begins on a snapshot
+  std::vector<Event> history;  ///< event n is history[n - 1 - before]; nothing is ever dropped from it
   std::uint64_t first_kept = 1;
   std::map<std::uint64_t, LaunchPayload> payloads;
   std::vector<Snapshot> snapshots;
@@ -31,6 +32,8 @@ struct JournalDisk {
   std::map<std::string, std::shared_ptr<JournalDisk>> backups;
   /// Sees every job record that is written, with the one that it replaces or null.
   std::function<void(const Job& record, const Job* before)> on_job_record;
+
+  std::uint64_t last() const { return before + history.size(); }
 };
 
 Result<std::unique_ptr<Journal>> open_memory_journal(JournalDisk& disk);

@@ -44,10 +44,18 @@ class MemoryJournal : public Journal {
     return {};
   }
   Result<std::optional<Snapshot>> newest_snapshot() override { return snapshot; }
-  Status compact() override { return {}; }
+  Status compact() override {
+    ++compactions;
+    return {};
+  }
   Result<std::vector<Job>> archived_jobs(const AccountQuery&) override { return archived; }
   Result<std::vector<VmRecord>> archived_vms(const AccountQuery&) override { return archived_vm; }
-  Result<JournalInfo> info() override { return JournalInfo{}; }
+  Result<JournalInfo> info() override {
+    JournalInfo info;
+    info.first = Seq{events.empty() ? 0U : 1U};
+    info.last = Seq{events.size()};
+    return info;
+  }
   Status backup(const std::string&) override { return {}; }
 
   std::vector<Event> events;
@@ -56,6 +64,7 @@ class MemoryJournal : public Journal {
   std::vector<VmRecord> archived_vm;
   std::optional<Snapshot> snapshot;
   std::uint64_t commits = 0;
+  std::uint64_t compactions = 0;
   bool full = false;
 };
 
@@ -191,6 +200,51 @@ TEST_CASE("from a request to the accounts, with the script that was submitted") 
   CHECK(journal.archived[0].state == JobState::completed);
   CHECK(journal.archived_vm.size() == 1);
   CHECK(journal.snapshot.has_value());
+  CHECK(journal.compactions == 0);  // the few events stay, for whoever wants to see it once more
+}
+
+TEST_CASE("a controller that ends drops events when many are kept") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  journal.events.assign(20, Event{Time::from_seconds(1), TimerFired{}});
+  journal.payloads.resize(20);
+  Controller controller;
+  controller.snapshot_every(30);
+  cloud.sink = &controller;
+  engine.sink = &controller;
+  REQUIRE(controller.recover({&journal, &cloud, &engine, &clock}, config()).has_value());
+  controller.stop();
+  controller.run();
+  CHECK(journal.snapshot.has_value());
+  CHECK(journal.compactions == 0);
+  controller.snapshot_every(20);
+  controller.run();
+  CHECK(journal.compactions == 1);
+}
+
+TEST_CASE("resumed, a controller goes on without an event of its own, and asks again for what it waits for") {
+  MemoryJournal journal;
+  QuickCloud cloud;
+  QuickEngine engine;
+  TickingClock clock;
+  engine.ends_at_once = false;
+  {
+    Life life(journal, cloud, engine, clock);
+    REQUIRE(life.submit("#!/bin/true\n").has_value());
+    life.until([](const State& s) { return s.jobs.at(JobId{1}).state == JobState::running; });
+  }
+  const std::size_t events = journal.events.size();
+  engine.starts.clear();
+  Controller controller;
+  cloud.sink = &controller;
+  engine.sink = &controller;
+  REQUIRE(controller.resume({&journal, &cloud, &engine, &clock}).has_value());
+  CHECK(journal.events.size() == events);
+  CHECK(controller.brain().digest() == journal.snapshot->digest);
+  CHECK(engine.starts.size() == 1);
+  CHECK(cloud.adopted.size() == 1);
 }
 
 TEST_CASE("a refused request is answered and leaves no trace in the journal") {

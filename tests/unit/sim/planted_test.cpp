@@ -15,6 +15,7 @@
 #include "core/binary.hpp"
 #include "sim/world/seed_checks.hpp"
 #include "sim/world/simulate_seeds.hpp"
+#include "unit/sim/between.hpp"
 
 namespace virga::test {
 
@@ -24,30 +25,6 @@ constexpr std::uint64_t k_seeds_tried = 40;
 
 /// Small and without faults: the planted bug is the only thing that can turn it red.
 const SeedLimits k_quiet{.jobs_max = 60, .nodes_max = 16, .faults = false};
-
-struct CloudBetween : Cloud {
-  explicit CloudBetween(std::unique_ptr<Cloud> inner_cloud) : inner(std::move(inner_cloud)) {}
-  void reserve(const ReserveGang& c, const std::function<std::string(const WantedVm&)>& user_data) override {
-    inner->reserve(c, user_data);
-  }
-  void release(VmId vm) override { inner->release(vm); }
-  Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override { return inner->list(known); }
-  void adopt(VmId vm) override { inner->adopt(vm); }
-  Market market(const MarketQuery& query) override { return inner->market(query); }
-  std::unique_ptr<Cloud> inner;
-};
-
-struct EngineBetween : Engine {
-  explicit EngineBetween(std::unique_ptr<Engine> inner_engine) : inner(std::move(inner_engine)) {}
-  std::string user_data(const WantedVm& vm, const Pool& pool) override { return inner->user_data(vm, pool); }
-  void attach(VmId vm) override { inner->attach(vm); }
-  void detach(VmId vm) override { inner->detach(vm); }
-  void start(const StartJob& c, LaunchPayload payload) override { inner->start(c, std::move(payload)); }
-  void signal(const SignalJob& c) override { inner->signal(c); }
-  void end(const EndJob& c) override { inner->end(c); }
-  void forget(const ForgetJob& c) override { inner->forget(c); }
-  std::unique_ptr<Engine> inner;
-};
 
 /// Changes each start command before it reaches the engine, by a function that may also swallow it.
 struct EngineThatChanges : EngineBetween {
@@ -68,26 +45,6 @@ SeedHooks changing_starts(EngineThatChanges::Change change) {
   };
   return hooks;
 }
-
-struct JournalBetween : Journal {
-  explicit JournalBetween(std::unique_ptr<Journal> inner_journal) : inner(std::move(inner_journal)) {}
-  Result<Seq> append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
-                     std::span<const VmRecord> vms) override {
-    return inner->append(entries, jobs, vms);
-  }
-  Status read(Seq after, const std::function<bool(Seq, const Event&)>& each) override {
-    return inner->read(after, each);
-  }
-  Result<LaunchPayload> payload(Seq seq) override { return inner->payload(seq); }
-  Status save_snapshot(const Snapshot& snapshot) override { return inner->save_snapshot(snapshot); }
-  Result<std::optional<Snapshot>> newest_snapshot() override { return inner->newest_snapshot(); }
-  Status compact() override { return inner->compact(); }
-  Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override { return inner->archived_jobs(query); }
-  Result<std::vector<VmRecord>> archived_vms(const AccountQuery& query) override { return inner->archived_vms(query); }
-  Result<JournalInfo> info() override { return inner->info(); }
-  Status backup(const std::string& path) override { return inner->backup(path); }
-  std::unique_ptr<Journal> inner;
-};
 
 /// The first of some seeds that goes red must name this invariant.
 void check_red(const char* invariant, const SeedHooks& hooks, const SeedLimits& limits = k_quiet) {

@@ -188,7 +188,7 @@ TEST_CASE("simulate: options that do not belong together are refused with exit c
     words.insert(words.begin(), "simulate");
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
-    return simulate_main(static_cast<int>(argv.size()), argv.data());
+    return simulate_main(static_cast<int>(argv.size()), argv.data(), {});
   };
   CHECK(exit_of({}) == 2);
   CHECK(exit_of({"--trace", "t.csv"}) == 2);
