@@ -132,7 +132,9 @@ int main(int argc, char** argv) {
   hooks.examine_azure = [&] { return examine_azure(bin_dir); };
   hooks.journal_main = [&](int count, char** words) { return journal_main(count, words, bin_dir); };
   hooks.simulate_main = [&](int words, char** line) {
-    return virga::simulate_main(words, line, hooks.open_journal_to_read);
+    return virga::simulate_main(words, line, [](const std::string& path) {
+      return virga::open_sqlite_journal(path, virga::OpenMode::read_only);
+    });
   };
   hooks.bin_dir = bin_dir;
   return virga::virga_main(argc, argv, hooks);

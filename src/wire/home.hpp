@@ -35,6 +35,7 @@ struct Home {
   std::string vm(VmId vm) const { return vms() + "/" + std::to_string(vm.value); }
   std::string spool() const { return path + "/spool"; }  ///< scripts of running jobs
   std::string board() const { return path + "/board"; }  ///< wire/node_board.hpp
+  std::string slurm() const { return path + "/slurm"; }  ///< engines/slurm/cluster.hpp
   std::string checkpoints() const { return path + "/checkpoints"; }
 };
 

@@ -1,6 +1,7 @@
 #include "clouds/host/fabric.hpp"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::int64_t k_start_ms_max = 10'000;
 constexpr unsigned k_home_check_s = 2;
+constexpr std::uint32_t k_machine_index = 250 * 250;  // nodes end at 240 * 250
 
 /// The lock file's text, written once the bridge is there.
 constexpr std::string_view k_ready = "ready\n";
@@ -96,6 +98,24 @@ Status join_fabric_users(pid_t fabric) {
 
 std::string fabric_address(const Home& home, std::uint32_t index) {
   return fmt::format("10.{}.{}.{}", 64 + digest_of(home.path) % 128, index / 250, 1 + index % 250);
+}
+
+std::string machine_address(const Home& home) { return fabric_address(home, k_machine_index); }
+
+Status connect_machine(const Home& home, pid_t fabric) {
+  const std::string network = fmt::format("/proc/{}/ns/net", fabric);
+  UniqueFd fabric_network(open(network.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fabric_network) return fail_errno("find the fabric's network");
+  // The kernel removes the port with the fabric's end of it: one that is there is this fabric's.
+  const std::string port = "virga" + hex_of(digest_of(home.path)).substr(0, 8);
+  if (if_nametoindex(port.c_str()) == 0) {
+    if (auto ok = run_ip(fmt::format("link add {} type veth peer name machine netns {}\n", port, fabric)); !ok)
+      return ok;
+  }
+  const std::string inside = "link set machine master br0 addrgenmode none up\n";
+  if (auto ok = run_ip(inside, fabric_network.get()); !ok) return ok;
+  return run_ip(fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port,
+                            machine_address(home)));
 }
 
 Status connect_to_fabric(pid_t fabric, const FabricPort& port) {

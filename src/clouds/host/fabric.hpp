@@ -1,8 +1,9 @@
 // The network between the nodes of an instance: a bridge in a network namespace of its own.
 //
 // A small process holds the namespace (in the user tier also the user namespace that every node joins); nothing is
-// pinned in the file system and nothing is made in the machine's own network namespace, so that when the process dies
-// the kernel removes all of it. The process is known by the lock that it holds on <home>/vms/fabric.lock.
+// pinned in the file system, and nothing is made in the machine's own network namespace but the one port that
+// connect_machine() makes, so that when the process dies the kernel removes all of it. The process is known by the lock
+// that it holds on <home>/vms/fabric.lock.
 //
 //   auto pid = ensure_fabric(home, node_program, tier);      // in virgad
 //   connect_to_fabric(*pid, port);                           // in a node's launcher: now in the node's own namespace
@@ -39,6 +40,12 @@ struct FabricPort {
 };
 /// Moves the caller into a new network namespace that has lo and eth0.
 Status connect_to_fabric(pid_t fabric, const FabricPort& port);
+
+/// Gives this machine a port on the fabric, so that its programs and the nodes reach each other. Again: nothing
+/// changes. In the root tier alone.
+Status connect_machine(const Home& home, pid_t fabric);
+/// The machine's own address there: no node's number is so high.
+std::string machine_address(const Home& home);
 
 /// "10.<instance>.<b>.<c>"; the number starts with 1.
 std::string fabric_address(const Home& home, std::uint32_t index);

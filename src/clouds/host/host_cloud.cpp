@@ -166,6 +166,7 @@ void HostCloud::begin_gang(const Boot& boot) {
       auto fabric = any ? ensure_fabric(options_.home, options_.node_program, report_.tier)
                         : Result<pid_t>(lock_holder(fabric_lock_path(options_.home)));
       begun = fabric ? watch_fabric(*fabric) : Status(unexpected(fabric.error()));
+      if (begun && any && options_.machine_on_fabric) begun = connect_machine(options_.home, *fabric);
     }
     Lock lock(mutex_);
     std::vector<VmFile> nodes;
@@ -478,6 +479,8 @@ void HostCloud::on_fabric_end(ProcessId fabric) {
 
 }  // namespace
 }  // namespace virga::host
+
+std::string virga::host_address_on_fabric(const Home& home) { return host::machine_address(home); }
 
 std::unique_ptr<virga::Cloud> virga::make_host_cloud(HostCloudOptions options, EventSink& sink) {
   return std::make_unique<host::HostCloud>(std::move(options), sink);

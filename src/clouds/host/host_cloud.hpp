@@ -24,10 +24,16 @@ struct HostCloudOptions {
   /// The address of a node, where somebody else gives them out; "" or without it the cloud chooses. Nodes of one fabric
   /// need addresses of one /16.
   std::function<std::string(const WantedVm&)> address_of = {};
+  /// Nodes on the fabric and this machine reach each other, as an engine with a controller of its own needs it. In the
+  /// root tier alone.
+  bool machine_on_fabric = false;
   /// With it, nodes on the fabric reach a metadata service: each fabric's listening socket is handed over once, before
   /// its first node boots, from any thread. It belongs to the callee; connections come from the nodes' addresses.
   std::function<void(int listener)> serve_metadata = {};
 };
+
+/// The address that this machine has for nodes on the fabric, with HostCloudOptions::machine_on_fabric.
+std::string host_address_on_fabric(const Home& home);
 
 /// Makes the calling process a child subreaper, so that it hears of the end of nodes whose launcher is gone.
 /// Call it while there is one thread. `sink` must outlive the cloud.

@@ -13,10 +13,10 @@
 
 #include "engines/local/node_users.hpp"
 #include "engines/local/offspring.hpp"
-#include "engines/local/program.hpp"
 #include "engines/local/supervisor.hpp"
 #include "wire/host_tmp.hpp"
 #include "wire/output_pattern.hpp"
+#include "wire/program.hpp"
 
 namespace virga {
 namespace {

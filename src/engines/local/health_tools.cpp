@@ -5,8 +5,8 @@
 #include <fstream>
 #include <iterator>
 
-#include "engines/local/command.hpp"
 #include "engines/local/health_check.hpp"
+#include "wire/command.hpp"
 
 namespace virga {
 namespace {

@@ -17,9 +17,9 @@
 
 #include "engines/local/run.hpp"
 #include "engines/local/storage_access.hpp"
-#include "engines/local/user_table.hpp"
 #include "wire/frame_channel.hpp"
 #include "wire/machine_paths.hpp"
+#include "wire/user_table.hpp"
 #include "wire/words.hpp"
 
 namespace virga {

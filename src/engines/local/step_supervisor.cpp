@@ -15,8 +15,8 @@
 #include <functional>
 
 #include "engines/local/offspring.hpp"
-#include "engines/local/program.hpp"
 #include "engines/local/supervisor.hpp"
+#include "wire/program.hpp"
 
 namespace virga {
 namespace {

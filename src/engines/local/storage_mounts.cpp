@@ -20,9 +20,9 @@
 #include <sstream>
 
 #include "engines/local/blob_cache.hpp"
-#include "engines/local/command.hpp"
 #include "engines/local/supervisor.hpp"
 #include "wire/blob_url.hpp"
+#include "wire/command.hpp"
 
 namespace virga {
 namespace {

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "engines/local/health_desk.hpp"
-#include "engines/local/identity.hpp"
 #include "engines/local/notice_watch.hpp"
 #include "wire/agent_protocol.hpp"
 #include "wire/frame_channel.hpp"
+#include "wire/identity.hpp"
 #include "wire/metadata_client.hpp"
 #include "wire/slurm_env.hpp"
 

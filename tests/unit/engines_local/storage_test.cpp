@@ -13,12 +13,12 @@
 #include <iterator>
 
 #include "engines/local/blob_cache.hpp"
-#include "engines/local/command.hpp"
 #include "engines/local/node_users.hpp"
 #include "engines/local/storage_access.hpp"
 #include "engines/local/storage_desk.hpp"
 #include "engines/local/storage_mounts.hpp"
 #include "wire/blob_url.hpp"
+#include "wire/command.hpp"
 
 namespace virga {
 namespace {

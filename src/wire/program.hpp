@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "engines/local/identity.hpp"
+#include "wire/identity.hpp"
 
 namespace virga {
 

@@ -1,4 +1,4 @@
-#include "engines/local/command.hpp"
+#include "wire/command.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "engines/local/program.hpp"
+#include "wire/program.hpp"
 
 namespace virga {
 namespace {

@@ -1,5 +1,5 @@
 // User ids, groups and capabilities.
-#include "engines/local/identity.hpp"
+#include "wire/identity.hpp"
 
 #include <grp.h>
 #include <linux/capability.h>

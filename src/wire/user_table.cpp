@@ -1,5 +1,5 @@
 // Users and groups, through the C library's name services.
-#include "engines/local/user_table.hpp"
+#include "wire/user_table.hpp"
 
 #include <grp.h>
 #include <pwd.h>

@@ -1,5 +1,5 @@
 // vfork() and execve() with the identity of the job's user.
-#include "engines/local/program.hpp"
+#include "wire/program.hpp"
 
 #include <fcntl.h>
 #include <signal.h>

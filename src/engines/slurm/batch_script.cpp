@@ -1,0 +1,181 @@
+#include "engines/slurm/batch_script.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "engines/slurm/listing.hpp"
+#include "wire/hostlist.hpp"
+#include "wire/output_pattern.hpp"
+#include "wire/words.hpp"
+
+namespace virga::slurm {
+namespace {
+
+constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
+constexpr std::size_t k_host_lines_max = 65'536;
+
+/// What Virga knows better than Slurm, or Slurm does not say. All else that begins with SLURM_ is Slurm's own: srun
+/// reads it to find its allocation.
+constexpr std::string_view k_ours[] = {
+    "SLURM_ARRAY_JOB_ID",    "SLURM_ARRAY_TASK_ID",   "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN",
+    "SLURM_ARRAY_TASK_MAX",  "SLURM_ARRAY_TASK_STEP", "SLURM_JOB_ACCOUNT",      "SLURM_JOB_PARTITION",
+    "SLURM_JOB_QOS",         "SLURM_RESTART_COUNT",   "SLURM_JOB_START_TIME",   "SLURM_JOB_END_TIME",
+    "SLURM_JOB_RESERVATION", "SLURM_SUBMIT_DIR",      "SLURM_SUBMIT_HOST",      "SLURM_JOB_GPUS",
+    "SLURM_GPUS_ON_NODE",
+};
+
+bool is_slurms(std::string_view variable) {
+  if (!variable.starts_with("SLURM") && !variable.starts_with("SBATCH_")) return false;
+  const std::string_view name = variable.substr(0, variable.find('='));
+  return std::find(std::begin(k_ours), std::end(k_ours), name) == std::end(k_ours);
+}
+
+std::string path_without(const std::string& path, const std::string& folder) {
+  std::string kept;
+  for (std::size_t at = 0; at <= path.size();) {
+    const std::size_t colon = std::min(path.find(':', at), path.size());
+    const std::string one = path.substr(at, colon - at);
+    if (one != folder) kept += (kept.empty() ? "" : ":") + one;
+    at = colon + 1;
+  }
+  return kept;
+}
+
+std::vector<std::string> node_names(const Job& job) {
+  std::vector<std::string> names;
+  for (const JobNode& node : job.nodes) names.push_back(node.name);
+  return names;
+}
+
+std::string absolute(const Job& job, const std::string& pattern) {
+  std::string path = expand_output_pattern(pattern, output_names_of(job));
+  if (!path.starts_with('/')) path = job.spec->work_dir + "/" + path;
+  // Slurm must not expand it a second time.
+  std::string literal;
+  for (const char c : path) literal += c == '%' ? std::string("%%") : std::string(1, c);
+  return literal;
+}
+
+void add_nodes(const Job& job, std::vector<std::string>& options) {
+  const JobSpec& spec = job.spec;
+  const auto count = job.nodes.size();
+  options.push_back(fmt::format("--nodelist={}", fmt::join(node_names(job), ",")));
+  options.push_back(fmt::format("--nodes={0}-{0}", count));
+  options.push_back(fmt::format("--ntasks={}", spec.tasks));
+  options.push_back(fmt::format("--cpus-per-task={}", std::max(spec.cpus_per_task, 1U)));
+  if (spec.tasks_per_node != 0) options.push_back(fmt::format("--ntasks-per-node={}", spec.tasks_per_node));
+  if (spec.per_node.cpus > 0) options.push_back(fmt::format("--mincpus={}", spec.per_node.cpus));
+  if (spec.per_node.memory_bytes >= k_bytes_per_mib) {
+    options.push_back(fmt::format("--mem={}M", spec.per_node.memory_bytes / k_bytes_per_mib));
+  }
+  if (spec.exclusive) options.push_back("--exclusive");
+  if (count < 2) return;
+  std::vector<std::string> features;
+  for (const JobNode& node : job.nodes) features.push_back(feature_of(node.vm));
+  options.push_back(fmt::format("--constraint={}", fmt::join(features, "|")));
+  options.push_back("--batch=" + features.front());
+}
+
+/// A word that is not in the text, and so ends a here-document.
+std::string end_mark(std::string_view text) {
+  std::string mark = "VIRGA_END";
+  while (text.find(mark) != std::string_view::npos) mark += "_";
+  return mark;
+}
+
+/// All of it stands between braces: the shell has read it to its end before it does anything, and so does not mind that
+/// its file becomes another one.
+std::string begin_script(const Job& job, const LaunchPayload& payload, const std::vector<std::string>& variables) {
+  std::string text =
+      "#!/bin/sh\n"
+      "# How Virga begins a job: the user's script, its environment, and the job's nodes in rank order.\n"
+      "{\n";
+  text += fmt::format("umask {:04o}\n", payload.umask & 0777U);
+  if (job.nodes.size() > 1) {
+    text +=
+        "hosts=$(mktemp) && exec 8>\"$hosts\" 9<\"$hosts\" && rm -f \"$hosts\" || exit 1\n"
+        "cat >&8 <<'VIRGA_END'\n" +
+        host_file(job) +
+        "VIRGA_END\n"
+        "exec 8>&-\n"
+        "export SLURM_HOSTFILE=/proc/$$/fd/9\n";
+  }
+  std::string body = payload.script;
+  if (!body.ends_with('\n')) body += '\n';
+  const std::string mark = end_mark(body);
+  text += "unset SLURM_WORKING_CLUSTER\n";
+  text += "chmod u+w \"$0\" && cat >\"$0\" <<'" + mark + "' || exit 1\n" + body + mark + "\n";
+  text += "exec env -u OLDPWD";
+  for (const std::string& variable : variables) text += " \\\n  " + shell_quoted(variable);
+  return text + " \\\n  \"$0\" \"$@\"\n}\n";
+}
+
+}  // namespace
+
+std::string host_file(const Job& job) {
+  const auto counts =
+      layout_tasks(job.spec->tasks, static_cast<std::uint32_t>(job.nodes.size()), job.spec->tasks_per_node);
+  std::string text;
+  std::size_t lines = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    for (std::uint32_t k = 0; k < counts[i]; ++k, ++lines) text += job.nodes[i].name + "\n";
+  }
+  const std::size_t wanted = job.nodes.size() * std::max<std::size_t>(job.spec->per_node.cpus, 1);
+  for (std::size_t i = 0; lines < std::min(wanted, k_host_lines_max); ++i, ++lines) {
+    text += job.nodes[i % job.nodes.size()].name + "\n";
+  }
+  return text;
+}
+
+std::vector<std::string> script_environment(const Job& job, const std::vector<std::string>& submitted,
+                                            const EnvironmentSite& site) {
+  EnvironmentSite plain = site;
+  plain.bin_dir.clear();
+  Environment env(batch_environment(job, submitted, plain));
+  if (!site.bin_dir.empty()) {
+    env.set("PATH", path_without(env.value("PATH"), site.bin_dir) + ":" + site.bin_dir);
+  }
+  env.set("VIRGA_JOB_ID", std::to_string(job.id.value));
+  std::vector<std::string> variables = env.take();
+  std::erase_if(variables, is_slurms);
+  if (job.nodes.size() > 1) {
+    const std::string list = compress_hostlist(node_names(job));
+    variables.push_back("SLURM_JOB_NODELIST=" + list);
+    variables.push_back("SLURM_NODELIST=" + list);
+    variables.push_back("SLURM_DISTRIBUTION=arbitrary");
+  }
+  return variables;
+}
+
+Submission submission_of(const Job& job, const LaunchPayload& payload, const SubmissionSite& site,
+                         const std::string& comment) {
+  const JobSpec& spec = job.spec;
+  Submission made;
+  auto& options = made.options;
+  options = {"--parsable",
+             "--hold",
+             "--no-requeue",
+             "--no-kill",
+             "--export=ALL",
+             "--comment=" + comment,
+             "--partition=" + site.partition,
+             "--job-name=" + (spec.name.empty() ? std::string("virga") : spec.name),
+             "--chdir=" + spec.work_dir,
+             spec.append_output ? "--open-mode=append" : "--open-mode=truncate"};
+  if (!site.as_user) {
+    options.push_back(fmt::format("--uid={}", job.owner.uid));
+    options.push_back(fmt::format("--gid={}", job.owner.gid));
+  }
+  options.push_back("--output=" +
+                    absolute(job, spec.std_out.empty() ? std::string(default_output_pattern(job)) : spec.std_out));
+  if (!spec.std_err.empty()) options.push_back("--error=" + absolute(job, spec.std_err));
+  if (!spec.std_in.empty()) options.push_back("--input=" + absolute(job, spec.std_in));
+  add_nodes(job, options);
+
+  made.script = begin_script(job, payload, script_environment(job, payload.environment, site.environment));
+  return made;
+}
+
+}  // namespace virga::slurm

@@ -1,0 +1,22 @@
+// The bootstrap of a node: a shell script that makes any Linux machine a node of a cluster of ours, and runs slurmd
+// until it ends. As cloud-init takes it; on a virtual node of this machine it uses the files that the two share.
+//
+//   std::string script = bootstrap_script({"/var/lib/virga/slurm", "nd-1", VmId{7}, {96, 8, …}});
+#pragma once
+
+#include <string>
+
+#include "core/job.hpp"
+
+namespace virga::slurm {
+
+struct BootstrapSettings {
+  std::string folder;  ///< of the cluster, seen by the node as by this machine
+  std::string node;
+  VmId vm;
+  Resources resources;
+};
+
+std::string bootstrap_script(const BootstrapSettings& settings);
+
+}  // namespace virga::slurm

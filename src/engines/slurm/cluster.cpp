@@ -1,0 +1,227 @@
+#include "engines/slurm/cluster.hpp"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "base/digest.hpp"
+#include "engines/slurm/conf.hpp"
+#include "wire/command.hpp"
+#include "wire/program.hpp"
+#include "wire/words.hpp"
+
+namespace virga::slurm {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds k_command_limit{20'000};
+constexpr int k_start_tries = 100;
+constexpr int k_start_step_ms = 50;
+constexpr int k_stop_tries = 200;
+constexpr std::uint16_t k_first_port = 20'000;
+constexpr std::uint16_t k_ports = 12'000;
+constexpr std::size_t k_key_bytes = 128;
+constexpr const char* k_path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+
+tl::unexpected<Error> cannot(const std::string& what) {
+  return fail(Code::internal, "cannot " + what + ": " + std::strerror(errno));
+}
+
+Status write_file(const std::string& path, std::string_view text, mode_t mode) {
+  const std::string fresh = path + ".new";
+  unlink(fresh.c_str());
+  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return cannot("write " + fresh);
+  const bool whole = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const bool done = whole && fchmod(fd, mode) == 0;
+  close(fd);
+  if (!done || rename(fresh.c_str(), path.c_str()) != 0) return cannot("write " + path);
+  return {};
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+bool is_free(std::uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  const bool bound = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return bound;
+}
+
+/// The same one as long as the cluster lives, since its nodes know it.
+std::uint16_t choose_port(const Home& home) {
+  std::istringstream known(text_of(home.slurm() + "/slurm.conf"));
+  for (std::string line; std::getline(known, line);) {
+    if (line.starts_with("SlurmctldPort=")) return static_cast<std::uint16_t>(std::stoul(line.substr(14)));
+  }
+  const auto first = static_cast<std::uint16_t>(digest_of(home.path) % k_ports);
+  for (std::uint16_t i = 0; i < k_ports; ++i) {
+    const auto port = static_cast<std::uint16_t>(k_first_port + (first + i) % k_ports);
+    if (is_free(port)) return port;
+  }
+  return k_first_port;
+}
+
+Status make_key(const std::string& path) {
+  if (access(path.c_str(), R_OK) == 0) return {};
+  char key[k_key_bytes];
+  if (getrandom(key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return cannot("draw a key");
+  return write_file(path, {key, sizeof key}, 0400);
+}
+
+bool answers(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  const bool connected = fd >= 0 && connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  return connected;
+}
+
+/// The process that a pid file names, if it is still that program.
+std::optional<pid_t> running(const std::string& pid_file, const std::string& program) {
+  const pid_t pid = std::atoi(text_of(pid_file).c_str());
+  if (pid <= 1 || kill(pid, 0) != 0) return std::nullopt;
+  std::string name = text_of("/proc/" + std::to_string(pid) + "/comm");
+  if (!name.starts_with(program)) return std::nullopt;
+  const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t end = stat.rfind(')');
+  if (end != std::string::npos && end + 2 < stat.size() && stat[end + 2] == 'Z') return std::nullopt;
+  return pid;
+}
+
+void end_process(const std::string& pid_file, const std::string& program) {
+  const auto pid = running(pid_file, program);
+  if (!pid) return;
+  kill(*pid, SIGTERM);
+  for (int i = 0; i < k_stop_tries && running(pid_file, program); ++i) poll(nullptr, 0, k_start_step_ms);
+  if (running(pid_file, program)) kill(*pid, SIGKILL);
+}
+
+std::string program_script(const std::string& node_program, const std::string& verb, const std::string& folder) {
+  return "#!/bin/sh\nexec " + shell_quoted(node_program) + " " + verb + " " + shell_quoted(folder) + "\n";
+}
+
+}  // namespace
+
+Result<std::string> find_slurm() {
+  const std::vector<std::string> environment = {k_path};
+  for (const char* program : {"slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "sinfo", "munged"}) {
+    if (find_program(program, environment).empty()) {
+      return fail(Code::unavailable,
+                  std::string("this machine has no ") + program +
+                      "; install Debian's packages slurm-wlm and munge (script/setup --group slurm)");
+    }
+  }
+  const CommandEnd end = run_command({"slurmctld", "-V"}, environment, k_command_limit);
+  std::istringstream words(end.out);  // "slurm 22.05.8", Debian: "slurm-wlm 22.05.8"
+  std::string name;
+  std::string version;
+  words >> name >> version;
+  if (!end.ok() || version.empty()) return fail(Code::unavailable, "slurmctld -V: " + end.why());
+  if (std::atof(version.c_str()) < 22.05) {
+    return fail(Code::unavailable, "Slurm " + version + " has no dynamic nodes; 22.05 or newer is needed");
+  }
+  return version;
+}
+
+bool is_proven(const std::string& version) { return version.starts_with("22.05."); }
+
+std::vector<std::string> Cluster::environment() const { return {k_path, "SLURM_CONF=" + file("slurm.conf")}; }
+
+Result<Cluster> Cluster::prepare(ClusterOptions options) {
+  if (options.home.path.find_first_of(" \t#,=") != std::string::npos) {
+    return fail(Code::invalid, "the folder " + options.home.path +
+                                   " cannot be written in slurm.conf; set VIRGA_HOME to one without blanks and # , =");
+  }
+  Cluster cluster(std::move(options));
+  const Home& home = cluster.options_.home;
+  const mode_t mode = geteuid() == 0 ? 0755 : 0700;
+  for (const char* name : {"", "state", "log", "spool", "jobs"}) {
+    const std::string path = cluster.file(name);
+    if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("make the folder " + path);
+  }
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  host[std::strcspn(host, ".")] = '\0';
+  const passwd* user = getpwuid(geteuid());
+  ConfSettings conf;
+  conf.cluster = cluster.options_.cluster_name;
+  conf.host = host;
+  conf.address = "127.0.0.1";
+  conf.port = choose_port(home);
+  conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
+  conf.folder = home.slurm();
+  conf.partition = cluster.options_.partition;
+  Status made = make_key(cluster.file("munge.key"));
+  if (made) made = write_file(cluster.file("slurm.conf"), conf_text(conf), 0644);
+  conf.address = cluster.options_.node_address;
+  if (made) made = write_file(cluster.file("node.conf"), conf_text(conf), 0644);
+  const std::string& node_program = cluster.options_.node_program;
+  if (made) made = write_file(cluster.file("hook"), program_script(node_program, "slurm-hook", home.path), 0755);
+  if (made) made = write_file(cluster.file("prolog"), program_script(node_program, "slurm-prolog", home.path), 0755);
+  if (!made) return unexpected(made.error());
+  return cluster;
+}
+
+Status Cluster::start_munge() const {
+  if (answers(file("munge.sock"))) return {};
+  const CommandEnd end = run_command(
+      {"munged", "--key-file=" + file("munge.key"), "--socket=" + file("munge.sock"),
+       "--pid-file=" + file("munged.pid"), "--log-file=" + file("log/munged.log"), "--seed-file=" + file("munge.seed")},
+      environment(), k_command_limit);
+  if (!end.ok()) return fail(Code::unavailable, "munged: " + end.why(), true);
+  return {};
+}
+
+Status Cluster::start_controller() const {
+  if (running(file("slurmctld.pid"), "slurmctld")) return {};
+  const CommandEnd end = run_command({"slurmctld"}, environment(), k_command_limit);
+  if (!end.ok()) return fail(Code::unavailable, "slurmctld: " + end.why() + "; see " + file("log/slurmctld.log"), true);
+  return {};
+}
+
+Status Cluster::keep() const {
+  if (Status started = start_munge(); !started) return started;
+  if (Status started = start_controller(); !started) return started;
+  for (int i = 0; i < k_start_tries; ++i) {
+    const CommandEnd end = run_command({"scontrol", "ping"}, environment(), k_command_limit);
+    if (end.ok() && end.out.find("is UP") != std::string::npos) return {};
+    poll(nullptr, 0, k_start_step_ms);
+  }
+  return fail(Code::timeout, "slurmctld does not answer; see " + file("log/slurmctld.log"), true);
+}
+
+void stop_cluster(const Home& home) {
+  if (access(home.slurm().c_str(), F_OK) != 0) return;
+  end_process(home.slurm() + "/slurmctld.pid", "slurmctld");
+  end_process(home.slurm() + "/munged.pid", "munged");
+  std::error_code ignored;
+  std::filesystem::remove_all(home.slurm(), ignored);
+}
+
+}  // namespace virga::slurm

@@ -1,0 +1,59 @@
+// A Slurm cluster that Virga raises where there is none: MUNGE and slurmctld on this machine. Nodes join by themselves
+// (bootstrap.hpp).
+//
+//   Result<Cluster> cluster = Cluster::prepare({home, "virga", "/usr/lib/virga/virga-node", "10.77.250.1", "virga"});
+//   cluster->keep();               // both daemons run; started if they do not
+//   stop_cluster(home);            // when the last node is gone
+//
+// The daemons do not depend on this process. What they need lies in Home::slurm():
+//   slurm.conf   for this machine           node.conf   the same for the nodes, which find the controller elsewhere
+//   munge.key, munge.sock                   hook, prolog   programs that Slurm runs (hook_main.hpp)
+//   state, log, spool, jobs (ledger.hpp), poke.sock
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "wire/home.hpp"
+
+namespace virga::slurm {
+
+struct ClusterOptions {
+  Home home;
+  std::string cluster_name;
+  std::string node_program;  ///< path of virga-node
+  std::string node_address;  ///< of this machine, as the nodes reach it
+  std::string partition = "virga";
+};
+
+/// What this machine has of Slurm: "22.05.8", or why it cannot be used.
+Result<std::string> find_slurm();
+/// Whether it is a version that this adapter was proven with.
+bool is_proven(const std::string& version);
+
+class Cluster {
+ public:
+  /// Makes the folder and its files. Nothing is started.
+  static Result<Cluster> prepare(ClusterOptions options);
+
+  /// Starts what does not run, and waits a moment until the controller answers.
+  Status keep() const;
+
+  const ClusterOptions& options() const { return options_; }
+  std::string file(const std::string& name) const { return options_.home.slurm() + "/" + name; }
+  /// Of Slurm's commands on this machine.
+  std::vector<std::string> environment() const;
+
+ private:
+  explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}
+  Status start_munge() const;
+  Status start_controller() const;
+
+  ClusterOptions options_;
+};
+
+/// Ends both daemons and removes the folder. Nothing to do where there is none.
+void stop_cluster(const Home& home);
+
+}  // namespace virga::slurm

@@ -1,0 +1,54 @@
+// Slurm's commands, as far as the engine needs them, with their failures told apart. Each blocks for some milliseconds,
+// or as long as Slurm takes to give up: not on the control thread.
+//
+//   Commands slurm(cluster.environment());
+//   Result<std::uint32_t> id = slurm.submit(submission, arguments);   // held
+//   slurm.release({*id});
+//
+// An error with `retryable` is one of the way to slurmctld, and nothing is known of what it did; any other is its
+// answer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "engines/slurm/batch_script.hpp"
+#include "engines/slurm/listing.hpp"
+
+namespace virga::slurm {
+
+class Commands {
+ public:
+  /// `environment` has SLURM_CONF; `scratch` is a folder for the script while sbatch reads it.
+  Commands(std::vector<std::string> environment, std::string scratch)
+      : environment_(std::move(environment)), scratch_(std::move(scratch)) {}
+
+  /// The id of the job that now waits, held, in Slurm.
+  Result<std::uint32_t> submit(const Submission& submission, const std::vector<std::string>& arguments) const;
+  Status release(const std::vector<std::uint32_t>& jobs) const;
+  /// Ends it whatever it does: SIGTERM, and SIGKILL after Slurm's KillWait; one that waits never starts.
+  Status cancel(std::uint32_t job) const;
+  enum class Whom : std::uint8_t { steps, batch_shell, everything };
+  Status signal(std::uint32_t job, std::uint32_t signal, Whom whom) const;
+
+  /// All jobs that Slurm knows, those that ended lately included.
+  Result<std::vector<SlurmJob>> jobs() const;
+  /// Those with these ids. What Slurm does not know is missing.
+  Result<std::vector<SlurmJob>> jobs(const std::vector<std::uint32_t>& ids) const;
+  Result<std::vector<SlurmNode>> nodes() const;
+
+  /// Takes the node from its jobs; what runs on others of theirs goes on.
+  Status give_up_node(const std::string& name, const std::string& why) const;
+  Status delete_node(const std::string& name) const;
+
+ private:
+  Result<std::string> run(const std::vector<std::string>& argv) const;
+
+  std::vector<std::string> environment_;
+  std::string scratch_;
+};
+
+}  // namespace virga::slurm

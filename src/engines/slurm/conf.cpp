@@ -1,0 +1,55 @@
+#include "engines/slurm/conf.hpp"
+
+#include <fmt/format.h>
+
+namespace virga::slurm {
+
+std::string conf_text(const ConfSettings& s) {
+  return fmt::format(
+      "# Made by virgad, which writes it anew when it starts: changes are lost.\n"
+      "ClusterName={cluster}\n"
+      "SlurmctldHost={host}({address})\n"
+      "SlurmctldPort={port}\n"
+      "SlurmctldParameters=enable_configless\n"
+      "AuthType=auth/munge\n"
+      "AuthInfo=socket={folder}/munge.sock\n"
+      "CredType=cred/munge\n"
+      "SlurmUser={user}\n"
+      "SlurmdUser={user}\n"
+      "StateSaveLocation={folder}/state\n"
+      "SlurmctldPidFile={folder}/slurmctld.pid\n"
+      "SlurmctldLogFile={folder}/log/slurmctld.log\n"
+      "SlurmdSpoolDir={folder}/spool/%n\n"
+      "SlurmdPidFile={folder}/spool/%n.pid\n"
+      "SlurmdLogFile={folder}/log/slurmd.%n.log\n"
+      "# Nodes come and go, and say themselves what they have.\n"
+      "MaxNodeCount=16384\n"
+      "TreeWidth=65533\n"
+      "SlurmdParameters=config_overrides\n"
+      "ReturnToService=2\n"
+      "SlurmdTimeout=60\n"
+      "PartitionName={partition} Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
+      "# Virga has scheduled when a job comes, and keeps the time.\n"
+      "SchedulerType=sched/builtin\n"
+      "SchedulerParameters=batch_sched_delay=0,sched_min_interval=1\n"
+      "SelectType=select/cons_tres\n"
+      "SelectTypeParameters=CR_CPU\n"
+      "JobRequeue=0\n"
+      "KillOnBadExit=0\n"
+      "KillWait=2\n"
+      "MaxJobCount=200000\n"
+      "MinJobAge={age}\n"
+      "PropagateResourceLimits=NONE\n"
+      "Prolog={folder}/prolog\n"
+      "EpilogSlurmctld={folder}/hook\n"
+      "ProctrackType=proctrack/linuxproc\n"
+      "TaskPlugin=task/none\n"
+      "JobAcctGatherType=jobacct_gather/none\n"
+      "AccountingStorageType=accounting_storage/none\n"
+      "MpiDefault=none\n",
+      fmt::arg("cluster", s.cluster), fmt::arg("host", s.host), fmt::arg("address", s.address),
+      fmt::arg("port", s.port), fmt::arg("user", s.user), fmt::arg("folder", s.folder),
+      fmt::arg("partition", s.partition), fmt::arg("age", k_min_job_age_s));
+}
+
+}  // namespace virga::slurm

@@ -1,0 +1,30 @@
+// slurm.conf of a cluster that Virga raises, as text.
+//
+//   write("slurm.conf", conf_text({.cluster = "virga", .host = "ctl", .address = "127.0.0.1", …}));
+//
+// Virga decides, Slurm executes: nodes are dynamic (slurmd -Z), a job comes bound to nodes that exist and have room, so
+// nothing is left to schedule; Slurm never requeues; time limits are Virga's. Names and values are those of Slurm 22.05
+// (slurm.conf(5)).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace virga::slurm {
+
+struct ConfSettings {
+  std::string cluster;
+  std::string host;     ///< name of the controller's machine
+  std::string address;  ///< where who reads this file finds it
+  std::uint16_t port = 0;
+  std::string user;    ///< whom slurmctld and slurmd run as
+  std::string folder;  ///< of the cluster's state; see slurm_cluster.hpp for what lies in it
+  std::string partition;
+};
+
+std::string conf_text(const ConfSettings& settings);
+
+/// Ended jobs stay in Slurm's memory for so long.
+inline constexpr int k_min_job_age_s = 600;
+
+}  // namespace virga::slurm

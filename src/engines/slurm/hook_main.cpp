@@ -1,0 +1,72 @@
+// The environment of both is described in Slurm's "Prolog and Epilog Guide".
+#include "engines/slurm/hook_main.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "engines/slurm/ledger.hpp"
+#include "engines/slurm/listing.hpp"
+#include "wire/home.hpp"
+#include "wire/host_tmp.hpp"
+
+namespace virga {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+void poke(const std::string& path) {
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  (void)sendto(fd, "!", 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  close(fd);
+}
+
+/// slurmd gives its programs a clean environment; it has the node's own.
+std::string parents_variable(const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(getppid()) + "/environ");
+  for (std::string entry; std::getline(file, entry, '\0');) {
+    if (entry.starts_with(name + "=")) return entry.substr(name.size() + 1);
+  }
+  return "";
+}
+
+}  // namespace
+
+int virga_node_slurm_hook_main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const Home home{argv[1]};
+  const auto key = slurm::key_of(variable("SLURM_JOB_COMMENT"), variable("SLURM_CLUSTER_NAME"));
+  ExitStatus exit;
+  if (key && std::sscanf(variable("SLURM_JOB_EXIT_CODE2").c_str(), "%u:%u", &exit.code, &exit.signal) == 2) {
+    const bool never_ran = exit.signal == slurm::k_launch_failure_signal;
+    if (Status noted = slurm::Ledger(home.slurm() + "/jobs").note_ended(*key, exit, never_ran); !noted) {
+      std::fprintf(stderr, "virga-node slurm-hook: %s\n", noted.error().message.c_str());
+    }
+  }
+  poke(home.slurm() + "/poke.sock");
+  return 0;
+}
+
+int virga_node_slurm_prolog_main(int, char**) {
+  const std::string host_tmp = parents_variable("VIRGA_HOST_TMP");
+  const std::string folder = variable("SLURM_JOB_WORK_DIR");
+  if (host_tmp.empty() || folder.empty()) return 0;
+  if (Status exposed = expose_tmp_component(host_tmp, folder); !exposed) {
+    std::fprintf(stderr, "virga-node slurm-prolog: %s\n", exposed.error().message.c_str());
+  }
+  return 0;
+}
+
+}  // namespace virga

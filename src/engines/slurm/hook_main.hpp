@@ -1,0 +1,15 @@
+// What Slurm runs of ours.
+//
+//   virga-node slurm-hook HOME     EpilogSlurmctld: notes how a job ended, and wakes the engine
+//   virga-node slurm-prolog HOME   Prolog: on a node with a /tmp of its own, brings in the job's folder
+//
+// Neither ever fails, as Slurm would take that for a fault of the job or of the node: what the hook could not tell, the
+// engine's sweep finds.
+#pragma once
+
+namespace virga {
+
+int virga_node_slurm_hook_main(int argc, char** argv);
+int virga_node_slurm_prolog_main(int argc, char** argv);
+
+}  // namespace virga

@@ -1,0 +1,45 @@
+// What must outlast Slurm's own memory of a job: which incarnations were given to Slurm, and how they ended.
+//
+//   Ledger ledger(home.slurm() + "/jobs");
+//   ledger.note_submitted(key);                       // before sbatch
+//   ledger.note_ended(key, {ExitStatus{7, 0}});       // by the hook on Slurm's controller, or by the engine
+//   ledger.find(key)->ended;                          // true
+//   ledger.forget(key);
+//
+// One small file per incarnation, replaced as a whole and durable when the call returns, so that the hook (another
+// process) and the engine can both write. An end that is written once stays as it is.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "wire/agent_protocol.hpp"
+
+namespace virga::slurm {
+
+struct LedgerEntry {
+  bool ended = false;
+  ExitStatus exit;         ///< if it ended
+  bool never_ran = false;  ///< it ended without having begun
+  std::chrono::seconds age{0};
+};
+
+class Ledger {
+ public:
+  explicit Ledger(std::string folder) : folder_(std::move(folder)) {}
+
+  /// Nothing if there is none, or none that can be read: nobody is told of an end that is not certain.
+  std::optional<LedgerEntry> find(const JobKey& key) const;
+  Status note_submitted(const JobKey& key) const;
+  Status note_ended(const JobKey& key, ExitStatus exit, bool never_ran) const;
+  void forget(const JobKey& key) const;
+
+ private:
+  std::string path_of(const JobKey& key) const;
+  Status replace(const JobKey& key, const std::string& text) const;
+
+  std::string folder_;
+};
+
+}  // namespace virga::slurm

@@ -1,0 +1,71 @@
+// What Slurm says of jobs and nodes, as text of squeue and sinfo.
+//
+//   parse_jobs("50000013|FAILED|1792|65534|NonZeroExitCode|virga:virga:17.0|\n");
+//   parse_nodes("n3|idle|virga_vm_3|none|\n");
+//
+// The columns are those of k_job_columns and k_node_columns. Columns and not --json: its shape changes with every
+// release of Slurm, and it takes squeue twenty times as long.
+//
+// A job of ours is known by its comment, "virga:CLUSTER:JOB.INCARNATION"; a node by a feature of its own,
+// "virga_vm_NUMBER", which tells VMs that had one name after the other apart.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/agent_protocol.hpp"
+
+namespace virga::slurm {
+
+inline constexpr const char* k_job_columns = "JobID:|,State:|,exit_code:|,UserID:|,Reason:|,Comment:|";
+inline constexpr const char* k_node_columns = "NodeList:|,StateLong:|,Features:|,Reason:|";
+
+enum class JobStage : std::uint8_t {
+  held,
+  waiting,     ///< in Slurm's queue, on its way to its nodes
+  running,     ///< also suspended
+  completing,  ///< over, but not all of its processes are known to be gone
+  over,
+};
+
+/// Slurm's "signal" of a job that it could not even begin.
+inline constexpr std::uint32_t k_launch_failure_signal = 53;
+
+struct SlurmJob {
+  std::uint32_t id = 0;
+  std::uint32_t uid = 0;
+  JobStage stage = JobStage::waiting;
+  std::string state;   ///< Slurm's word
+  std::string reason;  ///< the same
+  ExitStatus exit;
+  std::string comment;
+
+  /// Slurm could not even begin: no directory or output file to work with.
+  bool never_ran() const {
+    return stage == JobStage::over && reason == "JobLaunchFailure" && exit.signal == k_launch_failure_signal;
+  }
+};
+
+struct SlurmNode {
+  std::string name;
+  std::string state;  ///< without its flags
+  std::string reason;
+  VmId vm;  ///< 0: no node of ours
+  bool answers = false;
+  bool usable = false;  ///< takes jobs, or has some
+};
+
+/// Lines that make no sense are left out: they are nobody's jobs.
+std::vector<SlurmJob> parse_jobs(std::string_view text);
+std::vector<SlurmNode> parse_nodes(std::string_view text);
+
+std::string comment_of(std::string_view cluster, const JobKey& key);
+/// Nothing for a comment that is not of a job of this cluster.
+std::optional<JobKey> key_of(std::string_view comment, std::string_view cluster);
+
+std::string feature_of(VmId vm);
+
+}  // namespace virga::slurm

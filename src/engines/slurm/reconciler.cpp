@@ -1,0 +1,341 @@
+// Jobs. The nodes' half is in reconciler_nodes.cpp.
+#include "engines/slurm/reconciler.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "engines/slurm/conf.hpp"
+
+namespace virga::slurm {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// How fast Slurm is looked at while something is on its way.
+constexpr milliseconds k_pace_first{30};
+constexpr milliseconds k_pace_most{500};
+constexpr milliseconds k_retry_first{200};
+constexpr milliseconds k_retry_most{5000};
+/// A slurmctld that was killed forgets up to some seconds. By now the nodes have said what they run, and it has ended
+/// there what it does not know.
+constexpr seconds k_lost_after{15};
+
+/// Faults of the nodes' and not of the job.
+bool is_about_nodes(std::string_view text) {
+  for (const std::string_view known : {"node name", "Nodes required", "node configuration", "node count"}) {
+    if (text.find(known) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(ReconcilerOptions options, EventSink& sink)
+    : options_(std::move(options)),
+      sink_(sink),
+      slurm_(options_.cluster.environment(), options_.cluster.file("spool")),
+      ledger_(options_.cluster.file("jobs")),
+      retry_after_(k_retry_first),
+      pace_(k_pace_first) {}
+
+void Reconciler::wake() {
+  pace_ = k_pace_first;
+  next_turn_ = Clock::now();
+}
+
+void Reconciler::start(Job job, LaunchPayload payload) {
+  const JobKey key{job.id, job.incarnation};
+  Run& run = runs_[key];
+  run.key = key;
+  wake();
+  if (run.start_asked || run.finished) return tell(run);
+  run.start_asked = true;
+  run.job = std::move(job);
+  run.payload = std::move(payload);
+  if (!run.job.started.is_set()) run.job.started = Time::from_seconds(std::time(nullptr));
+}
+
+/// The same answers as before, to a command that is given again.
+void Reconciler::tell(const Run& run) {
+  if (run.refused) return sink_.post(*run.refused);
+  if (run.started) sink_.post(JobStarted{run.key.job, run.key.incarnation});
+  if (run.finished) sink_.post(JobEnded{run.key.job, run.key.incarnation, run.exit, {}, {}});
+}
+
+void Reconciler::signal(const SignalJob& command) {
+  const auto it = runs_.find({command.job, command.incarnation});
+  if (it == runs_.end() || it->second.finished) return;
+  it->second.signals.push_back(command);
+  wake();
+}
+
+void Reconciler::end(const EndJob& command) {
+  Run& run = runs_[{command.job, command.incarnation}];
+  run.key = {command.job, command.incarnation};
+  wake();
+  if (run.finished) {
+    sink_.post(JobEnded{run.key.job, run.key.incarnation, run.exit, {}, {}});
+    return;
+  }
+  run.end_signal = command.signal == SIGKILL || run.end_signal == SIGKILL ? SIGKILL : command.signal;
+}
+
+void Reconciler::forget(const ForgetJob& command) {
+  const JobKey key{command.job, command.incarnation};
+  ledger_.forget(key);
+  runs_.erase(key);
+}
+
+// Reaching Slurm ------------------------------------------------------------------------------------------------------
+
+bool Reconciler::reachable() {
+  if (reached_) return true;
+  if (Clock::now() < retry_at_) return false;
+  if (Status kept = options_.cluster.keep(); !kept) {
+    unreachable(kept.error());
+    return false;
+  }
+  if (trouble_told_) options_.say("slurmctld answers again");
+  reached_ = true;
+  trouble_told_ = false;
+  retry_after_ = k_retry_first;
+  for (auto& [key, run] : runs_) run.seen_at = Clock::now();
+  for (auto& [vm, node] : nodes_) node.seen_at = Clock::now();
+  return true;
+}
+
+void Reconciler::unreachable(const Error& error) {
+  if (!trouble_told_) options_.say(error.message + "; trying again until it answers");
+  trouble_told_ = true;
+  reached_ = false;
+  retry_at_ = Clock::now() + retry_after_;
+  retry_after_ = std::min(retry_after_ * 2, k_retry_most);
+}
+
+/// Whether slurmctld has answered, whatever it said.
+bool Reconciler::take(const Status& status) {
+  if (status || !status.error().retryable) return true;
+  unreachable(status.error());
+  return false;
+}
+
+// Looking -------------------------------------------------------------------------------------------------------------
+
+/// Everything while an incarnation has to be found by its comment, and at each sweep; else only what is under way.
+bool Reconciler::look_at_jobs() {
+  bool all = Clock::now() >= next_sweep_;
+  std::vector<std::uint32_t> ids;
+  bool any = false;
+  for (const auto& [key, run] : runs_) {
+    if (run.finished) continue;
+    any = true;
+    all = all || (run.id == 0 && !run.looked_up);
+    if (run.id != 0) ids.push_back(run.id);
+  }
+  if (!any || (!all && ids.empty())) return true;
+  const auto jobs = all ? slurm_.jobs() : slurm_.jobs(ids);
+  if (!jobs) {
+    unreachable(jobs.error());
+    return false;
+  }
+  observe(*jobs, all);
+  return true;
+}
+
+void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
+  for (auto& [key, run] : runs_) {
+    run.seen.reset();
+    run.looked_up = run.looked_up || all;
+  }
+  const std::string& cluster = options_.cluster.options().cluster_name;
+  for (const SlurmJob& job : jobs) {
+    const auto key = key_of(job.comment, cluster);
+    const auto it = key ? runs_.find(*key) : runs_.end();
+    if (it == runs_.end() || it->second.finished) continue;
+    Run& run = it->second;
+    if (run.start_asked && run.job.owner.uid != job.uid) continue;  // somebody's who only says so
+    if (run.seen) {
+      // Twice: a submission whose answer was lost. The one that was released counts; nothing of the other has run.
+      const bool keep_new = run.seen->stage == JobStage::held && job.stage != JobStage::held;
+      (void)take(slurm_.cancel(keep_new ? run.seen->id : job.id));
+      if (!keep_new) continue;
+    }
+    run.id = job.id;
+    run.seen = job;
+    run.seen_at = Clock::now();
+  }
+}
+
+// Acting --------------------------------------------------------------------------------------------------------------
+
+void Reconciler::turn() {
+  const bool sweeps = Clock::now() >= next_sweep_;
+  if (reachable() && look_at_jobs()) {
+    for (auto& [key, run] : runs_) {
+      if (reached_) advance(run);
+    }
+    if (reached_ && !to_release_.empty()) (void)take(slurm_.release(to_release_));
+    to_release_.clear();
+    if (reached_) look_at_nodes();
+  }
+  const auto now = Clock::now();
+  if (sweeps) next_sweep_ = now + options_.sweep;
+  pace_ = std::min(pace_ + pace_ / 3, k_pace_most);
+  next_turn_ = std::min(next_sweep_, is_restless() ? now + pace_ : next_sweep_);
+  if (!reached_) next_turn_ = retry_at_;
+}
+
+bool Reconciler::is_restless() const {
+  if (!gone_.empty()) return true;
+  for (const auto& [vm, node] : nodes_) {
+    if (!node.ready && !node.failed) return true;
+  }
+  return std::any_of(runs_.begin(), runs_.end(), [](const auto& entry) {
+    const Run& run = entry.second;
+    if (run.finished) return false;
+    return !run.seen || !run.signals.empty() || run.seen->stage != JobStage::running || run.end_signal != 0;
+  });
+}
+
+void Reconciler::advance(Run& run) {
+  if (run.finished) return;
+  if (run.seen) return advance_known(run);
+  const auto entry = ledger_.find(run.key);
+  if (entry && entry->ended) {
+    if (entry->never_ran && entry->exit.signal == k_launch_failure_signal) return conclude(run);
+    return finish(run, entry->exit, !entry->never_ran);
+  }
+  // It was there, and is not any more; or it was given to Slurm so long ago that Slurm may have forgotten its end.
+  const bool was_there = run.id != 0 || (entry && !run.submitted && entry->age > seconds(k_min_job_age_s / 2));
+  if (was_there && run.id != 0 && Clock::now() - run.seen_at < k_lost_after) return;
+  if (run.end_signal != 0) return finish(run, {0, run.end_signal}, was_there);
+  if (!run.start_asked) return;
+  if (was_there) return refuse(run, "Slurm has lost the job", false);
+  submit(run);
+}
+
+void Reconciler::submit(Run& run) {
+  if (const std::string gone = lost_node_of(run); !gone.empty()) return refuse(run, "node " + gone + " is gone", false);
+  if (run.job.nodes.empty()) return refuse(run, "the job has no nodes", false);
+  if (run.job.spec->kind == JobKind::allocation) {
+    return refuse(run, "Slurm's nodes are used by batch scripts only: put srun into a script for sbatch", true);
+  }
+  const auto user = users_.look_up(run.job.owner);
+  if (!user) return refuse(run, user.error().message, true);
+  run.job.owner.gid = user->gid;
+  if (run.job.owner.user.empty()) run.job.owner.user = user->name;
+  if (Status noted = ledger_.note_submitted(run.key); !noted) return unreachable(noted.error());
+  SubmissionSite site = options_.site;
+  site.environment.home_dir = user->home_dir;
+  site.environment.shell = user->shell;
+  const std::string comment = comment_of(options_.cluster.options().cluster_name, run.key);
+  run.submitted = true;
+  const auto id = slurm_.submit(submission_of(run.job, run.payload, site, comment), run.payload.arguments);
+  if (!id && id.error().retryable) {
+    run.looked_up = false;  // it may be there all the same
+    return unreachable(id.error());
+  }
+  if (!id) return refuse(run, id.error().message, !is_about_nodes(id.error().message));
+  run.id = *id;
+  run.seen_at = Clock::now();
+  run.payload = {};
+  to_release_.push_back(run.id);
+}
+
+void Reconciler::advance_known(Run& run) {
+  switch (run.seen->stage) {
+    case JobStage::held:
+    case JobStage::waiting:
+      if (run.end_signal != 0) {
+        (void)take(slurm_.cancel(run.id));
+      } else if (!run.start_asked) {
+        return;
+      } else if (const std::string gone = lost_node_of(run); !gone.empty()) {
+        if (take(slurm_.cancel(run.id)))
+          refuse(run, "node " + gone + " was lost while the job was being started", false);
+      } else if (run.seen->stage == JobStage::held) {
+        to_release_.push_back(run.id);
+      }
+      return;
+    case JobStage::running:
+      if (!run.started && run.start_asked) sink_.post(JobStarted{run.key.job, run.key.incarnation});
+      run.started = run.started || run.start_asked;
+      return send_signals(run);
+    case JobStage::completing:
+      return;
+    case JobStage::over:
+      return conclude(run);
+  }
+}
+
+void Reconciler::send_signals(Run& run) {
+  while (!run.signals.empty()) {
+    const SignalJob& next = run.signals.front();
+    const auto whom = next.batch_shell_only ? Commands::Whom::batch_shell : Commands::Whom::steps;
+    if (!take(slurm_.signal(run.id, next.signal, whom))) return;
+    run.signals.erase(run.signals.begin());
+  }
+  // SIGKILL goes on until it is over: what is sent while the script is being launched reaches nobody.
+  if (run.end_signal == 0 || (run.signal_sent == run.end_signal && run.end_signal != SIGKILL)) return;
+  if (!take(slurm_.signal(run.id, run.end_signal, Commands::Whom::everything))) return;
+  run.signal_sent = run.end_signal;
+  if (run.end_signal == SIGKILL) (void)take(slurm_.cancel(run.id));
+}
+
+/// Slurm is done with it.
+void Reconciler::conclude(Run& run) {
+  const bool never_ran = !run.seen || run.seen->never_ran();
+  if (never_ran && run.end_signal == 0 && !run.started) {
+    (void)ledger_.note_ended(run.key, {0, k_launch_failure_signal}, true);
+    return refuse(run,
+                  "Slurm could not begin the job: its working directory or its output file cannot be used on node " +
+                      (run.job.nodes.empty() ? std::string("?") : run.job.nodes[0].name),
+                  true);
+  }
+  const bool node_failed = run.seen && (run.seen->state == "NODE_FAIL" || run.seen->state == "BOOT_FAIL");
+  if (node_failed && run.end_signal == 0) {
+    // Who tells of the node's loss asks for the end of its jobs; if nobody does, the job is worth another try.
+    if (!run.node_failed_at) run.node_failed_at = Clock::now();
+    if (Clock::now() - *run.node_failed_at < k_lost_after) return;
+    return refuse(run, "Slurm has lost a node of the job", false);
+  }
+  ExitStatus exit = run.seen ? run.seen->exit : ExitStatus{};
+  const bool was_ended = run.seen && (run.seen->state == "CANCELLED" || node_failed);
+  if (was_ended && exit.ok()) exit = {0, run.end_signal != 0 ? run.end_signal : std::uint32_t{SIGTERM}};
+  if (never_ran) exit = run.end_signal != 0 ? ExitStatus{0, run.end_signal} : ExitStatus{1, 0};
+  finish(run, exit, run.started || !was_ended);
+}
+
+void Reconciler::finish(Run& run, ExitStatus exit, bool ran) {
+  if (Status noted = ledger_.note_ended(run.key, exit, !ran); !noted) return unreachable(noted.error());
+  if (ran && run.start_asked && !run.started) {
+    sink_.post(JobStarted{run.key.job, run.key.incarnation});
+    run.started = true;
+  }
+  run.exit = exit;
+  run.finished = true;
+  run.payload = {};
+  sink_.post(JobEnded{run.key.job, run.key.incarnation, exit, {}, {}});
+}
+
+/// Told once nothing of it can be left anywhere: another incarnation may follow at once.
+void Reconciler::refuse(Run& run, const std::string& message, bool job_at_fault) {
+  run.refused = JobLaunchFailed{run.key.job, run.key.incarnation, message, job_at_fault};
+  run.finished = true;
+  run.payload = {};
+  run.exit = {1, 0};
+  sink_.post(*run.refused);
+}
+
+std::string Reconciler::lost_node_of(const Run& run) const {
+  for (const JobNode& node : run.job.nodes) {
+    if (!nodes_.contains(node.vm)) return node.name;
+  }
+  return "";
+}
+
+}  // namespace virga::slurm
