@@ -4,6 +4,7 @@
 //   build/release/bin/twin_fit FILE.csv --fit              fits to all sources, prints the constants and the errors
 //   build/release/bin/twin_fit FILE.csv --leave-one-out    for each source: fit to all others, then its errors
 //     --fifth        every fifth of vTrain's rows is a source of its own: vtrain-single-node-fifth
+//     --by COLUMN    mixtures of experts of Megatron-Bridge are sources by model (the default), gpu or container
 //     --only a,b     only constants whose name begins with one of these
 //     --groups a,b   fit to these sources only
 //
@@ -66,9 +67,16 @@ std::vector<Constant> constants() {
   const std::vector<std::string> deepspeed = {"megatron-deepspeed-2022", "megatron-deepspeed-bf16-2022"};
   const std::vector<std::string> ampere = {"megatron-2021", "megatron-2022", "megatron-deepspeed-2022",
                                            "megatron-deepspeed-bf16-2022"};
-  const std::vector<std::string> modern = {
-      "nemo-2023.4",           "nemo-2023.8", "megatron-2024", "nemo-2024", "nemo-2025", "megatron-bridge-2026.2",
-      "megatron-bridge-2026.5"};
+  const std::vector<std::string> modern = {"nemo-2023.4",
+                                           "nemo-2023.8",
+                                           "megatron-2024",
+                                           "nemo-2024",
+                                           "nemo-2025",
+                                           "megatron-bridge-2026.2",
+                                           "megatron-bridge-2026.4",
+                                           "megatron-bridge-2026.5"};
+  const std::vector<std::string> bridge = {"megatron-bridge-2026.2", "megatron-bridge-2026.4",
+                                           "megatron-bridge-2026.5"};
   return {
       of_all("hbm_share", &Calibration::hbm_share, 0.6, 0.9, 0.85),
       of_all("tile_share", &Calibration::tile_share, 0.8, 1.0, 0.92),
@@ -96,11 +104,14 @@ std::vector<Constant> constants() {
       of_stacks("modern.host_layer_s", modern, &Stack::host_layer_s, 0, 2e-3, 0),
       of_all("modern.gain_per_year", &Calibration::gain_per_year, 0, 0.2, 0.05),
       of_all("quantise_bytes", &Calibration::quantise_bytes, 1, 8, 3),
-      of_stacks("expert.load_2026.2", {"megatron-bridge-2026.2"}, &Stack::expert_load, 1, 3, 1.5),
-      of_stacks("expert.load_2026.5", {"megatron-bridge-2026.5"}, &Stack::expert_load, 1, 3, 1.2),
-      of_stacks("expert.host_2026.2", {"megatron-bridge-2026.2"}, &Stack::host_expert_s, 0, 1e-2, 3e-3),
-      of_stacks("expert.host_2026.5", {"megatron-bridge-2026.5"}, &Stack::host_expert_s, 0, 1e-2, 2e-3),
-      of_stacks("expert.hidden", {"megatron-bridge-2026.2", "megatron-bridge-2026.5"}, &Stack::expert_hidden, 0, 1, 0),
+      of_stacks("expert.bytes", bridge, &Stack::expert_bytes, 4, 60, 20),
+      of_stacks("expert.host", bridge, &Stack::host_expert_s, 0, 1e-2, 2.5e-3),
+      of_stacks("expert.host_local", bridge, &Stack::host_local_expert_s, 0, 1e-3, 1e-4),
+      of_stacks("expert.far_hidden", {"megatron-bridge-2026.4", "megatron-bridge-2026.5"}, &Stack::far_hidden, 0, 1,
+                0.7),
+      of_all("modern.score_operations", &Calibration::score_operations, 0, 30, 5),
+      of_stacks("expert.hidden", bridge, &Stack::expert_hidden, 0, 1, 0),
+      of_stacks("expert.graphed_hidden", {"megatron-bridge-2026.5"}, &Stack::graphed_hidden, 0, 1, 0.7),
   };
 }
 
@@ -121,8 +132,16 @@ bool is_fitted(std::string_view metric) {
          metric == "tflops_per_gpu_incl_recompute";
 }
 
-/// `fifth`: of vTrain's rows, every fifth makes a source of its own.
-std::vector<Source> split(const std::string& text, bool fifth) {
+/// Of Megatron-Bridge, the mixtures of experts are sources of their own, by a column or by container.
+std::string expert_source(const virga::twin::CsvReader& csv, const std::string& by) {
+  if (by != "container") return fmt::format("moe {}", csv[csv.column(by)]);
+  const std::string_view source = csv[csv.column("source")];
+  const std::size_t begin = source.find('(');
+  return begin == std::string_view::npos ? "moe" : fmt::format("moe {}", source.substr(begin + 1, 5));
+}
+
+/// `fifth`: of vTrain's rows, every fifth makes a source of its own. `by`: what tells mixtures of experts apart.
+std::vector<Source> split(const std::string& text, bool fifth, const std::string& by) {
   std::vector<Source> sources;
   std::size_t rows = 0;
   const std::string header = text.substr(0, text.find('\n') + 1);
@@ -135,7 +154,7 @@ std::vector<Source> split(const std::string& text, bool fifth) {
   while (csv.next() && std::getline(lines, line)) {
     if (!is_fitted(csv[metric])) continue;
     std::string name(csv[group]);
-    if (name == "megatron-bridge" && line.find("LLAMA") == std::string::npos) name = "megatron-bridge-moe";
+    if (name == "megatron-bridge" && line.find("LLAMA") == std::string::npos) name = expert_source(csv, by);
     if (name == "megatron-sc21-table2" && line.find("ZeRO-3") != std::string::npos) name = "zero-3";
     if (fifth && name.starts_with("vtrain") && rows++ % 5 == 0) name += "-fifth";
     auto found = std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.group == name; });
@@ -256,7 +275,8 @@ int main(int argc, char** argv) {
   std::stringstream text;
   text << file.rdbuf();
   const bool fifth = std::find(argv + 2, argv + argc, std::string("--fifth")) != argv + argc;
-  const std::vector<Source> sources = split(text.str(), fifth);
+  const auto by = std::find(argv + 2, argv + argc, std::string("--by"));
+  const std::vector<Source> sources = split(text.str(), fifth, argv + argc - by > 1 ? by[1] : "model");
   std::vector<std::string> groups;
   for (const Source& s : sources) groups.push_back(s.group);
   std::vector<Constant> what = constants();

@@ -93,6 +93,7 @@ Result<std::vector<Gpu>> parse_gpus(std::string_view text) {
     gpu.aliases = csv[csv.column("aliases")];
     gpu.architecture = csv[csv.column("arch")];
     number("sms", gpu.sms, 1);
+    number("exp_clk", gpu.exp_per_clock, 1);
     number("tflops_16", gpu.peak_16, 1e12);
     number("tflops_8", gpu.peak_8, 1e12);
     number("tflops_4", gpu.peak_4, 1e12);

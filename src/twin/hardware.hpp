@@ -32,7 +32,8 @@ struct Gpu {
   double hbm_bytes_s = 0;
   double nvlink_bytes_s = 0;  ///< one direction
   bool nvls = false;
-  double plateau_16 = 0;  ///< sustained share of the peak under the power limit
+  double exp_per_clock = 16;  ///< exponentials of an SM
+  double plateau_16 = 0;      ///< sustained share of the peak under the power limit
   double plateau_8 = 0;
   double plateau_4 = 0;
 

@@ -37,6 +37,13 @@ std::uint64_t data_key(const Layout& l) {
   return packed({l.tp, l.pp, l.dp, l.cp, 2 * (l.ep * std::uint64_t{4} + rest)});
 }
 
+/// Ranks of `ranks` that a token with so many experts meets, in the mean, where all are equally likely.
+double ranks_met(std::uint32_t ranks, std::uint32_t experts) {
+  double missed = 1;
+  for (std::uint32_t i = 0; i < experts; ++i) missed *= 1 - 1.0 / ranks;
+  return ranks * (1 - missed);
+}
+
 /// Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
 std::size_t slot_of(std::uint64_t key) { return (key * 0x9E3779B97F4A7C15ULL) >> 52; }
 static_assert(k_slots == std::size_t{1} << 12);
@@ -69,37 +76,65 @@ Evaluator::Evaluator(const Transformer& model, const System& system, const Stack
   }
 }
 
-/// HBM traffic of norms, dropout, residuals and activation functions of one layer's forward pass.
+/// CPU time for the expert part of a layer, one pass.
+double Evaluator::host_experts_seconds(const Layout& l) const {
+  if (model_->experts == 0) return 0;
+  return stack_.host_expert_s + stack_.host_local_expert_s * model_->experts / l.ep;
+}
+
+/// Whether nothing of an expert layer waits for the host (Stack::graphed_experts).
+bool Evaluator::graphed(const Layout& l) const {
+  return model_->experts > 0 && stack_.graphed_experts && l.precision > Precision::fp8;
+}
+
+/// HBM traffic of norms, dropout, residuals, rotation and activation functions of one layer's forward pass, per token.
 double Evaluator::elementwise_bytes(const Layout& l) const {
   const Transformer& m = *model_;
   const double h = m.hidden;
   const bool dropout = m.bias == Bias::all && m.causal;
   // Two norms (read, write), two residual sums (read two, write one, dropout's mask).
-  const double whole = 2 * 4 * h + 2 * (dropout ? 7 : 6) * h;
-  const double ffn = m.experts > 0 ? number(m.expert_ffn) * (m.experts_active + m.shared_experts) : number(m.ffn);
-  const double routed = m.experts > 0 ? 8 * h * m.experts_active : 0;  // permute and combine, read and write
-  const double heads = number(m.head_dim) * (m.heads + 2.0 * m.kv_heads);
-  const double split = (m.gated ? 6 : 4) * ffn + 4 * heads + routed;
+  const double whole = 2 * 4 * h + 2 * (dropout && m.experts == 0 ? 7 : 6) * h;
+  const double expert_share = m.experts > 0 ? 1.0 - number(m.dense_layers) / m.layers : 0.0;
+  const double ffn = (1 - expert_share) * m.ffn + expert_share * number(m.shared_experts) * m.expert_ffn;
+  const double heads = m.latent.used()
+                           ? number(m.heads) * (2.0 * (m.latent.plain_dim + m.latent.rotary_dim) + m.latent.value_dim)
+                           : number(m.head_dim) * (m.heads + 2.0 * m.kv_heads);
+  const double activation = m.gated ? 6 : 4;
   // Scales of small blocks want a copy along rows and one along columns.
   const double copies = l.precision > Precision::fp8 ? 2 : l.precision == Precision::fp8 ? 1 : 0;
-  const double quantised = copies * calibration_.quantise_bytes * (4 * h + ffn);
+  const double quantise = copies * calibration_.quantise_bytes;
   const double t = l.tp;
-  return (stack_.elementwise * (whole / (l.sequence_parallel ? t : 1) + split / t) + quantised / t);
+  return stack_.elementwise * (whole / (l.sequence_parallel ? t : 1) + (activation * ffn + 4 * heads) / t) +
+         (quantise * (4 * h + ffn) + expert_share * routed_bytes(l, activation, quantise)) / t;
+}
+
+/// The same of a token's copies for its experts: permuted, sent, sorted and combined again.
+double Evaluator::routed_bytes(const Layout& l, double activation, double quantise) const {
+  const Transformer& m = *model_;
+  const double h = m.hidden;
+  const double ffn = m.expert_ffn;
+  double bytes = stack_.expert_bytes * h;
+  // Kernels of experts with sizes from the GPU have the activation and the cast to blocks fused into the products.
+  if (!graphed(l)) bytes += activation * ffn + quantise * (h + ffn);
+  // Experts with biases (GPT OSS) have their input clamped and joined again, in 16 bits, before the activation; their
+  // output gets bias times probability in 32 bits, expert by expert, joined and cast (Megatron-Core, TEGroupedMLP).
+  if (m.bias == Bias::all && !graphed(l)) bytes += 16 * ffn + 28 * h;
+  return m.experts_active * bytes;
 }
 
 /// One exchange of tokens with their experts: near by NVLink, far by NICs, where a token goes to each domain at most
-/// once and is spread from there (DeepSeek-V3, arXiv:2412.19437, section 3.2.2).
+/// once and is spread from there, to each GPU at most once (DeepSeek-V3, arXiv:2412.19437, section 3.2.2; HybridEP).
 double Evaluator::all_to_all_seconds(const Layout& l, double tokens) const {
   if (l.ep <= 1) return 0;
   const double token_bytes = model_->hidden * k_element_bytes;
-  const double active = model_->experts_active;
+  const std::uint32_t active = model_->experts_active;
   const std::uint32_t near = std::min(l.ep, std::max(system_->domain, 1U));
   const std::uint32_t domains = std::max(l.ep / near, 1U);
   const double inside =
-      collective_seconds(Collective::all_to_all, {near, near, 0}, tokens * active * token_bytes, net_);
+      collective_seconds(Collective::all_to_all, {near, near, 0}, tokens * ranks_met(l.ep, active) * token_bytes, net_);
   if (domains == 1) return inside;
-  const double copies = std::min(active, number(domains));
   const RankGroup far{domains, 1, 0};
+  const double copies = ranks_met(domains, active);
   return std::max(inside, collective_seconds(Collective::all_to_all, far, tokens * copies * token_bytes, net_));
 }
 
@@ -126,7 +161,10 @@ double Evaluator::mlp_seconds(const Layout& l, bool backward, double& expert_tra
   // Grouped products pad each expert's tokens, so that they stay aligned.
   const double uneven = routed * (l.ep > 1 ? stack_.expert_load : 1.0) / number(local);
   const std::uint64_t rows = ceil_div(static_cast<std::uint64_t>(uneven) + 1, 16) * 16;
-  expert_traffic = share * (1 - stack_.expert_hidden) * 2 * all_to_all_seconds(l, number(per_gpu));
+  const double hidden = graphed(l)                             ? stack_.graphed_hidden
+                        : l.ep > std::max(system_->domain, 1U) ? stack_.far_hidden
+                                                               : stack_.expert_hidden;
+  expert_traffic = share * (1 - hidden) * 2 * all_to_all_seconds(l, number(per_gpu));
   const double dense = m.dense_layers > 0 ? pair(tokens, m.ffn / l.tp, 1) : 0;
   const double shared =
       m.shared_experts > 0 ? pair(tokens, std::uint64_t{m.shared_experts} * m.expert_ffn / l.tp, 1) : 0;
@@ -156,8 +194,10 @@ Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
   } else {
     pass.compute += linear(m.hidden, m.head_dim * (heads + 2 * kv_heads));
   }
-  const ForwardBackward attention =
-      attention_seconds(rates, {l.micro_batch, heads, m.seq, m.seq / l.cp, key_dim, value_dim, m.causal}, stack_);
+  // A sliding window saves nothing here: the measured runs of GPT OSS take the time of whole squares, and longer.
+  Attention shape{l.micro_batch, heads, m.seq, m.seq / l.cp, key_dim, value_dim, m.causal};
+  shape.only_16 = m.window_layers > 0;
+  const ForwardBackward attention = attention_seconds(rates, shape, stack_);
   pass.compute += (backward ? attention.backward : attention.forward) + linear(heads * value_dim, m.hidden);
   pass.compute += mlp_seconds(l, backward, pass.expert);
   pass.compute += elementwise_bytes(l) * number(tokens) * (backward ? 1.6 : 1.0) / rates.hbm_bytes_s;
@@ -180,7 +220,7 @@ Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
     collectives += l.cp - 1;
   }
   const double host =
-      stack_.host_layer_s + (m.experts > 0 ? stack_.host_expert_s : 0) + collectives * stack_.host_collective_s;
+      graphed(l) ? 0.0 : stack_.host_layer_s + host_experts_seconds(l) + collectives * stack_.host_collective_s;
   pass.host = std::max(0.0, host - pass.compute - pass.tensor - pass.expert);
   return pass;
 }
@@ -202,11 +242,28 @@ Evaluator::Pass Evaluator::output_pass(const Layout& l) const {
   return pass;
 }
 
+/// Models with experts recompute norms and activations (half of the forward traffic of these), and with latent
+/// attention queries, keys and values: Megatron-Core's modules layernorm, moe_act and mla_up_proj.
+double Evaluator::expert_recompute_seconds(const Layout& l) const {
+  const Transformer& m = *model_;
+  if (m.experts == 0) return 0;
+  const Rates& rates = rates_[static_cast<std::size_t>(l.precision)];
+  const std::uint64_t tokens = std::uint64_t{l.micro_batch} * m.seq / l.cp;
+  double seconds = 0.5 * elementwise_bytes(l) * number(tokens) / rates.hbm_bytes_s;
+  if (m.latent.used()) {
+    const std::uint64_t heads = ceil_div(m.heads, l.tp);
+    const LatentAttention& a = m.latent;
+    seconds += gemm_seconds(rates, {tokens, heads * (a.plain_dim + a.rotary_dim), a.query_rank}) +
+               gemm_seconds(rates, {tokens, heads * (a.plain_dim + a.value_dim), a.key_rank});
+  }
+  return seconds;
+}
+
 Evaluator::Times Evaluator::make_times(const Layout& l) const {
   Times times;
   const Pass forward = layer_forward(l, false);
   Pass backward = layer_forward(l, true);
-  backward.compute += layer_parameters_per_gpu(*model_, l) * stack_.accumulate_bytes / rates_[0].hbm_bytes_s;
+  backward.compute += layer_parameters_per_gpu(*model_, l).total() * stack_.accumulate_bytes / rates_[0].hbm_bytes_s;
   times.layer.add(forward, l.recompute == Recompute::full ? 2 : 1);
   times.layer.add(backward, 1);
   if (l.recompute == Recompute::selective && !stack_.flash) {
@@ -217,7 +274,17 @@ Evaluator::Times Evaluator::make_times(const Layout& l) const {
                                              stack_)
                                .forward;
   }
+  if (l.recompute == Recompute::selective && stack_.flash) times.layer.compute += expert_recompute_seconds(l);
   times.output = output_pass(l);
+  if (model_->predict_layers > 0) {
+    // On the last stage, each a layer after a product of 2 h x h, and the output again.
+    Pass predict = times.layer;
+    predict.add(times.output, 1);
+    const Rates& rates = rates_[static_cast<std::size_t>(l.precision)];
+    const std::uint64_t tokens = std::uint64_t{l.micro_batch} * model_->seq / l.cp;
+    predict.compute += 3 * gemm_seconds(rates, {tokens, model_->hidden / l.tp, std::uint64_t{2} * model_->hidden});
+    times.output.add(predict, model_->predict_layers);
+  }
   const double generation = generation_of(stack_, calibration_);
   times.layer.compute /= generation;
   times.output.compute /= generation;
@@ -243,22 +310,35 @@ const Evaluator::DataTimes& Evaluator::data_times(const Layout& l) const {
   return slot.value;
 }
 
+/// Of parameters that all ranks of a group have: in an iteration, or with sharded weights in a micro batch.
+double Evaluator::data_traffic(const Layout& l, const RankGroup& group, double parameters) const {
+  const auto seconds = [&](Collective what, double bytes) {
+    return collective_seconds(what, group, bytes * parameters, net_);
+  };
+  if (l.sharded_weights) {
+    // Every layer's weights are gathered before each pass, its gradients scattered after.
+    const double traffic = 2 * seconds(Collective::all_gather, 2) + seconds(Collective::reduce_scatter, 2);
+    return traffic / stack_.sharded_share;
+  }
+  if (!l.distributed_optimizer) return seconds(Collective::all_reduce, stack_.reduce_bytes);
+  return seconds(Collective::reduce_scatter, stack_.reduce_bytes) + seconds(Collective::all_gather, 2);
+}
+
 Evaluator::DataTimes Evaluator::make_data_times(const Layout& l) const {
   const StageParameters stages = stage_parameters(*model_, l);
   DataTimes data;
-  data.parameters = std::max({stages.first, stages.middle, stages.last});
-  const double most = data.parameters;
+  const auto more = [](const GpuParameters& a, const GpuParameters& b) { return a.total() < b.total(); };
+  const GpuParameters most = std::max({stages.first, stages.middle, stages.last}, more);
   const std::uint32_t ranks = l.dp * l.cp;
-  const RankGroup group{ranks, std::clamp(system_->domain / l.tp, 1U, ranks), 0};
-  const auto seconds = [&](Collective what, double bytes) { return collective_seconds(what, group, bytes, net_); };
-  if (l.sharded_weights) {
-    // Of one micro batch: every layer's weights are gathered before each pass, its gradients scattered after.
-    data.traffic = 2 * seconds(Collective::all_gather, 2 * most) + seconds(Collective::reduce_scatter, 2 * most);
-  } else if (l.distributed_optimizer) {
-    data.traffic =
-        seconds(Collective::reduce_scatter, stack_.reduce_bytes * most) + seconds(Collective::all_gather, 2 * most);
-  } else {
-    data.traffic = seconds(Collective::all_reduce, stack_.reduce_bytes * most);
+  const std::uint32_t expert_ranks = expert_data_ranks(l);
+  data.parameters = most.total();
+  data.optimizer_share = l.distributed_optimizer || l.sharded_weights
+                             ? most.shared_by_data / ranks + most.experts / expert_ranks
+                             : most.total();
+  data.traffic = data_traffic(l, {ranks, std::clamp(system_->domain / l.tp, 1U, ranks), 0}, most.shared_by_data);
+  if (most.experts > 0) {
+    const std::uint32_t near = std::clamp(system_->domain / std::max(l.ep, l.tp), 1U, expert_ranks);
+    data.traffic += data_traffic(l, {expert_ranks, near, 0}, most.experts);
   }
   if (model_->tied && l.pp > 1) {
     // First and last stage each have the embedding, and add up its gradients.
@@ -279,12 +359,14 @@ Terms Evaluator::terms_of(const Layout& l, double slowdown) const {
   double send = 0;
   if (l.pp > 1) {
     const std::uint32_t stride = l.tp * l.cp * l.dp;
-    send = (2 * stride <= system_->domain ? t.send_near : t.send_far) * (1 - stack_.pp_hidden);
+    send = (2 * stride <= system_->domain ? t.send_near : t.send_far);
+    // Megatron hides sends in the interleaved schedule only (overlap_p2p_comm).
+    if (l.interleave > 1) send *= 1 - stack_.pp_hidden;
   }
   // Forward and backward, in and out: a chunk waits for what it receives, and its send waits for the receiver.
   const double sends = l.pp > 1 ? 2 * v * send : 0;
   const double layer = (t.layer.compute * slowdown) + t.layer.host + t.layer.tensor + t.layer.expert;
-  const double output = t.output.compute * slowdown + t.output.tensor;
+  const double output = t.output.compute * slowdown + t.output.host + t.output.tensor + t.output.expert;
   const double own = sends + stack_.host_micro_batch_s;
   const double first = layers.first * layer + own;
   const double middle = layers.middle * layer + own;
@@ -295,16 +377,15 @@ Terms Evaluator::terms_of(const Layout& l, double slowdown) const {
   Terms terms;
   const double mean_layers = number(model_->layers) / l.pp;
   terms.compute = m * (mean_layers * t.layer.compute + t.output.compute / l.pp) * slowdown;
-  terms.host = m * (mean_layers * t.layer.host + stack_.host_micro_batch_s);
+  terms.host = m * (mean_layers * t.layer.host + t.output.host / l.pp + stack_.host_micro_batch_s);
   terms.tensor = m * (mean_layers * t.layer.tensor + t.output.tensor / l.pp);
-  terms.expert = m * mean_layers * t.layer.expert;
+  terms.expert = m * (mean_layers * t.layer.expert + t.output.expert / l.pp);
   terms.pipeline = m * sends;
   terms.bubble =
       m * slow + (all - slow) / v - (terms.compute + terms.host + terms.tensor + terms.expert + terms.pipeline);
-  const double hidden = l.sharded_weights ? middle : stack_.dp_window * middle;
+  const double hidden = (l.sharded_weights ? stack_.sharded_window : stack_.dp_window) * middle;
   terms.data = std::max(0.0, data.traffic - hidden) * (l.sharded_weights ? m : 1.0) + data.embedding;
-  const double shards = l.distributed_optimizer || l.sharded_weights ? number(l.dp) * l.cp : 1.0;
-  terms.optimizer = data.parameters * (calibration_.optimizer_bytes / shards + 4) / rates_[0].hbm_bytes_s;
+  terms.optimizer = (data.optimizer_share * calibration_.optimizer_bytes + data.parameters * 4) / rates_[0].hbm_bytes_s;
   terms.step = stack_.step_s;
   return terms;
 }
@@ -315,7 +396,7 @@ double Evaluator::seconds_at_least(const Layout& l) const {
   const Times& t = times(l);
   // A stage does 1/pp of the model's work for each of its micro batches; the slowest does no less.
   const double passes = l.global_batch / (number(l.micro_batch) * l.dp * l.pp);
-  const double work = passes * (number(model_->layers) * t.layer.total() + t.output.compute + t.output.tensor);
+  const double work = passes * (number(model_->layers) * t.layer.total() + t.output.total());
   constexpr double k_rounding = 1 - 1e-9;  // the same sum in another order
   return (work + stack_.step_s) * k_rounding;
 }

@@ -86,24 +86,31 @@ class Evaluator {
   /// Of one micro batch, both directions together, as the recomputation of the layout wants it.
   struct Times {
     Pass layer;            ///< forward, recomputation, backward
-    Pass output;           ///< logits and loss
+    Pass output;           ///< logits and loss, and layers that predict further tokens
     double send_near = 0;  ///< between two stages that NVLink joins, one direction
     double send_far = 0;   ///< by NICs
   };
-  /// Traffic between the data ranks of a layout, before any of it is hidden; parameters of the fullest stage.
+  /// Traffic between the data ranks of a layout, before any of it is hidden; parameters of the fullest
+  /// stage.
   struct DataTimes {
     double traffic = 0;
     double embedding = 0;  ///< of a tied embedding, between first and last stage
     double parameters = 0;
+    double optimizer_share = 0;  ///< of them, whose optimizer this GPU has
   };
 
   const Times& times(const Layout& layout) const;
   Times make_times(const Layout& layout) const;
   Pass layer_forward(const Layout& layout, bool backward) const;
   Pass output_pass(const Layout& layout) const;
+  double host_experts_seconds(const Layout& layout) const;
+  bool graphed(const Layout& layout) const;
   double all_to_all_seconds(const Layout& layout, double tokens) const;
   double mlp_seconds(const Layout& layout, bool backward, double& expert_traffic) const;
+  double expert_recompute_seconds(const Layout& layout) const;
   double elementwise_bytes(const Layout& layout) const;
+  double routed_bytes(const Layout& layout, double activation, double quantise) const;
+  double data_traffic(const Layout& layout, const RankGroup& group, double parameters) const;
   const DataTimes& data_times(const Layout& layout) const;
   DataTimes make_data_times(const Layout& layout) const;
   Terms terms_of(const Layout& layout, double slowdown) const;

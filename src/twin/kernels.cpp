@@ -24,7 +24,11 @@ Rates rates_of(const Gpu& gpu, Precision precision, const Stack& stack, const Ca
   rates.tile_flops_s = gpu.peak(precision) * calibration.tile_share * stack.gemm_share / gpu.sms;
   rates.plateau_flops_s = gpu.plateau(precision) * stack.gemm_share;
   rates.hbm_bytes_s = gpu.hbm_bytes_s * calibration.hbm_share;
+  const bool in_8 = stack.attention_8 && precision == Precision::mxfp8;
   rates.peak_16 = gpu.peak_16;
+  rates.attention_peak = in_8 ? gpu.peak_8 : gpu.peak_16;
+  constexpr double k_clock_hz = 1.85e9;  // of H100 and Blackwell under load, near enough
+  rates.scores_s = gpu.sms * k_clock_hz / (1 / gpu.exp_per_clock + calibration.score_operations / 128);
   rates.gap_s = calibration.kernel_gap_s;
   rates.misaligned = calibration.misaligned;
   rates.k_prologue = calibration.k_prologue;
@@ -58,8 +62,9 @@ ForwardBackward attention_seconds(const Rates& rates, const Attention& a, const 
       static_cast<double>(a.batch * a.heads) * static_cast<double>(queries) * static_cast<double>(a.seq);
   if (stack.flash) {
     const double flops = 2.0 * scores * static_cast<double>(a.head_dim + value_dim) * (a.causal ? 0.5 : 1.0);
-    const double forward = flops / (rates.peak_16 * stack.flash_share);
-    return {forward + rates.gap_s, 2.5 * forward + rates.gap_s};
+    const double products = flops / ((a.only_16 ? rates.peak_16 : rates.attention_peak) * stack.flash_share);
+    const double softmax = scores * (a.causal ? 0.5 : 1.0) / rates.scores_s;
+    return {products + softmax + rates.gap_s, 2.5 * products + softmax + rates.gap_s};
   }
   const std::uint64_t count = a.batch * a.heads;
   const double products = gemm_seconds(rates, {queries, a.seq, a.head_dim, count}) +

@@ -24,6 +24,8 @@ struct Rates {
   double plateau_flops_s = 0;  ///< of the GPU
   double hbm_bytes_s = 0;
   double peak_16 = 0;
+  double attention_peak = 0;  ///< FLOP/s, of fused attention's products
+  double scores_s = 1;        ///< of fused attention's softmax
   double gap_s = 0;
   double misaligned = 1;
   double k_prologue = 0;
@@ -49,6 +51,7 @@ struct Attention {
   std::uint64_t head_dim = 0;
   std::uint64_t value_dim = 0;  ///< 0: head_dim
   bool causal = true;
+  bool only_16 = false;  ///< never in 8 bits: fused kernels have sliding windows in 16 bits only (Transformer Engine)
 };
 struct ForwardBackward {
   double forward = 0;

@@ -21,7 +21,7 @@ namespace virga::twin {
 
 enum class Recompute : std::uint8_t {
   none,
-  selective,  ///< the attention core only
+  selective,  ///< the attention core; with experts norms, activations and what comes of latent attention, too
   full,       ///< whole layers from their inputs
 };
 
@@ -39,6 +39,7 @@ struct Layout {
   Precision precision = Precision::bf16;
   bool distributed_optimizer = false;  ///< ZeRO-1: optimizer state spread over data ranks
   bool sharded_weights = false;        ///< ZeRO-3, FSDP: weights and gradients, too
+  std::uint32_t offloaded_layers = 0;  ///< whose activations wait in the host's memory; their way is taken to be hidden
 
   std::uint32_t gpus() const { return tp * pp * dp * cp; }
   std::uint32_t micro_batches() const { return global_batch / (dp * micro_batch); }

@@ -11,9 +11,10 @@
 //
 // generalised to gated MLPs, grouped-query attention and experts by counting the same tensors. The first stage holds
 // the activations of min(p, m) micro batches, interleaved x (1 + (p-1)/(p v)). Weights take 2 bytes, gradients the
-// stack's, Adam 12 (32-bit weights and two moments), which a distributed optimizer spreads over the data ranks. The
-// 175B model with t 8, p 8, v 3, b 1, sequence parallel and selective recomputation has 12.35 GiB of activations, which
-// is what the authors give.
+// stack's, Adam 12 (32-bit weights and two moments), which a distributed optimizer spreads over the data ranks. Routed
+// experts are on dp cp tp / max(ep, tp) GPUs each, and only those share their optimizer: with ep = dp cp tp, none do.
+// The 175B model with t 8, p 8, v 3, b 1, sequence parallel and selective recomputation has 12.35 GiB of activations,
+// which is what the authors give.
 #pragma once
 
 #include "twin/constants.hpp"
@@ -37,14 +38,25 @@ MemoryUse memory_use(const Transformer& model, const Layout& layout, const Stack
 /// Activation bytes of one layer for one micro batch, on one GPU.
 double layer_activation_bytes(const Transformer& model, const Layout& layout, bool scores_kept);
 
-/// Parameters on one GPU of one layer, the mean of dense and expert layers.
-double layer_parameters_per_gpu(const Transformer& model, const Layout& layout);
+/// Parameters on one GPU. Those of routed experts are apart: fewer ranks hold the same ones.
+struct GpuParameters {
+  double shared_by_data = 0;  ///< all others: every data and context rank has them
+  double experts = 0;
+  double total() const { return shared_by_data + experts; }
+};
 
-/// Parameters on one GPU of the first, a middle and the last stage.
+/// Of one layer, the mean of dense and expert layers.
+GpuParameters layer_parameters_per_gpu(const Transformer& model, const Layout& layout);
+
+/// How many ranks hold the same routed experts (Megatron's expert data parallel). The experts' tensor parallel degree
+/// is tp / ep where there are fewer expert than tensor ranks, else 1.
+std::uint32_t expert_data_ranks(const Layout& layout);
+
+/// Of the first, a middle and the last stage.
 struct StageParameters {
-  double first = 0;
-  double middle = 0;
-  double last = 0;
+  GpuParameters first;
+  GpuParameters middle;
+  GpuParameters last;
 };
 StageParameters stage_parameters(const Transformer& model, const Layout& layout);
 

@@ -55,18 +55,29 @@ std::uint64_t score_weights(const Transformer& m, std::uint32_t seq) {
 }
 
 std::uint64_t forward_layers_flops(const Transformer& m, AttentionCount attention, std::uint32_t seq) {
-  const std::uint64_t scores = score_weights(m, seq);
+  const std::uint64_t windowed = score_weights(m, static_cast<std::uint32_t>(window_keys(m, seq))) * m.window_layers;
+  const std::uint64_t scores = score_weights(m, seq) * (m.layers - m.window_layers) + windowed;
   const bool half = m.causal && attention == AttentionCount::causal;
   const std::uint64_t experts = expert_layers(m);
   const std::uint64_t dense = m.layers - experts;
   const std::uint64_t expert = mlp_weights(m, m.expert_ffn);
   const std::uint64_t expert_mlp =
       experts == 0 ? 0 : expert * (m.experts_active + m.shared_experts) + wide(m.hidden) * m.experts;
-  return m.layers * (2 * attention_weights(m) + (half ? scores : 2 * scores)) + dense * 2 * mlp_weights(m, m.ffn) +
+  return m.layers * 2 * attention_weights(m) + (half ? scores : 2 * scores) + dense * 2 * mlp_weights(m, m.ffn) +
          experts * 2 * expert_mlp;
 }
 
-std::uint64_t output_flops(const Transformer& m) { return 2 * wide(m.hidden) * m.vocab; }
+/// Of the output and of the layers that predict further tokens, forward.
+std::uint64_t output_flops(const Transformer& m, AttentionCount attention, std::uint32_t seq) {
+  const std::uint64_t logits = 2 * wide(m.hidden) * m.vocab;
+  if (m.predict_layers == 0) return logits;
+  Transformer one = m;  // one layer of the kind that the last is
+  one.layers = 1;
+  one.window_layers = 0;
+  one.dense_layers = m.experts > 0 ? 0 : m.dense_layers;
+  const std::uint64_t layer = forward_layers_flops(one, attention, seq) + 4 * wide(m.hidden) * m.hidden;
+  return logits + m.predict_layers * (layer + logits);
+}
 
 }  // namespace
 
@@ -86,6 +97,13 @@ LayerParameters layer_parameters(const Transformer& m) {
   return layer;
 }
 
+std::uint64_t predict_parameters(const Transformer& m) {
+  const LayerParameters layer = layer_parameters(m);
+  const std::uint64_t mlp = m.experts > 0 ? layer.shared_mlp : layer.dense_mlp;
+  return m.predict_layers *
+         (layer.attention + layer.norms + mlp + 2 * wide(m.hidden) * m.hidden + 2 * norm_parameters(m));
+}
+
 std::uint64_t embedding_parameters(const Transformer& m) { return wide(m.hidden) * (wide(m.vocab) + m.positions); }
 
 std::uint64_t output_parameters(const Transformer& m) { return m.tied ? 0 : wide(m.hidden) * m.vocab; }
@@ -93,18 +111,27 @@ std::uint64_t output_parameters(const Transformer& m) { return m.tied ? 0 : wide
 ParameterCount parameters(const Transformer& m) {
   const LayerParameters layer = layer_parameters(m);
   const std::uint64_t experts = expert_layers(m);
+  const std::uint64_t with_experts = experts + (m.experts > 0 ? m.predict_layers : 0);
   const std::uint64_t rest = m.layers * (layer.attention + layer.norms) + (m.layers - experts) * layer.dense_mlp +
                              experts * layer.shared_mlp + embedding_parameters(m) + output_parameters(m) +
-                             (m.modulated ? 0 : norm_parameters(m)) + m.extra_parameters;
-  return {rest + experts * m.experts * layer.one_expert, rest + experts * m.experts_active * layer.one_expert};
+                             predict_parameters(m) + (m.modulated ? 0 : norm_parameters(m)) + m.extra_parameters;
+  return {rest + with_experts * m.experts * layer.one_expert,
+          rest + with_experts * m.experts_active * layer.one_expert};
+}
+
+std::uint64_t window_keys(const Transformer& m, std::uint32_t seq) {
+  if (m.window == 0 || m.window >= seq) return seq;
+  return 2 * wide(m.window) - wide(m.window) * m.window / seq;
 }
 
 std::uint64_t flops_per_token(const Transformer& m, AttentionCount attention, std::uint32_t seq) {
-  return 3 * (forward_layers_flops(m, attention, seq > 0 ? seq : m.seq) + output_flops(m));
+  const std::uint32_t tokens = seq > 0 ? seq : m.seq;
+  return 3 * (forward_layers_flops(m, attention, tokens) + output_flops(m, attention, tokens));
 }
 
 std::uint64_t flops_per_token_full_recompute(const Transformer& m, std::uint32_t seq) {
-  return 4 * forward_layers_flops(m, AttentionCount::full, seq > 0 ? seq : m.seq) + 3 * output_flops(m);
+  const std::uint32_t tokens = seq > 0 ? seq : m.seq;
+  return 4 * forward_layers_flops(m, AttentionCount::full, tokens) + 3 * output_flops(m, AttentionCount::full, tokens);
 }
 
 std::string check(const Transformer& m) {
@@ -127,6 +154,10 @@ std::string check(const Transformer& m) {
   }
   if (m.ffn == 0 && (m.experts == 0 || m.dense_layers > 0)) {
     return fmt::format("model {}: its dense layers have no ffn", m.name);
+  }
+  if (m.window_layers > m.layers || (m.window_layers > 0 && (m.window == 0 || !m.causal))) {
+    return fmt::format("model {}: {} of {} layers cannot have a sliding window of {} tokens", m.name, m.window_layers,
+                       m.layers, m.window);
   }
   return {};
 }
@@ -190,6 +221,9 @@ Result<std::vector<Transformer>> parse_models(std::string_view text) {
     number("qk_plain", m.latent.plain_dim);
     number("qk_rotary", m.latent.rotary_dim);
     number("v_dim", m.latent.value_dim);
+    number("window", m.window);
+    number("window_layers", m.window_layers);
+    number("predict_layers", m.predict_layers);
     m.modulated = flag("modulated");
     number("extra", m.extra_parameters);
     number("published", m.published);

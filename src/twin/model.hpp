@@ -12,7 +12,10 @@
 //   MLA        h q + q a (n + r) + h (c + r) + c a (n + v) + a v h, with norms of q and c (DeepSeek-V2,
 //   arXiv:2405.04434) MLP        2 h f, gated (SwiGLU, GEGLU) 3 h f; every expert one of its own, the router h x
 //   experts norms      2 of h weights each, twice as much with biases (LayerNorm)
+//   MTP        a layer, 2 h h of a projection and 2 norms for each further token that is predicted (DeepSeek-V3,
+//              arXiv:2412.19437, section 2.2); embedding and output are shared
 //
+// A causal query sees half of the sequence in the mean; with a sliding window of w tokens w - w w / 2 s of s.
 // FLOPs count a multiplication and an addition as two. The backward pass takes twice the forward one.
 #pragma once
 
@@ -62,7 +65,11 @@ struct Transformer {
   std::uint32_t expert_ffn = 0;
   std::uint32_t dense_layers = 0;  ///< first layers without experts
   LatentAttention latent;
-  bool modulated = false;              ///< adaLN of diffusion transformers: 6 h (h + 1) per layer, once a sample
+  std::uint32_t window = 0;  ///< sliding window: the tokens that a query sees, itself included; 0: no layer has one
+  std::uint32_t window_layers = 0;  ///< layers whose attention has it
+  std::uint32_t predict_layers =
+      0;                   ///< multi-token prediction: each a layer more, with a second pass through the output
+  bool modulated = false;  ///< adaLN of diffusion transformers: 6 h (h + 1) per layer, once a sample
   std::uint64_t extra_parameters = 0;  ///< patch embedding, class head and the like, as the source lists them
   std::uint64_t published = 0;         ///< the parameter count its authors give, 0: none; tests compare
 };
@@ -84,7 +91,12 @@ LayerParameters layer_parameters(const Transformer& model);
 ParameterCount parameters(const Transformer& model);
 /// The embedding table with positions; `output` adds nothing when it is tied.
 std::uint64_t embedding_parameters(const Transformer& model);
+/// Of the layers that predict further tokens, without their routed experts.
+std::uint64_t predict_parameters(const Transformer& model);
 std::uint64_t output_parameters(const Transformer& model);
+
+/// Keys that a causal query of a layer with a window sees, times 2, as the sequence is for one without.
+std::uint64_t window_keys(const Transformer& model, std::uint32_t seq);
 
 /// How sources count a causal model's attention: the whole square of scores, or the half that is needed.
 enum class AttentionCount : std::uint8_t { full, causal };

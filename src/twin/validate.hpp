@@ -35,6 +35,7 @@ struct ValidatedRow {
   double measured = 0;
   std::optional<double> predicted;
   bool outside_calibration = false;
+  bool unfit = false;                  ///< it ran, but is predicted to need more memory than the GPU has
   std::optional<std::string> skipped;  ///< why there is no prediction
 
   /// Relative: predicted / measured - 1, of times; of rates the same for the time that they mean. 0 if skipped.

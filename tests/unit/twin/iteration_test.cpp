@@ -123,4 +123,25 @@ TEST_CASE("iteration: the slowest rank sets the pace") {
   CHECK(slowest({1.0, 1.3, 1.1}) == 1.3);
 }
 
+TEST_CASE("iteration: gradients of experts travel between the GPUs that hold the same experts") {
+  // Eight nodes, each with all experts: a GPU's experts are reduced with seven others through its own NIC. With experts
+  // over all 64 GPUs of an NVLink domain, nobody else has them.
+  const Stack& stack = *find_stack("megatron-bridge-2026.2");
+  const Transformer& model = *find_model("gpt-oss-120b");
+  Layout layout{.dp = 64, .ep = 8, .micro_batch = 4, .global_batch = 1280, .distributed_optimizer = true};
+  const double nodes = Evaluator(model, *find_system("dgx-b200"), stack).predict(layout).terms.data;
+  layout.ep = 64;
+  const double rack = Evaluator(model, *find_system("gb200-nvl72"), stack).predict(layout).terms.data;
+  CHECK(nodes > 0.3);
+  CHECK(rack < nodes / 5);
+}
+
+TEST_CASE("iteration: graphs of whole iterations leave the host nothing to do") {
+  const Transformer& model = *find_model("qwen3-30b-a3b");
+  const System& system = *find_system("gb200-nvl72");
+  Layout layout{.dp = 8, .ep = 8, .micro_batch = 1, .global_batch = 512, .precision = Precision::mxfp8};
+  CHECK(Evaluator(model, system, *find_stack("megatron-bridge-2026.4")).predict(layout).terms.host > 0);
+  CHECK(Evaluator(model, system, *find_stack("megatron-bridge-2026.5")).predict(layout).terms.host == 0);
+}
+
 }  // namespace virga::twin

@@ -41,7 +41,9 @@ TEST_CASE("memory: weights, gradients and Adam are 18 bytes a parameter, less wh
   layout.distributed_optimizer = true;
   CHECK(state() / whole == doctest::Approx((6 + 12 / 4.0) / 18).epsilon(1e-6));
   layout.sharded_weights = true;
-  CHECK(state() / whole == doctest::Approx(1 / 4.0).epsilon(1e-6));
+  // A quarter each, and of one layer at work the whole weights twice and the gradients.
+  const double layer = layer_parameters_per_gpu(model, layout).total();
+  CHECK(state() == doctest::Approx(whole / 4 + (2 * 2 + 4) * layer).epsilon(1e-6));
 }
 
 TEST_CASE("memory: all experts count, not only the active ones") {
@@ -51,6 +53,23 @@ TEST_CASE("memory: all experts count, not only the active ones") {
   const double all = memory_use(mixtral, one, k_stacks.back()).weights;
   CHECK(all / 2 == doctest::Approx(static_cast<double>(parameters(mixtral).total)).epsilon(1e-4));
   CHECK(memory_use(mixtral, spread, k_stacks.back()).weights < all / 4);
+}
+
+TEST_CASE("memory: the optimizer of experts is shared by the ranks that hold the same ones") {
+  // 16 data ranks, 8 expert ranks: an eighth of the experts on each GPU, and two GPUs with the same eighth.
+  const Transformer& mixtral = *find_model("mixtral-8x7b");
+  const LayerParameters layer = layer_parameters(mixtral);
+  const double experts = static_cast<double>(layer.one_expert) * mixtral.experts * mixtral.layers;
+  const double others = static_cast<double>(parameters(mixtral).total) - experts;
+  const Layout layout{.dp = 16, .ep = 8, .global_batch = 16, .distributed_optimizer = true};
+  CHECK(expert_data_ranks(layout) == 2);
+  const Stack& stack = k_stacks.back();
+  const double per_parameter = memory_use(mixtral, layout, stack).optimizer / stack.optimizer_bytes;
+  CHECK(per_parameter == doctest::Approx(experts / 8 / 2 + others / 16).epsilon(1e-4));
+  // As many expert ranks as GPUs: nobody shares.
+  CHECK(expert_data_ranks({.tp = 2, .dp = 4, .ep = 8}) == 1);
+  // Fewer expert than tensor ranks: experts are cut like other weights.
+  CHECK(expert_data_ranks({.tp = 8, .dp = 4, .ep = 2}) == 4);
 }
 
 TEST_CASE("memory: recomputing more never needs more") {

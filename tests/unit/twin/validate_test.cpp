@@ -94,6 +94,14 @@ TEST_CASE("validate: published runs are predicted within bounds") {
   const auto v = validate(text_of(path), "training-measurements.csv");
   REQUIRE(v);
   CHECK(v->rows.size() > 1800);
+  // What ran is predicted to fit.
+  for (const ValidatedRow& row : v->rows) {
+    CAPTURE(row.source);
+    CAPTURE(row.model);
+    CAPTURE(row.gpu);
+    const bool memory = row.metric.find("memory") != std::string::npos;  // of layouts that are compared, not run
+    if (!memory) CHECK_FALSE(row.unfit);
+  }
   for (const ValidationSummary& s : v->summary) {
     CAPTURE(s.source_group);
     CAPTURE(s.metric);
@@ -104,6 +112,7 @@ TEST_CASE("validate: published runs are predicted within bounds") {
     if (s.source_group == "megatron-h100" && time) CHECK(s.mean_error < 0.05);
     if (s.source_group == "bloom" && time) CHECK(s.mean_error < 0.05);
     if (s.source_group == "bloom" && s.metric == "memory_per_gpu_reserved") CHECK(s.mean_error < 0.05);
+    if (s.source_group == "megatron-bridge" && time) CHECK(s.mean_error < 0.08);
     if (s.source_group == "mlperf" && time) CHECK(s.mean_error < 0.08);
     if (s.source_group == "vtrain-multi-node" || s.source_group == "vtrain-single-node") CHECK(s.mean_error < 0.1);
   }
