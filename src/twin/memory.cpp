@@ -83,15 +83,15 @@ MemoryUse memory_use(const Transformer& m, const Layout& l, const Stack& stack) 
   const double kept = l.recompute == Recompute::full ? input : layer_activation_bytes(m, l, scores_kept);
   const double chunks = l.interleave > 1 ? 1.0 + (l.pp - 1.0) / (number(l.pp) * l.interleave) : 1.0;
   const double micro_batches = l.micro_batches();
+  // Sharded weights are whole for the layer at work and for the next, which is on its way; gradients for one.
+  const double whole = l.sharded_weights ? std::min(layer_parameters_per_gpu(m, l).total(), k_live_parameters) : 0;
+  const std::uint32_t expert_ranks = expert_data_ranks(l);
 
   const auto stage = [&](const GpuParameters& held, double layer_count, double in_flight, bool last) {
     MemoryUse use;
     const double shards = number(l.dp) * l.cp;
-    const double share = held.shared_by_data / shards + held.experts / expert_data_ranks(l);
+    const double share = held.shared_by_data / shards + held.experts / expert_ranks;
     const double kept_parameters = l.sharded_weights ? share : held.total();
-    // Sharded weights are whole for the layer at work and for the next, which is on its way; gradients for one.
-    const double layer = layer_parameters_per_gpu(m, l).total();
-    const double whole = l.sharded_weights ? std::min(layer, k_live_parameters) : 0;
     use.weights = k_weight_bytes * (kept_parameters + 2 * whole);
     use.gradients = stack.gradient_bytes * (kept_parameters + whole);
     use.optimizer = stack.optimizer_bytes * (l.distributed_optimizer || l.sharded_weights ? share : held.total());
