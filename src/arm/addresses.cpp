@@ -1,6 +1,6 @@
 #include "arm/addresses.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 constexpr std::uint32_t k_reserved_first = 4;
@@ -51,4 +51,4 @@ void Addresses::give_back(std::string_view subnet, std::string_view address) {
   if (found != pools_.end() && network) found->second.used.erase(network->first);
 }
 
-}  // namespace virga
+}  // namespace virga::arm

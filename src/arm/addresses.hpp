@@ -17,7 +17,7 @@
 
 #include "arm/text.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 class Addresses {
  public:
@@ -39,4 +39,4 @@ class Addresses {
   std::map<std::string, Pool> pools_;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,7 +8,7 @@
 #include "arm/text.hpp"
 #include "wire/json_codec.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -154,7 +154,7 @@ class Wanted {
       if (!known) wrong(fmt::format("unknown key '{}'; known are {}", std::string_view(key), fmt::join(known_, ", ")));
     }
     if (mistake_.empty()) return std::nullopt;
-    return virga::refusal(400, "InvalidAdminRequest", mistake_);
+    return arm::refusal(400, "InvalidAdminRequest", mistake_);
   }
 
  private:
@@ -281,4 +281,4 @@ Answer answer_admin(StandIn& stand_in, const Request& request, const Target& tar
                  "the admin API has GET calls, bill, state; DELETE calls; POST evict, quota, capacity, failure, clock");
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -13,7 +13,7 @@
 
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 class Agenda {
  public:
@@ -35,4 +35,4 @@ class Agenda {
   std::uint64_t last_ = 0;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

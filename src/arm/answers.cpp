@@ -9,7 +9,7 @@
 #include "arm/world.hpp"
 #include "wire/json_codec.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -163,4 +163,4 @@ std::optional<Answer> check_location(const World& world, const json::object& bod
                              location, fmt::join(regions, ",")));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace virga {
+namespace virga::arm {
 
 void SimulatedVms::start(const VmOrder& order, Reply reply, Time now) {
   const BootTime& boot = scenario_.boot_of(order.size);
@@ -23,4 +23,4 @@ void SimulatedVms::start(const VmOrder& order, Reply reply, Time now) {
   });
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -17,7 +17,7 @@
 #include "base/prng.hpp"
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct VmOrder {
   std::string vm_id;  ///< properties.vmId: a GUID, new for each VM
@@ -69,4 +69,4 @@ class SimulatedVms : public VmBackend {
   std::uint64_t last_start_ = 0;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -12,7 +12,7 @@
 
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 class CallLog {
  public:
@@ -56,4 +56,4 @@ class CallLog {
   std::deque<Entry> entries_;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -7,8 +7,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -65,8 +66,8 @@ json::object view_of_restriction(const RestrictionRule& rule, const std::string&
 json::array restrictions_of(const Scenario& scenario, const AzureSize& size, const std::string& region) {
   json::array restrictions;
   for (const RestrictionRule& rule : scenario.restrictions) {
-    const bool is_here = rule.region.empty() || same_text(rule.region, region);
-    if (is_here && same_text(rule.size, size.name)) restrictions.push_back(view_of_restriction(rule, region));
+    const bool is_here = rule.region.empty() || same_word(rule.region, region);
+    if (is_here && same_word(rule.size, size.name)) restrictions.push_back(view_of_restriction(rule, region));
   }
   return restrictions;
 }
@@ -112,7 +113,7 @@ Answer answer_skus(const World& world, const Call& call) {
 /// The name in …/type/name/….
 std::string name_after(const Target& target, std::string_view type) {
   for (std::size_t i = 0; i < target.types.size() && i < target.names.size(); ++i) {
-    if (same_text(target.types[i], type)) return target.names[i];
+    if (same_word(target.types[i], type)) return target.names[i];
   }
   return {};
 }
@@ -132,7 +133,7 @@ Answer answer_image(const World& world, const Call& call) {
   const std::string image = fmt::format("{}:{}:{}", name_after(target, "publishers"), name_after(target, "offers"),
                                         name_after(target, "skus"));
   const auto& missing = world.scenario.missing_images;
-  if (std::any_of(missing.begin(), missing.end(), [&](const std::string& one) { return same_text(one, image); })) {
+  if (std::any_of(missing.begin(), missing.end(), [&](const std::string& one) { return same_word(one, image); })) {
     return refusal(404, "PlatformImageNotFound",
                    fmt::format("The platform image '{}:latest' is not available. Verify that all fields in the storage "
                                "profile are correct.",
@@ -159,11 +160,11 @@ Answer answer_image(const World& world, const Call& call) {
 }
 
 json::object view_of_provider(const World& world, std::string_view name) {
-  const bool network = same_text(name, "Microsoft.Network");
-  const bool compute = same_text(name, "Microsoft.Compute");
+  const bool network = same_word(name, "Microsoft.Network");
+  const bool compute = same_word(name, "Microsoft.Compute");
   const auto& absent = world.scenario.unregistered;
   const bool is_registered =
-      std::none_of(absent.begin(), absent.end(), [&](const std::string& one) { return same_text(one, name); });
+      std::none_of(absent.begin(), absent.end(), [&](const std::string& one) { return same_word(one, name); });
   json::array regions;
   for (const std::string& region : world.scenario.regions) regions.push_back(json::string(region));
   json::array versions;
@@ -231,4 +232,4 @@ Answer answer_catalogue(World& world, const Call& call) {
   return list_answer(world, call, 0, [](std::size_t) { return json::object(); });
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -16,7 +16,7 @@
 #include <filesystem>
 #include <memory>
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 struct Free {
@@ -154,4 +154,4 @@ Result<CertificateFiles> make_certificate(const std::string& folder, const std::
   return files;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

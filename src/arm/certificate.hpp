@@ -14,7 +14,7 @@
 
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct CertificateFiles {
   std::string ca;
@@ -24,4 +24,4 @@ struct CertificateFiles {
 
 Result<CertificateFiles> make_certificate(const std::string& folder, const std::vector<std::string>& addresses);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -9,8 +9,9 @@
 #include "arm/text.hpp"
 #include "arm/world.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -34,7 +35,7 @@ struct Step {
 Result<Document> reference_of(World& world, const std::vector<Step>& steps, const std::string& what) {
   const Resource* found = world.resources.find(what);
   for (const Step& step : steps) {
-    if (found == nullptr && (same_text(step.name, what) || same_text(step.type + "/" + step.name, what))) {
+    if (found == nullptr && (same_word(step.name, what) || same_word(step.type + "/" + step.name, what))) {
       found = world.resources.find(step.id);
     }
   }
@@ -127,7 +128,7 @@ Result<Step> read_step(const json::value& raw, const TemplateScope& scope) {
 
 bool waits_for(const Step& step, const Step& other) {
   return std::any_of(step.after.begin(), step.after.end(), [&](const std::string& what) {
-    return same_text(what, other.id) || same_text(what, other.name) || same_text(what, other.type + "/" + other.name);
+    return same_word(what, other.id) || same_word(what, other.name) || same_word(what, other.type + "/" + other.name);
   });
 }
 
@@ -312,4 +313,4 @@ Answer answer_deployments(World& world, const Call& call) {
   return answer_other_resources(world, call);
 }
 
-}  // namespace virga
+}  // namespace virga::arm

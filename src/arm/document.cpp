@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-namespace virga {
+namespace virga::arm {
 namespace json = boost::json;
 
 namespace {
@@ -121,4 +121,4 @@ const json::object* object_at(const json::object& object, std::string_view path)
 
 std::string json_text(const json::object& object) { return json::serialize(object); }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -21,7 +21,7 @@ class object;
 class value;
 }  // namespace boost::json
 
-namespace virga {
+namespace virga::arm {
 
 class Document {
  public:
@@ -61,4 +61,4 @@ const boost::json::object* object_at(const boost::json::object& object, std::str
 
 std::string json_text(const boost::json::object& object);
 
-}  // namespace virga
+}  // namespace virga::arm

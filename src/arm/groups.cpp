@@ -6,7 +6,7 @@
 #include "arm/text.hpp"
 #include "arm/world.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -147,4 +147,4 @@ Answer answer_groups(World& world, const Call& call) {
   return refusal(404, "ResourceGroupNotFound", fmt::format("Resource group '{}' could not be found.", target.group));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,8 +8,9 @@
 #include "arm/world.hpp"
 #include "base/digest.hpp"
 #include "wire/sku_table.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -19,7 +20,7 @@ constexpr std::string_view k_group_type = "Microsoft.Network/interconnectGroups"
 /// After its making, only capacity and tags of a block can be changed.
 std::optional<Answer> check_change(const Resource& old, const json::object& body) {
   for (const char* path : {"sku.name", "properties.interconnectGroup.id", "location"}) {
-    if (same_text(text_at(*old.body, path), text_at(body, path))) continue;
+    if (same_word(text_at(*old.body, path), text_at(body, path))) continue;
     return refusal(409, "PropertyChangeNotAllowed", fmt::format("Changing property '{}' is not allowed.", path));
   }
   return std::nullopt;
@@ -104,7 +105,7 @@ Answer answer_interconnect_blocks(World& world, const Call& call) {
   if (!call.is("GET") || !call.target.tail.empty()) return method_not_allowed(call);
   if (resource == nullptr) return resource_not_found(call);
   return json_answer(200,
-                     view_of_block(world, *resource, same_text(call.target.query_value("$expand"), "instanceView")));
+                     view_of_block(world, *resource, same_word(call.target.query_value("$expand"), "instanceView")));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

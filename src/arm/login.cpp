@@ -8,8 +8,9 @@
 #include "arm/document.hpp"
 #include "arm/text.hpp"
 #include "wire/encodings.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -41,7 +42,7 @@ Answer endpoints(const Scenario& scenario, const Target& target, const std::stri
 
 Answer discovery(const Target& target, const std::string& base_url) {
   const std::string tenant = target.segments.front();
-  const bool adfs = same_text(tenant, "adfs");
+  const bool adfs = same_word(tenant, "adfs");
   const std::string root = base_url + "/" + tenant + "/oauth2" + (adfs ? "" : "/v2.0");
   return answer_of({{"issuer", base_url + "/" + tenant},
                     {"authorization_endpoint", root + "/authorize"},
@@ -146,7 +147,7 @@ Result<std::string> Login::check(std::string_view authorization, Time now) const
   if (authorization.empty()) {
     return fail(Code::denied, "Authentication failed. The 'Authorization' header is missing.");
   }
-  if (!same_text(authorization.substr(0, k_scheme.size()), k_scheme) || authorization.size() == k_scheme.size()) {
+  if (!same_word(authorization.substr(0, k_scheme.size()), k_scheme) || authorization.size() == k_scheme.size()) {
     return fail(Code::denied, "Authentication failed. The 'Authorization' header is provided in an invalid format.");
   }
   const std::string token(authorization.substr(k_scheme.size()));
@@ -156,4 +157,4 @@ Result<std::string> Login::check(std::string_view authorization, Time now) const
   return found->second.principal;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -19,7 +19,7 @@
 #include "arm/target.hpp"
 #include "base/prng.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 class Login {
  public:
@@ -47,4 +47,4 @@ class Login {
   std::map<std::string, Issued> issued_;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

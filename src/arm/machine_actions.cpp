@@ -5,8 +5,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 /// A set's capacity is what it holds: it falls as soon as the deletion of an instance is accepted.
@@ -78,7 +79,7 @@ std::optional<Answer> act_on_machines(World& world, const Call& call, std::strin
     return accepted(world, call, operation);
   }
   if (action == "delete") {
-    const bool force = same_text(call.target.query_value("forcedeletion"), "true");
+    const bool force = same_word(call.target.query_value("forcedeletion"), "true");
     takes = force ? Duration{world.scenario.delete_time.ns / 4} : world.scenario.delete_time;
     remove_machines(world, call, machines, takes);
   } else if (action == "poweroff") {
@@ -114,4 +115,4 @@ void delete_resource(World& world, Resource& resource, Duration takes, Time now)
   });
 }
 
-}  // namespace virga
+}  // namespace virga::arm

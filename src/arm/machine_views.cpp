@@ -7,8 +7,9 @@
 #include "arm/world.hpp"
 #include "wire/encodings.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -96,8 +97,8 @@ json::object interface_of(const Machine& machine) {
 MachineSpec spec_from_profile(const json::object& profile) {
   MachineSpec spec;
   const std::string priority = text_at(profile, "priority");
-  spec.spot = same_text(priority, "Spot") || same_text(priority, "Low");
-  spec.eviction_deletes = same_text(text_at(profile, "evictionPolicy"), "Delete");
+  spec.spot = same_word(priority, "Spot") || same_word(priority, "Low");
+  spec.eviction_deletes = same_word(text_at(profile, "evictionPolicy"), "Delete");
   std::string data = text_at(profile, "osProfile.customData");
   if (data.empty()) data = text_at(profile, "userData");
   spec.custom_data = from_base64(data).value_or(data);
@@ -150,4 +151,4 @@ void fail_allocation(World& world, const Operation& operation, const MachineSpec
   world.operations.fail(operation.id, code, std::string(k_allocation_failed));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

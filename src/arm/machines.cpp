@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "arm/text.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 std::string place_key(const std::string& region, const std::string& what) {
@@ -50,7 +51,7 @@ Machines::Machines(const Scenario& scenario, Agenda& agenda, Operations& operati
 std::uint32_t Machines::quota(const std::string& region, const std::string& family) const {
   std::uint32_t limit = quota_default_;
   for (const QuotaRule& rule : quota_) {
-    const bool fits = rule.region.empty() || same_text(rule.region, region);
+    const bool fits = rule.region.empty() || same_word(rule.region, region);
     if (fits && family_key(rule.family) == family_key(family)) limit = rule.vcpus;
   }
   return limit;
@@ -81,8 +82,8 @@ std::optional<std::string> Machines::quota_refusal(const std::string& region, co
 std::uint32_t Machines::capacity_left(const std::string& region, const AzureSize& size, Time now) const {
   std::int64_t vms = std::numeric_limits<std::uint32_t>::max();
   for (const CapacityRule& rule : capacity_) {
-    const bool place_fits = rule.region.empty() || same_text(rule.region, region);
-    const bool size_fits = rule.size.empty() || same_text(rule.size, size.name);
+    const bool place_fits = rule.region.empty() || same_word(rule.region, region);
+    const bool size_fits = rule.size.empty() || same_word(rule.size, size.name);
     if (place_fits && size_fits && started_ + rule.from <= now && now < started_ + rule.until) vms = rule.vms;
   }
   const std::int64_t used = count_at(hosts_used_, place_key(region, size.name));
@@ -285,7 +286,7 @@ std::vector<const Machine*> Machines::named(std::string_view id_or_name) const {
   if (found != by_id_.end()) return {&machines_.at(found->second)};
   std::vector<const Machine*> all;
   for (const auto& [number, machine] : machines_) {
-    if (same_text(machine.spec.name, id_or_name)) all.push_back(&machine);
+    if (same_word(machine.spec.name, id_or_name)) all.push_back(&machine);
   }
   return all;
 }
@@ -298,4 +299,4 @@ std::vector<const Machine*> Machines::of_set(std::string_view set) const {
   return result;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -21,21 +21,33 @@
 #include "arm/operations.hpp"
 #include "arm/sizes.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 using MachineNumber = std::uint64_t;
 
 enum class Power : std::uint8_t { starting, running, stopped, deallocated };
+}  // namespace virga::arm
+
+namespace virga {
 template <>
-struct EnumNames<Power> {
+struct EnumNames<arm::Power> {
   static constexpr std::string_view names[] = {"starting", "running", "stopped", "deallocated"};
 };
+}  // namespace virga
+
+namespace virga::arm {
 
 enum class Provisioning : std::uint8_t { creating, updating, deleting, succeeded, failed };
+}  // namespace virga::arm
+
+namespace virga {
 template <>
-struct EnumNames<Provisioning> {
+struct EnumNames<arm::Provisioning> {
   static constexpr std::string_view names[] = {"Creating", "Updating", "Deleting", "Succeeded", "Failed"};
 };
+}  // namespace virga
+
+namespace virga::arm {
 
 struct ScheduledEvent {
   std::string id;
@@ -175,4 +187,4 @@ class Machines {
   MachineNumber last_ = 0;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -5,8 +5,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -60,7 +61,7 @@ void attach_disk(World& world, const Machine& machine, const Resource& set, Time
 void release_disk(World& world, const Resource& vm) {
   Resource* disk = world.resources.find(text_at(*vm.body, "properties.storageProfile.osDisk.managedDisk.id"));
   if (disk == nullptr) return;
-  if (same_text(text_at(*vm.body, "properties.storageProfile.osDisk.deleteOption"), "Detach")) {
+  if (same_word(text_at(*vm.body, "properties.storageProfile.osDisk.deleteOption"), "Detach")) {
     (*disk->body).erase("managedBy");
     make_at(*disk->body, "properties.diskState") = "Unattached";
   } else {
@@ -104,7 +105,7 @@ void release_machine(World& world, const std::string& id) {
     const json::object* reference = cards->at(i).if_object();
     Resource* card = reference == nullptr ? nullptr : world.resources.find(text_at(*reference, "id"));
     if (card == nullptr) continue;
-    if (same_text(text_at(*reference, "properties.deleteOption"), "Delete")) {
+    if (same_word(text_at(*reference, "properties.deleteOption"), "Delete")) {
       release_resource(world, *card);
       world.resources.erase(std::string(card->id));
     } else {
@@ -114,4 +115,4 @@ void release_machine(World& world, const std::string& id) {
   world.resources.erase(id);
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -13,7 +13,7 @@
 
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct Header {
   std::string name;
@@ -52,4 +52,4 @@ struct Answer {
 /// What the Azure Resource Manager says when it refuses: {"error": {"code", "message"}}.
 Answer refusal(int status, std::string_view code, std::string_view message);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,8 +8,9 @@
 
 #include "arm/stand_in.hpp"
 #include "arm/text.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -127,7 +128,7 @@ Answer ambiguous_name(std::string_view name, const std::vector<const Machine*>& 
 Answer answer_metadata(World& world, Login& login, const Request& request, Time now) {
   Target target = parse_target(request.target);
   const Machine* machine = nullptr;
-  if (target.segments.size() > 2 && same_text(target.segments[0], "vm")) {
+  if (target.segments.size() > 2 && same_word(target.segments[0], "vm")) {
     const auto found = world.machines.named(target.segments[1]);
     if (found.empty()) return refusal(404, "NotFound", "there is no VM '" + target.segments[1] + "'");
     if (found.size() > 1) return ambiguous_name(target.segments[1], found);
@@ -138,7 +139,7 @@ Answer answer_metadata(World& world, Login& login, const Request& request, Time 
   }
   const auto word = [&](std::size_t i) { return i < target.segments.size() ? lower_case(target.segments[i]) : ""; };
   if (word(0) != "metadata") return refusal(404, "NotFound", "the metadata service is at /vm/NAME/metadata/");
-  if (!same_text(request.header("Metadata"), "true")) {
+  if (!same_word(request.header("Metadata"), "true")) {
     return bad_request("Bad request. Required metadata header not specified or not correct");
   }
   if (target.query_value("api-version").empty()) {
@@ -159,11 +160,11 @@ std::uint32_t evict_machines(World& world, const std::string& set, std::uint32_t
   for (const auto& [number, machine] : world.machines.all()) {
     if (chosen.size() >= count) break;
     const std::string name = machine.spec.set.substr(machine.spec.set.rfind('/') + 1);
-    const bool fits = machine.spec.spot && (set.empty() || same_text(name, set));
+    const bool fits = machine.spec.spot && (set.empty() || same_word(name, set));
     if (fits && machine.power == Power::running && machine.events.empty()) chosen.push_back(number);
   }
   for (const MachineNumber number : chosen) world.machines.evict(number, notice, now);
   return static_cast<std::uint32_t>(chosen.size());
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -6,8 +6,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -16,7 +17,7 @@ json::object* find_subnet(Resource& network, std::string_view name) {
   json::value* subnets = find_at(*network.body, "properties.subnets");
   if (subnets == nullptr || !subnets->is_array()) return nullptr;
   for (json::value& subnet : subnets->get_array()) {
-    if (subnet.is_object() && same_text(text_at(subnet.get_object(), "name"), name)) return &subnet.get_object();
+    if (subnet.is_object() && same_word(text_at(subnet.get_object(), "name"), name)) return &subnet.get_object();
   }
   return nullptr;
 }
@@ -176,4 +177,4 @@ Answer answer_networks(World& world, const Call& call) {
   return answer;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,7 +8,7 @@
 #include "clouds/host/host_cloud.hpp"
 #include "clouds/host/tier.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 Result<std::unique_ptr<NodeVms>> NodeVms::open(const NodeVmsOptions& options) {
   if (probe_tier().tier == Tier::plain) {
@@ -108,4 +108,4 @@ void NodeVms::take(const EventBody& event, Time now) {
   }
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -25,7 +25,7 @@
 #include "ports/event_sink.hpp"
 #include "wire/home.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct NodeVmsOptions {
   Home home;                   ///< of the nodes; nobody else's
@@ -74,4 +74,4 @@ class NodeVms : public VmBackend, private EventSink {
   std::unique_ptr<Cloud> cloud_;  // last: its threads use all of the above
 };
 
-}  // namespace virga
+}  // namespace virga::arm

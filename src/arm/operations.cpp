@@ -2,7 +2,7 @@
 
 #include "arm/text.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 /// For how long an operation that has ended can still be asked for.
@@ -74,4 +74,4 @@ void Operations::end(const std::string& id, Time now) {
   agenda_.at(now + k_memory, [this, id](Time) { operations_.erase(id); });
 }
 
-}  // namespace virga
+}  // namespace virga::arm

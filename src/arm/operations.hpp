@@ -19,7 +19,7 @@
 #include "base/prng.hpp"
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct Operation {
   std::string id;  ///< a GUID
@@ -64,4 +64,4 @@ class Operations {
   std::map<std::string, std::uint32_t> running_;  ///< by the lower-case id of their subject
 };
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -6,8 +6,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -29,10 +30,10 @@ void complete_interface(World& world, Resource& resource) {
 
 std::optional<Answer> refuse_delete(const World&, const Resource& resource) {
   const std::string owner = text_at(*resource.body, "managedBy");
-  if (same_text(resource.type, "Microsoft.Compute/disks") && !owner.empty()) {
+  if (same_word(resource.type, "Microsoft.Compute/disks") && !owner.empty()) {
     return refusal(409, "OperationNotAllowed", fmt::format("Disk {} is attached to VM {}.", resource.name, owner));
   }
-  if (!same_text(resource.type, "Microsoft.Network/networkInterfaces")) return std::nullopt;
+  if (!same_word(resource.type, "Microsoft.Network/networkInterfaces")) return std::nullopt;
   const std::string vm = text_at(*resource.body, "properties.virtualMachine.id");
   if (vm.empty()) return std::nullopt;
   return refusal(400, "NicInUse",
@@ -131,4 +132,4 @@ Answer answer_other_resources(World& world, const Call& call) {
   return resource == nullptr ? resource_not_found(call) : json_answer(200, view_of_any(world, *resource));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -6,8 +6,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -18,7 +19,7 @@ constexpr std::int64_t k_capacity_max = 100'000;
 
 bool is_block_group(World& world, std::string_view group) {
   const Resource* found = world.resources.find(group);
-  return found != nullptr && same_text(text_at(*found->body, "properties.reservationType"), "Block");
+  return found != nullptr && same_word(text_at(*found->body, "properties.reservationType"), "Block");
 }
 
 std::optional<Answer> invalid(std::string_view what) { return refusal(400, "InvalidParameter", what); }
@@ -67,7 +68,7 @@ Answer write_reservation(World& world, const Call& call, Resource* old) {
                    fmt::format("The VM size '{}' is not supported for capacity reservations.", size->name));
   }
   const std::int64_t held = old == nullptr ? 0 : number_at(*old->body, "sku.capacity", 0);
-  if (old != nullptr && !same_text(text_at(*old->body, "sku.name"), size->name)) {
+  if (old != nullptr && !same_word(text_at(*old->body, "sku.name"), size->name)) {
     return refusal(409, "PropertyChangeNotAllowed", "Changing property 'sku.name' is not allowed.");
   }
   if (auto refused = hold_machines(world, call, location, *size, capacity - held)) return *refused;
@@ -87,11 +88,11 @@ std::vector<const Resource*> sources_of(World& world, const json::object& body, 
   const std::string group = text_at(body, prefix + "capacityReservation.capacityReservationGroup.id");
   if (!group.empty()) {
     for (const Resource* resource : world.resources.list(k_type, "", group + "/", Time::never())) {
-      if (same_text(text_at(*resource->body, "sku.name"), size.name)) sources.push_back(resource);
+      if (same_word(text_at(*resource->body, "sku.name"), size.name)) sources.push_back(resource);
     }
   }
   const Resource* block = world.resources.find(text_at(body, prefix + "interconnectBlockProfile.interconnectBlock.id"));
-  if (block != nullptr && same_text(text_at(*block->body, "sku.name"), size.name)) sources.push_back(block);
+  if (block != nullptr && same_word(text_at(*block->body, "sku.name"), size.name)) sources.push_back(block);
   return sources;
 }
 
@@ -121,7 +122,7 @@ std::optional<Answer> hold_machines(World& world, const Call& call, const std::s
 std::vector<const Machine*> users_of(const World& world, std::string_view reservation) {
   std::vector<const Machine*> users;
   for (const auto& [number, machine] : world.machines.all()) {
-    if (same_text(machine.spec.reservation, reservation)) users.push_back(&machine);
+    if (same_word(machine.spec.reservation, reservation)) users.push_back(&machine);
   }
   return users;
 }
@@ -216,8 +217,8 @@ Answer answer_reservations(World& world, const Call& call) {
   if (call.is("DELETE")) return delete_reservation(world, call, resource);
   if (!call.is("GET")) return method_not_allowed(call);
   if (resource == nullptr) return resource_not_found(call);
-  const bool expanded = same_text(target.query_value("$expand"), "instanceView");
+  const bool expanded = same_word(target.query_value("$expand"), "instanceView");
   return json_answer(200, view_of_reservation(world, *resource, expanded));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -5,8 +5,9 @@
 #include <iterator>
 
 #include "arm/text.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 /// Microsoft's schemas give these none.
@@ -64,8 +65,8 @@ std::vector<Resource*> ResourceTable::list(std::string_view type, std::string_vi
   std::vector<Resource*> found;
   const std::string prefix = lower_case(parent);
   for (auto& [id, resource] : by_id_) {
-    if (!type.empty() && !same_text(resource.type, type)) continue;
-    if (!group.empty() && !same_text(resource.group, group)) continue;
+    if (!type.empty() && !same_word(resource.type, type)) continue;
+    if (!group.empty() && !same_word(resource.group, group)) continue;
     if (!id.starts_with(prefix) || resource.listed_from > now) continue;
     found.push_back(&resource);
   }
@@ -85,4 +86,4 @@ boost::json::object view_of(const Resource& resource) {
   return view;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -16,7 +16,7 @@
 #include "arm/target.hpp"
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct Resource {
   std::string id;  ///< canonical
@@ -61,4 +61,4 @@ class ResourceTable {
 /// As a GET shows it: id, name, type and location first, then the body, and its provisioningState.
 boost::json::object view_of(const Resource& resource);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -3,7 +3,7 @@
 #include "arm/text.hpp"
 #include "arm/world.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 Answer route_outside_providers(World& world, const Call& call) {
@@ -72,4 +72,4 @@ bool begins_operation(const Call& call) {
   return writes && (machines || key == "capacityreservationgroups/capacityreservations" || key == "interconnectblocks");
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,8 +8,9 @@
 #include "arm/world.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/sku_table.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -30,7 +31,7 @@ struct Wish {
 };
 
 bool is_flexible(const json::object& body) {
-  return same_text(text_at(body, "properties.orchestrationMode"), "Flexible");
+  return same_word(text_at(body, "properties.orchestrationMode"), "Flexible");
 }
 
 Answer invalid_parameter(std::string_view message) { return refusal(400, "InvalidParameter", message); }
@@ -48,7 +49,7 @@ std::string subnet_of(const json::object& body) {
 std::optional<Answer> check_rack(const Wish& wish, bool one_group) {
   if (wish.size == nullptr || set_shape_of(wish.size->name) != SetShape::rack) return std::nullopt;
   const std::string placement = text_at(*wish.body, "properties.highSpeedInterconnectPlacement");
-  if (!one_group && (placement.empty() || same_text(placement, "None"))) return std::nullopt;
+  if (!one_group && (placement.empty() || same_word(placement, "None"))) return std::nullopt;
   return refusal(400, "BadRequest", "Vertical Connect Feature is not available for this Virtual Machine Scale Set.");
 }
 
@@ -56,7 +57,7 @@ std::optional<Answer> check_reference(World& world, const Wish& wish, std::strin
   const std::string id = text_at(*wish.body, path);
   if (id.empty()) return std::nullopt;
   const Resource* found = world.resources.find(id);
-  if (found != nullptr && same_text(found->type, type)) return std::nullopt;
+  if (found != nullptr && same_word(found->type, type)) return std::nullopt;
   return refusal(400, "InvalidResourceReference", fmt::format("Resource {} of type {} was not found.", id, type));
 }
 
@@ -274,7 +275,7 @@ Answer write_set(World& world, const Call& call, Resource* old) {
 Answer delete_set(World& world, const Call& call, Resource* set) {
   if (set == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
   if (auto failed = fail_later(world, call, set->location)) return *failed;
-  const bool force = same_text(call.target.query_value("forcedeletion"), "true");
+  const bool force = same_word(call.target.query_value("forcedeletion"), "true");
   const Duration takes = force ? Duration{world.scenario.delete_time.ns / 4} : world.scenario.delete_time;
   const Operation& operation = begin_operation(world, call, set->location, "");
   delete_resource(world, *set, takes, call.now);
@@ -298,7 +299,7 @@ std::optional<Answer> read_instances(const World& world, const Call& call, const
   for (const json::value& id : *ids) {
     const std::string text = id.is_string() ? std::string(id.get_string().c_str()) : json::serialize(id);
     const auto found = std::find_if(machines.begin(), machines.end(),
-                                    [&](const Machine* m) { return same_text(m->spec.instance_id, text); });
+                                    [&](const Machine* m) { return same_word(m->spec.instance_id, text); });
     if (found == machines.end()) {
       return invalid_parameter(
           fmt::format("The provided instanceId {} is not an active Virtual Machine Scale Set VM instanceId.", text));
@@ -396,4 +397,4 @@ Answer answer_scale_sets(World& world, const Call& call) {
   return target.tail.empty() ? json_answer(200, view_of_set(*set)) : method_not_allowed(call);
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,8 +8,9 @@
 #include "arm/target.hpp"
 #include "arm/text.hpp"
 #include "wire/toml_section.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 constexpr Duration k_day = Duration::minutes(24 * 60);
@@ -210,7 +211,7 @@ const BootTime& Scenario::boot_of(std::string_view size) const {
   const BootTime* best = &k_default;
   for (const BootTime& rule : boot) {
     if (rule.size.empty() && best->size.empty()) best = &rule;
-    if (!rule.size.empty() && same_text(rule.size, size)) best = &rule;
+    if (!rule.size.empty() && same_word(rule.size, size)) best = &rule;
   }
   return *best;
 }
@@ -218,8 +219,8 @@ const BootTime& Scenario::boot_of(std::string_view size) const {
 const RestrictionRule* Scenario::restriction_of(std::string_view region, std::string_view size,
                                                 std::string_view zone) const {
   for (const RestrictionRule& rule : restrictions) {
-    if (!rule.region.empty() && !same_text(rule.region, region)) continue;
-    if (!same_text(rule.size, size)) continue;
+    if (!rule.region.empty() && !same_word(rule.region, region)) continue;
+    if (!same_word(rule.size, size)) continue;
     if (rule.zones.empty() || std::find(rule.zones.begin(), rule.zones.end(), zone) != rule.zones.end()) return &rule;
   }
   return nullptr;
@@ -240,4 +241,4 @@ Result<Scenario> parse_scenario(std::string_view text, std::string_view file_nam
   return fail(Code::invalid, mistakes.text());
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -16,7 +16,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 /// least + something exponentially distributed with this mean, at most `most`.
 struct BootTime {
@@ -59,11 +59,17 @@ enum class FailureKind : std::uint8_t {
   async,       ///< accepted, but its operation ends Failed
   recovers,    ///< provisioningState is Failed once it has ended, and Succeeded some time later
 };
+}  // namespace virga::arm
+
+namespace virga {
 template <>
-struct EnumNames<FailureKind> {
+struct EnumNames<arm::FailureKind> {
   static constexpr std::string_view names[] = {"status",     "html",  "truncated", "hang",
                                                "never_ends", "async", "recovers"};
 };
+}  // namespace virga
+
+namespace virga::arm {
 
 struct FailureRule {
   std::string operation;  ///< "PUT virtualMachineScaleSets", "POST virtualMachineScaleSets/delete", "LIST usages"
@@ -124,4 +130,4 @@ struct Scenario {
 
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file_name);
 
-}  // namespace virga
+}  // namespace virga::arm

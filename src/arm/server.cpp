@@ -18,7 +18,7 @@
 #include <functional>
 #include <optional>
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace asio = boost::asio;
@@ -405,4 +405,4 @@ Result<std::unique_ptr<ArmServer>> ArmServer::open(const ArmServerOptions& optio
   return std::unique_ptr<ArmServer>(std::move(server));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

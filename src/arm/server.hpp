@@ -18,7 +18,7 @@
 #include "arm/stand_in.hpp"
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 /// The address of HOST:PORT; Code::invalid for what is none.
 Result<std::string> host_of(const std::string& address);
@@ -64,4 +64,4 @@ class ArmServer {
   virtual std::string imds_url() const = 0;
 };
 
-}  // namespace virga
+}  // namespace virga::arm

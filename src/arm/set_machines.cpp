@@ -5,8 +5,9 @@
 
 #include "arm/text.hpp"
 #include "arm/world.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -135,7 +136,7 @@ Answer answer_set_interfaces(World& world, const Call& call) {
   if (world.resources.find(set) == nullptr) return resource_not_found(call);
   auto machines = listed(world, set, call.now);
   if (target.names.size() > 1) {
-    std::erase_if(machines, [&](const Machine* m) { return !same_text(m->spec.instance_id, target.names[1]); });
+    std::erase_if(machines, [&](const Machine* m) { return !same_word(m->spec.instance_id, target.names[1]); });
   }
   if (call.is_list) {
     return list_answer(world, call, machines.size(), [&](std::size_t i) { return interface_of(*machines[i]); });
@@ -143,4 +144,4 @@ Answer answer_set_interfaces(World& world, const Call& call) {
   return machines.empty() ? resource_not_found(call) : json_answer(200, interface_of(*machines.front()));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

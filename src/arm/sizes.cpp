@@ -7,10 +7,13 @@
 #include "wire/config_units.hpp"
 #include "wire/csv_table.hpp"
 #include "wire/sku_table.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
-
 extern const std::string_view k_azure_families_csv;
+}  // namespace virga
+
+namespace virga::arm {
 
 namespace {
 
@@ -51,7 +54,7 @@ const std::vector<AzureSize>& azure_sizes() {
 
 const AzureSize* find_azure_size(std::string_view name) {
   const auto& sizes = azure_sizes();
-  const auto found = std::find_if(sizes.begin(), sizes.end(), [&](const auto& s) { return same_text(s.name, name); });
+  const auto found = std::find_if(sizes.begin(), sizes.end(), [&](const auto& s) { return same_word(s.name, name); });
   return found == sizes.end() ? nullptr : &*found;
 }
 
@@ -68,4 +71,4 @@ std::string family_key(std::string_view family) {
   return key;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -15,7 +15,7 @@
 #include "base/money.hpp"
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct AzureSize {
   std::string name;
@@ -43,4 +43,4 @@ inline constexpr std::string_view k_spot_family = "lowPriorityCores";
 /// The quota of all vCPUs of a region together.
 inline constexpr std::string_view k_regional_family = "cores";
 
-}  // namespace virga
+}  // namespace virga::arm

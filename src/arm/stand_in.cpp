@@ -5,8 +5,9 @@
 #include <algorithm>
 
 #include "arm/text.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 /// A GET of these is of a view of one resource, not of a collection.
@@ -81,7 +82,7 @@ std::optional<StandIn::ClockWish> StandIn::take_clock_wish() { return std::excha
 
 std::optional<FailureRule> StandIn::next_failure(const std::string& operation) {
   for (Failure& failure : failures_) {
-    if (!same_text(failure.rule.operation, operation)) continue;
+    if (!same_word(failure.rule.operation, operation)) continue;
     const std::uint64_t number = failure.seen++;
     const std::uint64_t skip = failure.rule.skip;
     if (number >= skip && number < skip + failure.rule.count) return failure.rule;
@@ -102,7 +103,7 @@ Answer StandIn::handle(const Request& request, Time now) {
   const bool reads = request.method == "GET";
   call.is_list =
       reads && target.is_resource && !is_view(target) && (!target.tail.empty() || target.segments.size() == 1);
-  if (!target.segments.empty() && same_text(target.segments.front(), "admin")) {
+  if (!target.segments.empty() && same_word(target.segments.front(), "admin")) {
     return answer_admin(*this, request, target, now);
   }
   const std::string operation = operation_name(call);
@@ -170,7 +171,7 @@ Answer StandIn::serve_resource(Call& call) {
     if (!verdict.allowed) return throttled_answer(verdict, world_.scenario.speed);
   }
   Answer answer;
-  if (!target.subscription.empty() && !same_text(target.subscription, world_.scenario.subscription)) {
+  if (!target.subscription.empty() && !same_word(target.subscription, world_.scenario.subscription)) {
     answer = refusal(404, "SubscriptionNotFound",
                      fmt::format("The subscription '{}' could not be found.", target.subscription));
   } else if (auto refused = check_group(call)) {
@@ -201,4 +202,4 @@ std::optional<Answer> StandIn::check_group(const Call& call) {
                              target.group));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

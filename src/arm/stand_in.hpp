@@ -21,7 +21,7 @@
 #include "arm/throttle.hpp"
 #include "arm/world.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 class StandIn {
  public:
@@ -82,4 +82,4 @@ Answer ambiguous_name(std::string_view name, const std::vector<const Machine*>& 
 /// Evicts up to `count` Spot VMs of a set (of all, if ""), those that run longest first; how many.
 std::uint32_t evict_machines(World& world, const std::string& set, std::uint32_t count, Duration notice, Time now);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -4,8 +4,9 @@
 #include <array>
 
 #include "arm/text.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 constexpr std::array k_words = {"Microsoft.Compute",
@@ -58,7 +59,7 @@ constexpr std::array k_methods = {"GET", "LIST", "HEAD", "PUT", "PATCH", "POST",
 
 template <std::size_t N>
 bool is_one_of(const std::array<const char*, N>& words, std::string_view word) {
-  return std::any_of(words.begin(), words.end(), [&](const char* w) { return same_text(w, word); });
+  return std::any_of(words.begin(), words.end(), [&](const char* w) { return same_word(w, word); });
 }
 
 bool is_plain(std::string_view text) {
@@ -117,7 +118,7 @@ void read_resource(Target& target) {
   target.is_resource = true;
   std::size_t at = 1;
   if (at < segments.size()) target.subscription = segments[at++];
-  if (at < segments.size() && same_text(segments[at], "resourceGroups")) {
+  if (at < segments.size() && same_word(segments[at], "resourceGroups")) {
     if (at + 1 == segments.size()) {
       target.tail = "resourceGroups";
       return;
@@ -126,7 +127,7 @@ void read_resource(Target& target) {
     at += 2;
   }
   if (at >= segments.size()) return;
-  if (same_text(segments[at], "providers")) return read_provider(target, at + 1);
+  if (same_word(segments[at], "providers")) return read_provider(target, at + 1);
   if (at + 1 == segments.size()) {
     target.tail = segments[at];
   } else {
@@ -138,7 +139,7 @@ void read_resource(Target& target) {
 }  // namespace
 
 std::string canonical_type(std::string_view word) {
-  const auto found = std::find_if(k_words.begin(), k_words.end(), [&](const char* w) { return same_text(w, word); });
+  const auto found = std::find_if(k_words.begin(), k_words.end(), [&](const char* w) { return same_word(w, word); });
   return std::string(found == k_words.end() ? word : std::string_view(*found));
 }
 
@@ -182,7 +183,7 @@ Target parse_target(std::string_view text) {
   target.query = split_query(text.substr(std::min(mark + 1, text.size())));
   target.segments = split_path(text.substr(0, mark));
   for (const std::string& segment : target.segments) target.path += "/" + segment;
-  if (!target.segments.empty() && same_text(target.segments[0], "subscriptions")) read_resource(target);
+  if (!target.segments.empty() && same_word(target.segments[0], "subscriptions")) read_resource(target);
   for (const std::string& type : target.types) join(target.key, lower_case(type));
   target.tail_key = lower_case(target.tail);
   target.is_sound =
@@ -232,4 +233,4 @@ bool is_operation_name(std::string_view name) {
   }
 }
 
-}  // namespace virga
+}  // namespace virga::arm

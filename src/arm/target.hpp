@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-namespace virga {
+namespace virga::arm {
 
 struct Target {
   std::string path;                   ///< percent-decoded, without the query
@@ -61,4 +61,4 @@ bool is_api_version(std::string_view text);
 /// "PUT virtualMachineScaleSets", "LIST usages", "POST token": words of which a call's name can consist.
 bool is_operation_name(std::string_view name);
 
-}  // namespace virga
+}  // namespace virga::arm

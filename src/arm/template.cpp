@@ -8,8 +8,9 @@
 
 #include "arm/text.hpp"
 #include "base/digest.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -133,7 +134,7 @@ class Expression {
 
   static const json::value* find_member(const json::object& object, const std::string& name) {
     for (const auto& [key, inner] : object) {
-      if (same_text(std::string_view(key.data(), key.size()), name)) return &inner;
+      if (same_word(std::string_view(key.data(), key.size()), name)) return &inner;
     }
     return nullptr;
   }
@@ -210,7 +211,7 @@ class Expression {
     if (name == "providers") {
       // az takes the newest version of a type with .apiVersions[0]
       const std::string version =
-          same_text(text_at_argument(arguments, 0), "Microsoft.Network") ? "2022-07-01" : "2022-08-01";
+          same_word(text_at_argument(arguments, 0), "Microsoft.Network") ? "2022-07-01" : "2022-08-01";
       return json::object{{"apiVersions", json::array({json::string(version)})}};
     }
     if (name == "resourcegroup") {
@@ -274,4 +275,4 @@ Result<std::string> evaluate_text(std::string_view text, const TemplateScope& sc
   return text_at(**wrapped, "text");
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -17,7 +17,7 @@
 #include "arm/document.hpp"
 #include "base/result.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct TemplateScope {
   std::string subscription;
@@ -35,4 +35,4 @@ struct TemplateScope {
 Result<Document> evaluate(const boost::json::object& raw, const TemplateScope& scope);
 Result<std::string> evaluate_text(std::string_view text, const TemplateScope& scope);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -9,15 +9,16 @@
 #include "arm/message.hpp"
 #include "wire/encodings.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string_view find_header(const std::vector<Header>& headers, std::string_view name) {
   for (const Header& header : headers) {
-    if (same_text(header.name, name)) return header.value;
+    if (same_word(header.name, name)) return header.value;
   }
   return {};
 }
@@ -46,11 +47,6 @@ std::string lower_case(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), lower);
   return result;
-}
-
-bool same_text(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool is_utf8(std::string_view text) {
@@ -117,4 +113,4 @@ std::optional<Network> parse_network(std::string_view text) {
   return at == end ? std::optional(network) : std::nullopt;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -1,6 +1,5 @@
 // Small conversions that the protocols of Azure need: letter case, GUIDs, the dates of HTTP.
 //
-//   same_text("resourcegroups", "resourceGroups");    // true
 //   new_guid(random);                                 // "1b4e28ba-2fa1-41d2-883f-0016d3cca427", from the seed alone
 #pragma once
 
@@ -12,11 +11,10 @@
 #include "base/prng.hpp"
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
-/// ASCII only, as Azure compares names.
+/// ASCII only; names are compared with wire/words.hpp's same_word.
 std::string lower_case(std::string_view text);
-bool same_text(std::string_view a, std::string_view b);
 
 /// Well-formed: no cut, overlong or surrogate sequence.
 bool is_utf8(std::string_view text);
@@ -41,4 +39,4 @@ struct Network {
 };
 std::optional<Network> parse_network(std::string_view text);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -8,7 +8,7 @@
 #include "arm/text.hpp"
 #include "wire/json_codec.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 constexpr std::int64_t k_minute_ns = 60'000'000'000;
@@ -179,4 +179,4 @@ Answer throttled_answer(const Verdict& verdict, std::uint32_t speed) {
   return answer;
 }
 
-}  // namespace virga
+}  // namespace virga::arm

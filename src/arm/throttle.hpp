@@ -21,7 +21,7 @@
 #include "arm/target.hpp"
 #include "base/time.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct BucketSize {
   std::uint32_t per_minute;
@@ -71,4 +71,4 @@ class Throttle {
 /// `speed`: seconds of the stand-in in one second of the client.
 Answer throttled_answer(const Verdict& verdict, std::uint32_t speed);
 
-}  // namespace virga
+}  // namespace virga::arm

@@ -7,8 +7,9 @@
 #include "arm/text.hpp"
 #include "arm/world.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/words.hpp"
 
-namespace virga {
+namespace virga::arm {
 namespace {
 
 namespace json = boost::json;
@@ -27,7 +28,7 @@ std::optional<Answer> check_interfaces(World& world, const std::string& vm_id, c
                      fmt::format("Resource {} referenced by resource {} was not found.", id, vm_id));
     }
     const std::string user = text_at(*card->body, "properties.virtualMachine.id");
-    if (!user.empty() && !same_text(user, vm_id)) {
+    if (!user.empty() && !same_word(user, vm_id)) {
       return refusal(400, "NicInUse",
                      fmt::format("Network Interface {} is used by existing resource {}.", card->id, user));
     }
@@ -59,7 +60,7 @@ std::optional<Answer> check_set(World& world, const std::string& id) {
   if (set == nullptr) {
     return refusal(400, "InvalidResourceReference", fmt::format("The scale set {} was not found.", id));
   }
-  if (same_text(text_at(*set->body, "properties.orchestrationMode"), "Flexible")) return std::nullopt;
+  if (same_word(text_at(*set->body, "properties.orchestrationMode"), "Flexible")) return std::nullopt;
   return invalid_parameter("A VM can be added to a scale set with orchestrationMode Flexible only.");
 }
 
@@ -140,7 +141,7 @@ Answer write_machine(World& world, const Call& call, Resource* old) {
   for (const char* key : {"id", "name", "type", "etag"}) (*body).erase(key);
   std::string location;
   if (auto refused = check_location(world, *body, location)) return *refused;
-  if (old != nullptr && !same_text(text_at(*old->body, "properties.hardwareProfile.vmSize"),
+  if (old != nullptr && !same_word(text_at(*old->body, "properties.hardwareProfile.vmSize"),
                                    text_at(*body, "properties.hardwareProfile.vmSize"))) {
     return refusal(409, "OperationNotAllowed", "The stand-in does not resize a VM; delete it and make a new one.");
   }
@@ -177,7 +178,7 @@ Answer write_machine(World& world, const Call& call, Resource* old) {
 Answer delete_machine(World& world, const Call& call, Resource* resource) {
   if (resource == nullptr) return Answer{.status = 204, .headers = {}, .body = {}};
   if (auto failed = fail_later(world, call, resource->location)) return *failed;
-  const bool force = same_text(call.target.query_value("forcedeletion"), "true");
+  const bool force = same_word(call.target.query_value("forcedeletion"), "true");
   const Duration takes = force ? Duration{world.scenario.delete_time.ns / 4} : world.scenario.delete_time;
   const Operation& operation = begin_operation(world, call, resource->location, "");
   delete_resource(world, *resource, takes, call.now);
@@ -192,11 +193,11 @@ Answer list_machines(World& world, const Call& call) {
   if (const std::size_t at = filter.find("eq '/"); at != std::string::npos) {
     const std::string set = filter.substr(at + 4, filter.find('\'', at + 4) - at - 4);
     std::erase_if(all, [&](const Resource* resource) {
-      return !same_text(text_at(*resource->body, "properties.virtualMachineScaleSet.id"), set);
+      return !same_word(text_at(*resource->body, "properties.virtualMachineScaleSet.id"), set);
     });
   }
-  const bool expanded = same_text(call.target.query_value("$expand"), "instanceView") ||
-                        same_text(call.target.query_value("statusonly"), "true");
+  const bool expanded = same_word(call.target.query_value("$expand"), "instanceView") ||
+                        same_word(call.target.query_value("statusonly"), "true");
   return list_answer(world, call, all.size(), [&](std::size_t i) { return view_of_machine(world, *all[i], expanded); });
 }
 
@@ -244,8 +245,8 @@ Answer answer_virtual_machines(World& world, const Call& call) {
                        machine == nullptr ? json::object{{"statuses", json::array()}} : instance_view_of(*machine));
   }
   if (!target.tail.empty()) return method_not_allowed(call);
-  const bool expanded = same_text(target.query_value("$expand"), "instanceView");
+  const bool expanded = same_word(target.query_value("$expand"), "instanceView");
   return json_answer(200, view_of_machine(world, *resource, expanded));
 }
 
-}  // namespace virga
+}  // namespace virga::arm

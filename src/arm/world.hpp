@@ -16,7 +16,7 @@
 #include "arm/resources.hpp"
 #include "arm/target.hpp"
 
-namespace virga {
+namespace virga::arm {
 
 struct World {
   World(Scenario s, VmBackend& backend, Time now);
@@ -157,4 +157,4 @@ std::optional<Answer> act_on_machines(World& world, const Call& call, std::strin
 /// Ends all of a group, or one resource.
 void delete_resource(World& world, Resource& resource, Duration takes, Time now);
 
-}  // namespace virga
+}  // namespace virga::arm

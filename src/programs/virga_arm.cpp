@@ -28,8 +28,8 @@ namespace {
 
 using virga::Code;
 using virga::Result;
-using virga::Scenario;
 using virga::Status;
+using virga::arm::Scenario;
 
 constexpr const char* k_usage =
     "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N] "
@@ -96,7 +96,7 @@ Result<Scenario> read_scenario(const std::string& path) {
   std::ifstream file(path);
   if (!file) return virga::fail(Code::invalid, "cannot read " + path + ": " + std::strerror(errno));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return virga::parse_scenario(text, path);
+  return virga::arm::parse_scenario(text, path);
 }
 
 Result<std::string> folder_of(const Arguments& arguments) {
@@ -110,7 +110,7 @@ Result<std::string> folder_of(const Arguments& arguments) {
 /// The addresses that the certificate must name besides those of the loopback.
 Result<std::vector<std::string>> addresses_of(const Arguments& arguments) {
   if (!arguments.anyone) return std::vector<std::string>();
-  const Result<std::string> host = virga::host_of(arguments.listen);
+  const Result<std::string> host = virga::arm::host_of(arguments.listen);
   if (!host) return virga::unexpected(host.error());
   return std::vector<std::string>{*host};
 }
@@ -120,13 +120,14 @@ std::string folder_of_this_program() {
   return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
 }
 
-Result<std::unique_ptr<virga::NodeVms>> open_nodes(const Arguments& arguments) {
+Result<std::unique_ptr<virga::arm::NodeVms>> open_nodes(const Arguments& arguments) {
   const std::string& folder = arguments.nodes;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   const std::filesystem::path home = error ? "" : std::filesystem::canonical(folder, error);
   if (error) return virga::fail(Code::invalid, "cannot make the folder " + folder + ": " + error.message());
-  return virga::NodeVms::open({virga::Home{home}, folder_of_this_program() + "/virga-node", arguments.private_files});
+  return virga::arm::NodeVms::open(
+      {virga::Home{home}, folder_of_this_program() + "/virga-node", arguments.private_files});
 }
 
 virga::Time wall_clock() {
@@ -142,21 +143,21 @@ Status serve(const Arguments& arguments) {
   if (!folder) return virga::unexpected(folder.error());
   const Result<std::vector<std::string>> addresses = addresses_of(arguments);
   if (!addresses) return virga::unexpected(addresses.error());
-  const Result<virga::CertificateFiles> files = virga::make_certificate(*folder, *addresses);
+  const Result<virga::arm::CertificateFiles> files = virga::arm::make_certificate(*folder, *addresses);
   if (!files) return virga::unexpected(files.error());
 
-  std::unique_ptr<virga::NodeVms> nodes;
+  std::unique_ptr<virga::arm::NodeVms> nodes;
   if (!arguments.nodes.empty()) {
     auto opened = open_nodes(arguments);
     if (!opened) return virga::unexpected(opened.error());
     nodes = *std::move(opened);
   }
   const virga::Time start = wall_clock();
-  virga::SimulatedVms simulated(*scenario);
-  virga::VmBackend& vms = nodes ? static_cast<virga::VmBackend&>(*nodes) : simulated;
-  virga::StandIn stand_in(*scenario, vms, start);
-  auto server = virga::ArmServer::open({arguments.listen, arguments.imds, arguments.anyone, *files}, stand_in,
-                                       virga::ArmClock(start, scenario->speed));
+  virga::arm::SimulatedVms simulated(*scenario);
+  virga::arm::VmBackend& vms = nodes ? static_cast<virga::arm::VmBackend&>(*nodes) : simulated;
+  virga::arm::StandIn stand_in(*scenario, vms, start);
+  auto server = virga::arm::ArmServer::open({arguments.listen, arguments.imds, arguments.anyone, *files}, stand_in,
+                                            virga::arm::ArmClock(start, scenario->speed));
   if (!server) return virga::unexpected(server.error());
   if (nodes) nodes->connect(**server);
   std::printf("ready %s imds %s ca %s subscription %s tenant %s\n", (*server)->url().c_str(),

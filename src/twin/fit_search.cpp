@@ -58,7 +58,8 @@ void FitSearch::each_pipeline(std::uint32_t gpus, std::uint32_t tp) {
 
 void FitSearch::each_expert_parallel(Layout layout) {
   const std::uint32_t most = wish_.ep > 0 ? wish_.ep : std::max(model_->experts, 1U);
-  for (layout.ep = std::max(wish_.ep, 1U); layout.ep <= most && !is_done_; layout.ep *= 2) {
+  for (layout.ep = std::max(wish_.ep, 1U); layout.ep <= most && !is_done_; ++layout.ep) {
+    if (wish_.ep == 0 && model_->experts % layout.ep != 0) continue;
     for (const std::uint32_t micro_batch : {1U, 2U, 4U}) {
       if (wish_.micro_batch > 0 && micro_batch > 1) break;
       layout.micro_batch = wish_.micro_batch > 0 ? wish_.micro_batch : micro_batch;

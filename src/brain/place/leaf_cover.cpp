@@ -48,14 +48,19 @@ void LeafCover::prefer_faster(std::span<const std::uint32_t> room, std::uint32_t
                               const CollectiveWish& wish, std::vector<LeafTake>& takes) {
   const Spread by_rule = spread_of(takes);
   Spread best = by_rule;
-  Duration best_time = wish.of(best);
-  std::vector<std::pair<Spread, Duration>> all{{best, best_time}};
+  Duration best_time;
+  std::vector<std::pair<Spread, Duration>> all;  // each spread once: a prediction costs as much as the rest of a choice
   for (const Scope& scope : scopes_) {
     if (leaves_max != 0 && scope.leaves > leaves_max) continue;
     others_.clear();
     take(room, scope, split(room, nodes, scope), others_);
     const Spread spread = spread_of(others_);
-    if (spread == by_rule) continue;
+    const auto is_it = [&](const auto& known) { return known.first == spread; };
+    if (spread == by_rule || std::any_of(all.begin(), all.end(), is_it)) continue;
+    if (all.empty()) {
+      best_time = wish.of(by_rule);
+      all.emplace_back(by_rule, best_time);
+    }
     const Duration time = wish.of(spread);
     all.emplace_back(spread, time);
     if (time >= best_time) continue;
@@ -63,6 +68,7 @@ void LeafCover::prefer_faster(std::span<const std::uint32_t> room, std::uint32_t
     best_time = time;
     takes.swap(others_);
   }
+  if (wish.passed_over == nullptr) return;
   for (const auto& [spread, time] : all) {
     if (spread != best) wish.note(best_time, time, words_of(spread));
   }

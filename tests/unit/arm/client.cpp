@@ -2,7 +2,7 @@
 
 #include <boost/json.hpp>
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 Reply reply_of(Answer answer) {
@@ -56,4 +56,4 @@ std::string set_body(int capacity, const std::string& profile, std::string_view 
          R"( "customData": "aGVsbG8="})" + profile + "}}}";
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

@@ -13,7 +13,7 @@
 
 #include "arm/stand_in.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 
 inline constexpr Time k_start = Time::from_seconds(1'800'000'000);
 inline constexpr std::string_view k_h100 = "Standard_ND96isr_H100_v5";
@@ -74,4 +74,4 @@ inline const std::string k_sets = "/resourceGroups/g/providers/Microsoft.Compute
 /// A Uniform set; `profile` are further members of its virtualMachineProfile.
 std::string set_body(int capacity, const std::string& profile = "", std::string_view size = k_h100);
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

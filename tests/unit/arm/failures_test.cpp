@@ -4,7 +4,7 @@
 
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 const std::string k_vms = "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines";
@@ -215,4 +215,4 @@ TEST_CASE("deployments: conditions, defaults that are expressions, errors that c
   CHECK(azure.get(images + "two").status() == 404);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

@@ -5,7 +5,7 @@
 #include "unit/arm/client.hpp"
 #include "wire/encodings.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 
 TEST_CASE("a request needs a token, an api-version, a subscription and a group") {
   Client azure;
@@ -146,4 +146,4 @@ TEST_CASE("text: dates, networks, GUIDs") {
   CHECK(guid != new_guid(random));
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

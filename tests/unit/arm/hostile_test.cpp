@@ -7,7 +7,7 @@
 #include "arm/text.hpp"
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 const std::string k_network = "/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n";
@@ -203,4 +203,4 @@ TEST_CASE("text: what is UTF-8, and what may be a name") {
   CHECK_FALSE(is_segment("a\\b"));
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

@@ -3,7 +3,7 @@
 
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 const std::string k_vms = "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines";
@@ -315,4 +315,4 @@ TEST_CASE("ten thousand VMs in a hundred sets: one write each, none throttled, n
   CHECK(azure.azure.calls().count_status(429) == 0);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

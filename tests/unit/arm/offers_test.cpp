@@ -4,7 +4,7 @@
 
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 constexpr const char* k_scenario = R"(
@@ -75,4 +75,4 @@ TEST_CASE("arm: a restriction without a size is a mistake") {
   CHECK(parsed.error().message.find("restriction.x.size: missing") != std::string::npos);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

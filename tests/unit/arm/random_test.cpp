@@ -6,7 +6,7 @@
 #include "arm/text.hpp"
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 template <std::size_t N>
@@ -210,4 +210,4 @@ TEST_CASE("random requests are answered, and the books stay right") {
   CHECK(statuses[202] > 10);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

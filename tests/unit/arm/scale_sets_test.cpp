@@ -3,7 +3,7 @@
 
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 
 TEST_CASE("a scale set's life: made, grown by one PATCH, shrunk by instance ids, deleted") {
   Client azure;
@@ -202,4 +202,4 @@ TEST_CASE("an operation does not wait for ever for machines that something else 
   CHECK(azure.get(k_sets + "/c").number("sku.capacity") == 0);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

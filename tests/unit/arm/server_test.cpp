@@ -16,7 +16,7 @@
 
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 namespace asio = boost::asio;
@@ -139,4 +139,4 @@ TEST_CASE("the clock stops at its end instead of running over") {
   CHECK(clock.now() == k_end_of_time);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

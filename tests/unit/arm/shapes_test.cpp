@@ -3,7 +3,7 @@
 
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 namespace json = boost::json;
@@ -192,4 +192,4 @@ TEST_CASE("interconnects: blocks hold VMs, and each VM says which part of the ne
   CHECK(azure.azure.world().machines.capacity_left("eastus", *find_azure_size(k_gb200), azure.now) == 38);
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

@@ -5,7 +5,7 @@
 #include "arm/template.hpp"
 #include "unit/arm/client.hpp"
 
-namespace virga::test {
+namespace virga::arm::test {
 namespace {
 
 TemplateScope scope() {
@@ -125,4 +125,4 @@ TEST_CASE("sizes: every one has a family, and quota families are compared withou
   CHECK_FALSE(parse_azure_families("name,family,infiniband,vcpus,memory_mib,price_usd_per_hour\nX,f,no,a,b,c\n"));
 }
 
-}  // namespace virga::test
+}  // namespace virga::arm::test

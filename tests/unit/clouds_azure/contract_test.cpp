@@ -21,6 +21,14 @@ namespace virga::azure_test {
 namespace {
 
 namespace files = std::filesystem;
+using arm::ArmClock;
+using arm::ArmServer;
+using arm::make_certificate;
+using arm::NodeVms;
+using arm::Scenario;
+using arm::StandIn;
+using arm::VmBackend;
+using arm::VmOrder;
 
 /// Nodes, one of which may be broken: its boot fails, whatever it is asked to run.
 class BreakableNodes : public VmBackend {

@@ -70,6 +70,13 @@ TEST_CASE("fit search: more memory never unfits, and more GPUs by the same kind 
   }
 }
 
+TEST_CASE("fit search: experts are spread over any number of ranks that divides them") {
+  FitSearch search(model("kimi-k2"), nd(), {.tp = 1, .pp = 1, .sharded_weights = false});  // 384 experts
+  search.run(384);
+  REQUIRE(search.least());
+  CHECK(search.least()->layout.ep == 384);
+}
+
 TEST_CASE("fit search: nothing divides") {
   FitSearch search(model("llama-3-70b"), nd(), {.tp = 3});
   search.run(6);
