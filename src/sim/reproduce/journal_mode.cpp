@@ -54,7 +54,9 @@ std::string text_of(const RecordedRun& run, const Reproduction& again) {
     return text;
   }
   const Deviation& deviation = *again.deviation;
-  line("", fmt::format("event {} at {}", deviation.seq.value, iso8601(deviation.at)));
+  const bool after = deviation.seq.value >= run.seq_of(run.events.size()).value;
+  const std::string where = after ? "in the accounts" : fmt::format("event {}", deviation.seq.value);
+  line("", fmt::format("{}, {}", where, iso8601(deviation.at)));
   line("  recorded", deviation.recorded);
   line("  simulated", deviation.simulated);
   for (const std::string& decision : deviation.then) line("  and then", decision);

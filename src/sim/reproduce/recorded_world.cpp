@@ -31,12 +31,12 @@ std::string gang_text(const ReserveGang& command) {
                      command.pool.name);
 }
 
+}  // namespace
+
 std::string job_text(JobId job, std::uint32_t incarnation) {
   return incarnation == 0 ? fmt::format("job {}", job.value)
                           : fmt::format("job {} (restart {})", job.value, incarnation);
 }
-
-}  // namespace
 
 RecordedWorld::RecordedWorld(const RecordedRun& run) : run_(run) {
   for (const Event& event : run.events) {

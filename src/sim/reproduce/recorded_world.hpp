@@ -27,6 +27,9 @@
 
 namespace virga {
 
+/// "job 7", "job 7 (restart 2)"
+std::string job_text(JobId job, std::uint32_t incarnation);
+
 /// What a controller decided, counted.
 struct Decisions {
   std::uint64_t reservations = 0;

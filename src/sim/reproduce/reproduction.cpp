@@ -232,7 +232,7 @@ void Reproducer::confirm_snapshot() {
 
 Time end_of(const Job& job) { return job.ended; }
 Time end_of(const VmRecord& vm) { return vm.released; }
-std::string title_of(const Job& job) { return fmt::format("job {}, incarnation {}", job.id.value, job.incarnation); }
+std::string title_of(const Job& job) { return job_text(job.id, job.incarnation); }
 std::string title_of(const VmRecord& vm) { return fmt::format("VM {}, {}", vm.id.value, vm.name); }
 
 /// What the last batch put into the accounts may or may not be there: it is written with the next one.

@@ -229,7 +229,7 @@ TEST_CASE("reproduce: a run with an event more or less ends with a word, whereve
     if (again.deviation) CHECK_FALSE(again.deviation->recorded.empty());
     deviations += again.deviation ? 1 : 0;
   }
-  CHECK(deviations > 90);  // the rest: an event of which nothing follows
+  CHECK(deviations > 50);  // the others are echoes, or nothing follows from them
 }
 
 TEST_CASE("reproduce: accounts are decisions that were written down") {
