@@ -37,8 +37,10 @@
 #include "control/system_clock.hpp"
 #include "engines/local/local_engine.hpp"
 #include "engines/local/storage_access.hpp"
+#include "engines/slurm/slurm_engine.hpp"
 #include "http/server.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
+#include "wire/config_engine.hpp"
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
@@ -105,9 +107,10 @@ Status make_folders(const Home& home) {
   return {};
 }
 
-/// What virga.toml says: to the brain, and to the clouds that have settings of their own.
+/// What virga.toml says: to the brain, and to the clouds and engines that have settings of their own.
 struct Settings {
   Config config;
+  virga::EngineSettings engine;
   std::optional<virga::AzureSettings> azure;
 };
 
@@ -143,6 +146,31 @@ Status check_files(const Config& config, const virga::TierReport& tier) {
   return {};
 }
 
+/// The nodes of a Slurm cluster reach its controller, which is on this machine, over the fabric.
+Status check_engine(const virga::EngineSettings& engine, const Config& config, const virga::TierReport& tier) {
+  if (engine.kind != virga::EngineKind::slurm) return {};
+  if (const auto version = virga::slurm::find_slurm(); !version) {
+    return virga::fail(Code::invalid, "engine.kind is \"slurm\", but " + version.error().message);
+  }
+  if (tier.tier != virga::Tier::root) {
+    return virga::fail(Code::invalid,
+                       "engine.kind is \"slurm\", whose nodes need networks of their own with a way to this machine, "
+                       "which only root can make; run virgad as root, or leave it out");
+  }
+  for (const virga::Pool& pool : config.pools) {
+    const std::string name = "pool." + pool.name + ".";
+    std::string wrong;
+    if (pool.cloud != "host") wrong = name + "cloud is \"" + pool.cloud + "\"; write \"host\"";
+    if (pool.network != virga::HostNetwork::fabric) wrong = name + "network is \"host\"; write \"fabric\"";
+    if (!pool.shared_files) wrong = name + "shared_files is false; leave it out";
+    if (pool.health_checks) wrong = name + "health_checks is true; leave it out";
+    if (!wrong.empty()) {
+      return virga::fail(Code::invalid, "nodes of engine.kind \"slurm\" cannot have that yet: " + wrong);
+    }
+  }
+  return {};
+}
+
 /// Empty without a file.
 Result<std::string> config_text(const Home& home) {
   std::string text;
@@ -166,7 +194,10 @@ Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) 
   Result<Config> config = virga::parse_config(*text, home.config(), context);
   if (!config) return virga::unexpected(config.error());
   if (Status usable = check_files(*config, tier); !usable) return virga::unexpected(usable.error());
-  Settings settings{*std::move(config), std::nullopt};
+  const auto engine = virga::parse_engine_settings(*text, home.config());
+  if (!engine) return virga::unexpected(engine.error());
+  if (Status usable = check_engine(*engine, *config, tier); !usable) return virga::unexpected(usable.error());
+  Settings settings{*std::move(config), *engine, std::nullopt};
   const auto& pools = settings.config.pools;
   const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
   // Also where no pool is Azure's any more: there may be VMs left to release.
@@ -256,6 +287,33 @@ std::unique_ptr<virga::Cloud> open_azure(const Home& home, const std::string& no
   return virga::make_azure_cloud(std::move(options), sink);
 }
 
+/// As with Azure, the settings are those of the start.
+Result<std::unique_ptr<virga::Engine>> open_slurm(const Home& home, const std::string& bin_dir,
+                                                  const Settings& settings, virga::EventSink& sink) {
+  virga::SlurmEngineOptions options;
+  options.cluster.home = home;
+  options.cluster.cluster_name = settings.config.cluster_name;
+  options.cluster.node_program = bin_dir + "/virga-node";
+  options.cluster.node_address = virga::host_address_on_fabric(home);
+  options.cluster.partition = settings.engine.partition;
+  options.cluster.site_conf = settings.engine.conf;
+  options.bin_dir = bin_dir;
+  options.sweep = std::chrono::milliseconds(settings.engine.sweep.ns / 1'000'000);
+  options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: slurm: %s\n", line.c_str()); };
+  return virga::make_slurm_engine(std::move(options), sink);
+}
+
+std::unique_ptr<virga::Engine> open_local(const Home& home, const std::string& bin_dir, const Config& config,
+                                          const StorageList& storage, virga::EventSink& sink) {
+  virga::LocalEngineOptions options;
+  options.home = home;
+  options.node_program = bin_dir + "/virga-node";
+  options.cluster_name = config.cluster_name;
+  options.bin_dir = bin_dir;
+  options.storage = [&storage] { return storage.get(); };
+  return virga::make_local_engine(std::move(options), sink);
+}
+
 /// The settings need not be of a cloud that this controller can use: that is what is to be found out.
 Status print_azure_report(const Home& home) {
   const Result<std::string> text = config_text(home);
@@ -284,20 +342,24 @@ Status serve(const Home& home, const Arguments& arguments) {
   auto clock = virga::make_system_clock(info->last_time);
   virga::Controller controller;
   virga::CloudRouter clouds(controller);
-  clouds.add("host", virga::make_host_cloud({home, node_program, config->cluster_name}, clouds));
+  const bool with_slurm = settings->engine.kind == virga::EngineKind::slurm;
+  virga::HostCloudOptions host{home, node_program, config->cluster_name};
+  host.machine_on_fabric = with_slurm;
+  clouds.add("host", virga::make_host_cloud(std::move(host), clouds));
   if (settings->azure) clouds.add("azure", open_azure(home, node_program, *settings->azure, clouds));
   StorageList storage;
   storage.set(config->storage);
   controller.listen([&storage](virga::Seq, const virga::Event& event) {
     if (const auto* changed = std::get_if<virga::ConfigChanged>(&event.body)) storage.set(changed->config.storage);
   });
-  virga::LocalEngineOptions engine_options;
-  engine_options.home = home;
-  engine_options.node_program = node_program;
-  engine_options.cluster_name = config->cluster_name;
-  engine_options.bin_dir = bin_dir;
-  engine_options.storage = [&storage] { return storage.get(); };
-  auto engine = virga::make_local_engine(std::move(engine_options), controller);
+  std::unique_ptr<virga::Engine> engine;
+  if (with_slurm) {
+    auto opened = open_slurm(home, bin_dir, *settings, controller);
+    if (!opened) return virga::unexpected(opened.error());
+    engine = *std::move(opened);
+  } else {
+    engine = open_local(home, bin_dir, *config, storage, controller);
+  }
 
   virga::HttpOptions http;
   http.home = home;
@@ -323,6 +385,10 @@ Status serve(const Home& home, const Arguments& arguments) {
   }
   controller.run();
   (*server)->stop();
+  if (controller.is_down()) {  // after `virga down`, nothing goes on
+    engine.reset();
+    virga::slurm::stop_cluster(home);
+  }
   unlink(home.pid_file().c_str());
   return {};
 }

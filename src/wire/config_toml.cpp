@@ -44,7 +44,7 @@ class Parser {
  private:
   void read_cluster(TomlSection& top);
   void read_api(TomlSection& top);
-  void skip_clouds(TomlSection& top);
+  void skip_ports(TomlSection& top);
   void read_skus(TomlSection& top);
   void read_pool(const NamedTable& named, std::size_t index);
   void read_pool_sku(TomlSection& section, Pool& pool);
@@ -67,7 +67,7 @@ Config Parser::parse() {
   TomlSection top(root_, "", mistakes_);
   read_cluster(top);
   read_api(top);
-  skip_clouds(top);
+  skip_ports(top);
   read_skus(top);
   const auto* pools = top.table("pool");
   const auto* partitions = top.table("partition");
@@ -151,9 +151,10 @@ void Parser::read_api(TomlSection& top) {
   section.finish();
 }
 
-/// [cloud.NAME] says how to get into a cloud, and is read by that cloud's own room: it is no part of what the brain
-/// knows.
-void Parser::skip_clouds(TomlSection& top) {
+/// [cloud.NAME] says how to get into a cloud, and is read by that cloud's own room; [engine] by wire/config_engine.hpp.
+/// Neither is a part of what the brain knows.
+void Parser::skip_ports(TomlSection& top) {
+  top.table("engine");
   const auto* table = top.table("cloud");
   if (table == nullptr) return;
   TomlSection section(*table, "cloud", mistakes_);
