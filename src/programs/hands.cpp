@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
 
 #include "clouds/host/host_cloud.hpp"
 #include "engines/local/local_engine.hpp"
+#include "engines/slurm/slurm_engine.hpp"
 #include "wire/machine_paths.hpp"
 #include "wire/node_board.hpp"
 #include "wire/words.hpp"
@@ -45,25 +47,57 @@ std::unique_ptr<Cloud> open_azure(const Home& home, const std::string& node_prog
   return make_azure_cloud(std::move(options), sink);
 }
 
+/// As with Azure, the settings are those of the start.
+Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& bin_dir,
+                                           const Hands::Settings& settings, EventSink& sink) {
+  SlurmEngineOptions options;
+  options.cluster.home = home;
+  options.cluster.cluster_name = settings.config.cluster_name;
+  options.cluster.node_program = bin_dir + "/virga-node";
+  options.cluster.node_address = host_address_on_fabric(home);
+  options.cluster.partition = settings.engine.partition;
+  options.cluster.site_conf = settings.engine.conf;
+  options.bin_dir = bin_dir;
+  options.sweep = std::chrono::milliseconds(settings.engine.sweep.ns / 1'000'000);
+  options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: slurm: %s\n", line.c_str()); };
+  return make_slurm_engine(std::move(options), sink);
+}
+
+std::unique_ptr<Engine> open_local(const Home& home, const std::string& bin_dir, const Config& config,
+                                   const StorageList& storage, EventSink& sink) {
+  LocalEngineOptions options;
+  options.home = home;
+  options.node_program = bin_dir + "/virga-node";
+  options.cluster_name = config.cluster_name;
+  options.bin_dir = bin_dir;
+  options.storage = [&storage] { return storage.get(); };
+  return make_local_engine(std::move(options), sink);
+}
+
 }  // namespace
 
-Hands::Hands(Controller& controller, const Home& home, const Config& config, const std::optional<AzureSettings>& azure)
-    : clouds(controller) {
+Result<std::unique_ptr<Hands>> Hands::open(Controller& controller, const Home& home, const Settings& settings) {
+  auto hands = std::make_unique<Hands>(controller);
+  const Config& config = settings.config;
   const std::string bin_dir = folder_of_this_program();
   const std::string node_program = bin_dir + "/virga-node";
-  clouds.add("host", make_host_cloud({home, node_program, config.cluster_name}, clouds));
-  if (azure) clouds.add("azure", open_azure(home, node_program, *azure, clouds));
-  storage.set(config.storage);
-  controller.listen([this](Seq, const Event& event) {
-    if (const auto* changed = std::get_if<ConfigChanged>(&event.body)) storage.set(changed->config.storage);
+  const bool with_slurm = settings.engine.kind == EngineKind::slurm;
+  HostCloudOptions host{home, node_program, config.cluster_name};
+  host.machine_on_fabric = with_slurm;
+  hands->clouds.add("host", make_host_cloud(std::move(host), hands->clouds));
+  if (settings.azure) hands->clouds.add("azure", open_azure(home, node_program, *settings.azure, hands->clouds));
+  hands->storage.set(config.storage);
+  if (with_slurm) {
+    auto opened = open_slurm(home, bin_dir, settings, controller);
+    if (!opened) return unexpected(opened.error());
+    hands->engine = *std::move(opened);
+  } else {
+    hands->engine = open_local(home, bin_dir, config, hands->storage, controller);
+  }
+  controller.listen([made = hands.get()](Seq, const Event& event) {
+    if (const auto* changed = std::get_if<ConfigChanged>(&event.body)) made->storage.set(changed->config.storage);
   });
-  LocalEngineOptions engine_options;
-  engine_options.home = home;
-  engine_options.node_program = node_program;
-  engine_options.cluster_name = config.cluster_name;
-  engine_options.bin_dir = bin_dir;
-  engine_options.storage = [this] { return storage.get(); };
-  engine = make_local_engine(std::move(engine_options), controller);
+  return hands;
 }
 
 }  // namespace virga

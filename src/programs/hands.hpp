@@ -11,6 +11,7 @@
 #include "control/cloud_router.hpp"
 #include "control/controller.hpp"
 #include "ports/engine.hpp"
+#include "wire/config_engine.hpp"
 #include "wire/home.hpp"
 
 namespace virga {
@@ -34,7 +35,15 @@ class StorageList {
 
 /// Made once this controller may act; what it finds on the machine is as old as it is.
 struct Hands {
-  Hands(Controller& controller, const Home& home, const Config& config, const std::optional<AzureSettings>& azure);
+  /// Of virga.toml; settings of clouds and engines are those of the start.
+  struct Settings {
+    const Config& config;
+    const std::optional<AzureSettings>& azure;
+    const EngineSettings& engine;
+  };
+  static Result<std::unique_ptr<Hands>> open(Controller& controller, const Home& home, const Settings& settings);
+
+  explicit Hands(EventSink& sink) : clouds(sink) {}
 
   CloudRouter clouds;
   StorageList storage;

@@ -14,6 +14,7 @@
 #include "cli/verbs/verbs.hpp"
 #include "clouds/host/gpus.hpp"
 #include "clouds/host/tier.hpp"
+#include "engines/slurm/cluster.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "sim/simulate.hpp"
 #include "wire/config_journal.hpp"
@@ -52,6 +53,12 @@ virga::DoctorReport examine_machine() {
   report.lines.push_back({"CPU limits", tier.cgroup_cpu, version});
   report.lines.push_back({"memory limits", tier.cgroup_memory, version});
   report.lines.push_back({"process limits", tier.cgroup_pids, version});
+  const virga::Result<std::string> slurm = virga::slurm::find_slurm();
+  const bool has_networks = tier.tier == virga::Tier::root;
+  std::string slurm_text = slurm ? "version " + *slurm : slurm.error().message;
+  if (slurm && !virga::slurm::is_proven(*slurm)) slurm_text += ", which is untried";
+  if (slurm && !has_networks) slurm_text += ", but its nodes need networks that only root can make";
+  report.lines.push_back({"Slurm as the engine", slurm && has_networks, slurm_text});
   const virga::RealGpus gpus = virga::find_real_gpus();
   report.lines.push_back({"real GPUs", !gpus.names.empty(),
                           gpus.names.empty() ? "nodes' GPUs are simulated: " + gpus.why_none

@@ -41,9 +41,11 @@
 #include "control/controller.hpp"
 #include "control/system_clock.hpp"
 #include "engines/local/storage_access.hpp"
+#include "engines/slurm/slurm_engine.hpp"
 #include "http/server.hpp"
 #include "programs/hands.hpp"
 #include "programs/journal_choice.hpp"
+#include "wire/config_engine.hpp"
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
@@ -121,9 +123,10 @@ Status make_folders(const Home& home) {
   return {};
 }
 
-/// What virga.toml says: to the brain, and to the clouds that have settings of their own.
+/// What virga.toml says: to the brain, and to the clouds and engines that have settings of their own.
 struct Settings {
   Config config;
+  virga::EngineSettings engine;
   std::optional<virga::AzureSettings> azure;
 };
 
@@ -159,6 +162,31 @@ Status check_files(const Config& config, const virga::TierReport& tier) {
   return {};
 }
 
+/// The nodes of a Slurm cluster reach its controller, which is on this machine, over the fabric.
+Status check_engine(const virga::EngineSettings& engine, const Config& config, const virga::TierReport& tier) {
+  if (engine.kind != virga::EngineKind::slurm) return {};
+  if (const auto version = virga::slurm::find_slurm(); !version) {
+    return virga::fail(Code::invalid, "engine.kind is \"slurm\", but " + version.error().message);
+  }
+  if (tier.tier != virga::Tier::root) {
+    return virga::fail(Code::invalid,
+                       "engine.kind is \"slurm\", whose nodes need networks of their own with a way to this machine, "
+                       "which only root can make; run virgad as root, or leave it out");
+  }
+  for (const virga::Pool& pool : config.pools) {
+    const std::string name = "pool." + pool.name + ".";
+    std::string wrong;
+    if (pool.cloud != "host") wrong = name + "cloud is \"" + pool.cloud + "\"; write \"host\"";
+    if (pool.network != virga::HostNetwork::fabric) wrong = name + "network is \"host\"; write \"fabric\"";
+    if (!pool.shared_files) wrong = name + "shared_files is false; leave it out";
+    if (pool.health_checks) wrong = name + "health_checks is true; leave it out";
+    if (!wrong.empty()) {
+      return virga::fail(Code::invalid, "nodes of engine.kind \"slurm\" cannot have that yet: " + wrong);
+    }
+  }
+  return {};
+}
+
 /// Empty without a file.
 Result<std::string> config_text(const Home& home) {
   std::string text;
@@ -182,7 +210,10 @@ Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) 
   Result<Config> config = virga::parse_config(*text, home.config(), context);
   if (!config) return virga::unexpected(config.error());
   if (Status usable = check_files(*config, tier); !usable) return virga::unexpected(usable.error());
-  Settings settings{*std::move(config), std::nullopt};
+  const auto engine = virga::parse_engine_settings(*text, home.config());
+  if (!engine) return virga::unexpected(engine.error());
+  if (Status usable = check_engine(*engine, *config, tier); !usable) return virga::unexpected(usable.error());
+  Settings settings{*std::move(config), *engine, std::nullopt};
   const auto& pools = settings.config.pools;
   const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
   // Also where no pool is Azure's any more: there may be VMs left to release.
@@ -357,7 +388,11 @@ Result<virga::Followed> Service::follow() {
 
 /// Brings brain and world together: from here on this controller acts.
 Status Service::take_up() {
-  if (!hands_) hands_ = std::make_unique<Hands>(controller_, home_, settings_.config, settings_.azure);
+  if (!hands_) {
+    auto opened = Hands::open(controller_, home_, {settings_.config, settings_.azure, settings_.engine});
+    if (!opened) return virga::unexpected(opened.error());
+    hands_ = *std::move(opened);
+  }
   const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
   Status up =
       journal_.leadership ? controller_.lead(ports, settings_.config) : controller_.recover(ports, settings_.config);
@@ -413,6 +448,10 @@ Status Service::run() {
   if (ended == virga::Ended::lost) start_afresh("the lead is lost");
   if (leadership != nullptr) leadership->resign();
   server_->stop();
+  if (ended == virga::Ended::down && hands_) {  // after `virga down`, nothing goes on
+    hands_->engine.reset();
+    virga::slurm::stop_cluster(home_);
+  }
   unlink(home_.pid_file().c_str());
   return {};
 }

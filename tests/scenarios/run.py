@@ -21,6 +21,7 @@ A scenario is a text file:
     $~ squeue -h                 the same, but tried again until it fits or 20 s are over
     $[games] squeue              as another user (needs root; else the scenario is skipped)
     @needs root                  the scenario is skipped, and says so, when the tests do not run as root
+    @needs slurm                 the same where Slurm cannot be the engine
 
 `virga up` comes before the first command (unless the file says @no-daemon) and `virga down --cancel` after the last;
 then nothing of the instance may be left, nor of what it had in the stand-in.
@@ -61,6 +62,7 @@ class Scenario:
     config: str = ""
     daemon: bool = True
     needs_root: bool = False
+    needs_slurm: bool = False
     azure: str | None = None  # the stand-in's scenario
     simulated: bool = False
 
@@ -92,6 +94,8 @@ def parse(path: Path) -> Scenario:
             scenario.daemon = False
         elif line == "@needs root":
             scenario.needs_root = True
+        elif line == "@needs slurm":
+            scenario.needs_root = scenario.needs_slurm = True
         elif line.startswith("#") or not line.strip():
             continue
         elif not scenario.commands:
@@ -156,6 +160,10 @@ def play(path: Path, args: argparse.Namespace) -> str:
     needs_root = scenario.needs_root or any(c.user for c in scenario.commands)
     if needs_root and (os.geteuid() != 0 or args.user):
         return "skip: needs root"
+    if scenario.needs_slurm and args.tier == "plain":
+        return "skip: plain processes cannot be Slurm's nodes"
+    if scenario.needs_slurm and not all(shutil.which(p, path="/usr/sbin:/usr/bin") for p in ("slurmctld", "munged")):
+        return "skip: Slurm is not installed (script/setup --group slurm)"
     if scenario.azure is not None and not scenario.simulated and args.tier == "plain":
         return "skip: plain processes cannot be the stand-in's VMs"
     if scenario.azure is not None and not (shutil.which("curl") and shutil.which("jq")):

@@ -97,7 +97,8 @@ int logs_verb(std::uint32_t id, bool follow) {
 
 int checkpoint_verb(std::uint32_t job, std::uint64_t step, std::uint64_t bytes) {
   if (job == 0) {
-    const char* inside = std::getenv("SLURM_JOB_ID");
+    const char* inside = std::getenv("VIRGA_JOB_ID");  // where SLURM_JOB_ID is the number that Slurm gave
+    if (inside == nullptr) inside = std::getenv("SLURM_JOB_ID");
     job = inside != nullptr ? static_cast<std::uint32_t>(std::strtoul(inside, nullptr, 10)) : 0;
     if (job == 0) return complain({Code::invalid, "not inside a job: say which with --job N"});
   }

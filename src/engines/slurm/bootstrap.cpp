@@ -15,7 +15,7 @@ constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
 std::string bootstrap_script(const BootstrapSettings& s) {
   // slurmd takes a machine's processors as they are unless it is told, and refuses fewer; config_overrides in
   // slurm.conf lets a virtual node claim its size.
-  const std::string node = fmt::format("CPUs={} RealMemory={} Feature={}", s.resources.cpus,
+  const std::string node = fmt::format("CPUs={} RealMemory={} Feature=virga,{}", s.resources.cpus,
                                        s.resources.memory_bytes / k_bytes_per_mib, feature_of(s.vm));
   return fmt::format(
       "#!/bin/sh\n"

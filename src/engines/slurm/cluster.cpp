@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -75,7 +76,7 @@ bool is_free(std::uint16_t port) {
 std::uint16_t choose_port(const Home& home) {
   std::istringstream known(text_of(home.slurm() + "/slurm.conf"));
   for (std::string line; std::getline(known, line);) {
-    if (line.starts_with("SlurmctldPort=")) return static_cast<std::uint16_t>(std::stoul(line.substr(14)));
+    if (line.starts_with("SlurmctldPort=")) return static_cast<std::uint16_t>(std::atoi(line.c_str() + 14));
   }
   const auto first = static_cast<std::uint16_t>(digest_of(home.path) % k_ports);
   for (std::uint16_t i = 0; i < k_ports; ++i) {
@@ -122,8 +123,8 @@ void end_process(const std::string& pid_file, const std::string& program) {
   if (running(pid_file, program)) kill(*pid, SIGKILL);
 }
 
-std::string program_script(const std::string& node_program, const std::string& verb, const std::string& folder) {
-  return "#!/bin/sh\nexec " + shell_quoted(node_program) + " " + verb + " " + shell_quoted(folder) + "\n";
+std::string program_script(const std::string& node_program, const std::string& arguments) {
+  return "#!/bin/sh\nexec " + shell_quoted(node_program) + " " + arguments + "\n";
 }
 
 }  // namespace
@@ -151,7 +152,9 @@ Result<std::string> find_slurm() {
 
 bool is_proven(const std::string& version) { return version.starts_with("22.05."); }
 
-std::vector<std::string> Cluster::environment() const { return {k_path, "SLURM_CONF=" + file("slurm.conf")}; }
+std::vector<std::string> Cluster::environment() const {
+  return {k_path, "SLURM_CONF=" + (options_.site_conf.empty() ? file("slurm.conf") : options_.site_conf)};
+}
 
 Result<Cluster> Cluster::prepare(ClusterOptions options) {
   if (options.home.path.find_first_of(" \t#,=") != std::string::npos) {
@@ -165,27 +168,47 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
     const std::string path = cluster.file(name);
     if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("make the folder " + path);
   }
+  const std::string& program = cluster.options_.node_program;
+  const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
+  Status made = write_file(cluster.file("hook"), program_script(program, hook), 0755);
+  if (made) made = write_file(cluster.file("prolog"), program_script(program, "slurm-prolog"), 0755);
+  if (made) made = cluster.options_.site_conf.empty() ? cluster.make_own_files() : cluster.make_files_for_site();
+  if (!made) return unexpected(made.error());
+  return cluster;
+}
+
+Status Cluster::make_own_files() const {
   char host[256] = "";
   gethostname(host, sizeof host - 1);
   host[std::strcspn(host, ".")] = '\0';
   const passwd* user = getpwuid(geteuid());
   ConfSettings conf;
-  conf.cluster = cluster.options_.cluster_name;
+  conf.cluster = options_.cluster_name;
   conf.host = host;
   conf.address = "127.0.0.1";
-  conf.port = choose_port(home);
+  conf.port = choose_port(options_.home);
   conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
-  conf.folder = home.slurm();
-  conf.partition = cluster.options_.partition;
-  Status made = make_key(cluster.file("munge.key"));
-  if (made) made = write_file(cluster.file("slurm.conf"), conf_text(conf), 0644);
-  conf.address = cluster.options_.node_address;
-  if (made) made = write_file(cluster.file("node.conf"), conf_text(conf), 0644);
-  const std::string& node_program = cluster.options_.node_program;
-  if (made) made = write_file(cluster.file("hook"), program_script(node_program, "slurm-hook", home.path), 0755);
-  if (made) made = write_file(cluster.file("prolog"), program_script(node_program, "slurm-prolog", home.path), 0755);
-  if (!made) return unexpected(made.error());
-  return cluster;
+  conf.folder = options_.home.slurm();
+  conf.partition = options_.partition;
+  Status made = make_key(file("munge.key"));
+  if (made) made = write_file(file("slurm.conf"), conf_text(conf), 0644);
+  conf.address = options_.node_address;
+  if (made) made = write_file(file("node.conf"), conf_text(conf), 0644);
+  return made;
+}
+
+Status Cluster::make_files_for_site() const {
+  const std::string text = text_of(options_.site_conf);
+  if (text.empty()) {
+    return fail(Code::invalid, "cannot read " + options_.site_conf + "; write the slurm.conf of the cluster");
+  }
+  const CommandEnd end =
+      run_command({"scontrol", "show", "partition", options_.partition}, environment(), k_command_limit);
+  if (!end.ok() && end.err.find("not found") != std::string::npos) {
+    return fail(Code::invalid, "the cluster of " + options_.site_conf + " has no partition " + options_.partition +
+                                   "; ask its administrator for one, or write another");
+  }
+  return write_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
 }
 
 Status Cluster::start_munge() const {
@@ -206,14 +229,20 @@ Status Cluster::start_controller() const {
 }
 
 Status Cluster::keep() const {
-  if (Status started = start_munge(); !started) return started;
-  if (Status started = start_controller(); !started) return started;
-  for (int i = 0; i < k_start_tries; ++i) {
+  const bool is_own = options_.site_conf.empty();
+  if (is_own) {
+    if (Status started = start_munge(); !started) return started;
+    if (Status started = start_controller(); !started) return started;
+  }
+  for (int i = 0; i < (is_own ? k_start_tries : 1); ++i) {
     const CommandEnd end = run_command({"scontrol", "ping"}, environment(), k_command_limit);
     if (end.ok() && end.out.find("is UP") != std::string::npos) return {};
     poll(nullptr, 0, k_start_step_ms);
   }
-  return fail(Code::timeout, "slurmctld does not answer; see " + file("log/slurmctld.log"), true);
+  return fail(Code::timeout,
+              is_own ? "slurmctld does not answer; see " + file("log/slurmctld.log")
+                     : "slurmctld of " + options_.site_conf + " does not answer",
+              true);
 }
 
 void stop_cluster(const Home& home) {

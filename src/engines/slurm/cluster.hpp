@@ -1,5 +1,5 @@
-// A Slurm cluster that Virga raises where there is none: MUNGE and slurmctld on this machine. Nodes join by themselves
-// (bootstrap.hpp).
+// The Slurm cluster of an instance: one that Virga raises where there is none (MUNGE and slurmctld on this machine), or
+// one that exists, of which a partition is Virga's. Nodes join by themselves (bootstrap.hpp).
 //
 //   Result<Cluster> cluster = Cluster::prepare({home, "virga", "/usr/lib/virga/virga-node", "10.77.250.1", "virga"});
 //   cluster->keep();               // both daemons run; started if they do not
@@ -9,6 +9,8 @@
 //   slurm.conf   for this machine           node.conf   the same for the nodes, which find the controller elsewhere
 //   munge.key, munge.sock                   hook, prolog   programs that Slurm runs (hook_main.hpp)
 //   state, log, spool, jobs (ledger.hpp), poke.sock
+// Of a cluster that exists nothing is changed or started: its administrator has given Virga a partition of dynamic
+// nodes (docs/slurm.md), and may let EpilogSlurmctld run our hook. Its slurm.conf is where he keeps it.
 #pragma once
 
 #include <string>
@@ -25,6 +27,7 @@ struct ClusterOptions {
   std::string node_program;  ///< path of virga-node
   std::string node_address;  ///< of this machine, as the nodes reach it
   std::string partition = "virga";
+  std::string site_conf = {};  ///< slurm.conf of a cluster that exists; empty: one is raised
 };
 
 /// What this machine has of Slurm: "22.05.8", or why it cannot be used.
@@ -34,7 +37,7 @@ bool is_proven(const std::string& version);
 
 class Cluster {
  public:
-  /// Makes the folder and its files. Nothing is started.
+  /// Makes the folder and its files, and looks whether an existing cluster has the partition. Nothing is started.
   static Result<Cluster> prepare(ClusterOptions options);
 
   /// Starts what does not run, and waits a moment until the controller answers.
@@ -47,6 +50,8 @@ class Cluster {
 
  private:
   explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}
+  Status make_own_files() const;
+  Status make_files_for_site() const;
   Status start_munge() const;
   Status start_controller() const;
 

@@ -2,7 +2,40 @@
 
 #include <fmt/format.h>
 
+#include "wire/words.hpp"
+
 namespace virga::slurm {
+namespace {
+
+/// Paths of a slurmd; %n is its node.
+std::string slurmd_files(const std::string& folder) {
+  return fmt::format(
+      "SlurmdSpoolDir={0}/spool/%n\n"
+      "SlurmdPidFile={0}/spool/%n.pid\n"
+      "SlurmdLogFile={0}/log/slurmd.%n.log\n",
+      folder);
+}
+
+}  // namespace
+
+std::string node_conf_of_site(std::string_view text, const std::string& address, const std::string& folder) {
+  std::string made = "# Made by virgad from the site's slurm.conf when it starts: changes are lost.\n";
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const std::string_view key = line.substr(0, line.find('='));
+    if (same_word(key, "SlurmdSpoolDir") || same_word(key, "SlurmdPidFile") || same_word(key, "SlurmdLogFile"))
+      continue;
+    if (same_word(key, "SlurmctldHost")) {  // "name" or "name(address)"
+      const std::string_view host = line.substr(key.size() + 1);
+      made += fmt::format("SlurmctldHost={}({})\n", host.substr(0, host.find_first_of("( \t#")), address);
+    } else {
+      made.append(line).append("\n");
+    }
+  }
+  return made + slurmd_files(folder);
+}
 
 std::string conf_text(const ConfSettings& s) {
   return fmt::format(
@@ -19,9 +52,7 @@ std::string conf_text(const ConfSettings& s) {
       "StateSaveLocation={folder}/state\n"
       "SlurmctldPidFile={folder}/slurmctld.pid\n"
       "SlurmctldLogFile={folder}/log/slurmctld.log\n"
-      "SlurmdSpoolDir={folder}/spool/%n\n"
-      "SlurmdPidFile={folder}/spool/%n.pid\n"
-      "SlurmdLogFile={folder}/log/slurmd.%n.log\n"
+      "{slurmd_files}"
       "# Nodes come and go, and say themselves what they have.\n"
       "MaxNodeCount=16384\n"
       "TreeWidth=65533\n"
@@ -49,7 +80,8 @@ std::string conf_text(const ConfSettings& s) {
       "MpiDefault=none\n",
       fmt::arg("cluster", s.cluster), fmt::arg("host", s.host), fmt::arg("address", s.address),
       fmt::arg("port", s.port), fmt::arg("user", s.user), fmt::arg("folder", s.folder),
-      fmt::arg("partition", s.partition), fmt::arg("age", k_min_job_age_s));
+      fmt::arg("slurmd_files", slurmd_files(s.folder)), fmt::arg("partition", s.partition),
+      fmt::arg("age", k_min_job_age_s));
 }
 
 }  // namespace virga::slurm

@@ -1,4 +1,4 @@
-// slurm.conf of a cluster that Virga raises, as text.
+// slurm.conf of a cluster that Virga raises, as text; and of one that exists, as its nodes of ours need it.
 //
 //   write("slurm.conf", conf_text({.cluster = "virga", .host = "ctl", .address = "127.0.0.1", …}));
 //
@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace virga::slurm {
 
@@ -23,6 +24,10 @@ struct ConfSettings {
 };
 
 std::string conf_text(const ConfSettings& settings);
+
+/// What nodes of ours need of a site's slurm.conf: it finds the controller at `address`, and what a slurmd writes lies
+/// in `folder`, as several run on one machine.
+std::string node_conf_of_site(std::string_view text, const std::string& address, const std::string& folder);
 
 /// Ended jobs stay in Slurm's memory for so long.
 inline constexpr int k_min_job_age_s = 600;

@@ -45,9 +45,9 @@ std::string parents_variable(const std::string& name) {
 }  // namespace
 
 int virga_node_slurm_hook_main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc != 3) return 2;
   const Home home{argv[1]};
-  const auto key = slurm::key_of(variable("SLURM_JOB_COMMENT"), variable("SLURM_CLUSTER_NAME"));
+  const auto key = slurm::key_of(variable("SLURM_JOB_COMMENT"), argv[2]);
   ExitStatus exit;
   if (key && std::sscanf(variable("SLURM_JOB_EXIT_CODE2").c_str(), "%u:%u", &exit.code, &exit.signal) == 2) {
     const bool never_ran = exit.signal == slurm::k_launch_failure_signal;

@@ -1,7 +1,7 @@
 // What Slurm runs of ours.
 //
-//   virga-node slurm-hook HOME     EpilogSlurmctld: notes how a job ended, and wakes the engine
-//   virga-node slurm-prolog HOME   Prolog: on a node with a /tmp of its own, brings in the job's folder
+//   virga-node slurm-hook HOME CLUSTER   EpilogSlurmctld: notes how a job ended, and wakes the engine
+//   virga-node slurm-prolog              Prolog: on a node with a /tmp of its own, brings in the job's folder
 //
 // Neither ever fails, as Slurm would take that for a fault of the job or of the node: what the hook could not tell, the
 // engine's sweep finds.

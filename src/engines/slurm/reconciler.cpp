@@ -250,14 +250,10 @@ void Reconciler::advance_known(Run& run) {
   switch (run.seen->stage) {
     case JobStage::held:
     case JobStage::waiting:
-      if (run.end_signal != 0) {
+      if (run.start_asked && run.lost_node.empty()) run.lost_node = lost_node_of(run);
+      if (run.end_signal != 0 || !run.lost_node.empty()) {
         (void)take(slurm_.cancel(run.id));
-      } else if (!run.start_asked) {
-        return;
-      } else if (const std::string gone = lost_node_of(run); !gone.empty()) {
-        if (take(slurm_.cancel(run.id)))
-          refuse(run, "node " + gone + " was lost while the job was being started", false);
-      } else if (run.seen->stage == JobStage::held) {
+      } else if (run.start_asked && run.seen->stage == JobStage::held) {
         to_release_.push_back(run.id);
       }
       return;
@@ -288,6 +284,9 @@ void Reconciler::send_signals(Run& run) {
 
 /// Slurm is done with it.
 void Reconciler::conclude(Run& run) {
+  if (!run.lost_node.empty() && !run.started && run.end_signal == 0) {
+    return refuse(run, "node " + run.lost_node + " was lost while the job was being started", false);
+  }
   const bool never_ran = !run.seen || run.seen->never_ran();
   if (never_ran && run.end_signal == 0 && !run.started) {
     (void)ledger_.note_ended(run.key, {0, k_launch_failure_signal}, true);

@@ -71,6 +71,7 @@ class Reconciler {
     Clock::time_point seen_at;
     bool submitted = false;  ///< sbatch was run for it, whatever came of that
     std::optional<Clock::time_point> node_failed_at;
+    std::string lost_node;           ///< before it began
     std::vector<SignalJob> signals;  ///< to be sent while it runs
     bool started = false;            ///< JobStarted was posted
     bool finished = false;           ///< JobEnded or JobLaunchFailed was posted

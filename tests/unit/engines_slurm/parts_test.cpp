@@ -208,10 +208,17 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
   const std::string script = bootstrap_script({"/var/lib/virga/slurm", "nd-1", VmId{7}, {96, 8, 2ULL << 30}});
   CHECK(script.starts_with("#!/bin/sh\n"));
   CHECK(script.find("slurmd -D -Z -N 'nd-1'") != std::string::npos);
-  CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga_vm_7") != std::string::npos);
+  CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga,virga_vm_7") != std::string::npos);
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);
+  CHECK(
+      node_conf_of_site("ClusterName=site\nslurmctldhost=head(192.0.2.1) # main\nSlurmdSpoolDir=/var/spool/slurmd\nX=1",
+                        "10.1.2.3", "/v/slurm") ==
+      "# Made by virgad from the site's slurm.conf when it starts: changes are lost.\n"
+      "ClusterName=site\nSlurmctldHost=head(10.1.2.3)\nX=1\n"
+      "SlurmdSpoolDir=/v/slurm/spool/%n\nSlurmdPidFile=/v/slurm/spool/%n.pid\n"
+      "SlurmdLogFile=/v/slurm/log/slurmd.%n.log\n");
 }
 
 }  // namespace virga::slurm

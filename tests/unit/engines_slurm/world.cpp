@@ -15,6 +15,7 @@
 #include "clouds/host/tier.hpp"
 #include "clouds/host/vm_file.hpp"
 #include "engines/slurm/hook_main.hpp"
+#include "wire/command.hpp"
 
 namespace virga::slurm_test {
 namespace {
@@ -49,8 +50,8 @@ bool World::usable() {
   return why.empty();
 }
 
-World::World() {
-  char folder[] = "/tmp/virga-slurm-XXXXXX";
+World::World(std::string site_conf) : site_conf_(std::move(site_conf)) {
+  char folder[] = "/var/tmp/virga-slurm-XXXXXX";  // nodes have a /tmp of their own
   REQUIRE(mkdtemp(folder));
   home_.path = folder;
   chmod(folder, 0755);
@@ -70,9 +71,11 @@ World::~World() {
   std::filesystem::remove_all(home_.path, ignored);
 }
 
-std::unique_ptr<Engine> World::engine(EventSink& sink) {
+std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds sweep, const std::string& cluster) {
   SlurmEngineOptions options;
-  options.cluster = {home_, "testing", own_program(), host_address_on_fabric(home_)};
+  options.cluster = {home_, cluster, own_program(), host_address_on_fabric(home_)};
+  options.cluster.site_conf = site_conf_;
+  options.sweep = sweep;
   options.say = [](const std::string& line) { std::fprintf(stderr, "slurm: %s\n", line.c_str()); };
   auto engine = make_slurm_engine(std::move(options), sink);
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
@@ -80,8 +83,8 @@ std::unique_ptr<Engine> World::engine(EventSink& sink) {
   return std::move(*engine);
 }
 
-JobNode World::boot() {
-  ReserveGang gang{GangId{next_}, {}, {{VmId{next_}, "nd-" + std::to_string(next_)}}};
+JobNode World::boot(const std::string& name) {
+  ReserveGang gang{GangId{next_}, {}, {{VmId{next_}, name.empty() ? "nd-" + std::to_string(next_) : name}}};
   gang.pool.name = "nd";
   gang.pool.node_prefix = "nd-";
   gang.pool.sku.resources = {16, 0, 4ULL << 30};
@@ -95,6 +98,29 @@ void World::kill(VmId vm) {
   REQUIRE(::kill(host::load_vm_file(home_, vm).init.pid, SIGKILL) == 0);
   cloud_sink_.wait_for<VmFailed>([&](const VmFailed& failed) { return failed.vm == vm; });
 }
+
+Job World::job(std::uint32_t id, std::vector<JobNode> nodes) const {
+  Job job;
+  job.id = {id};
+  job.owner = owner();
+  job.spec.edit().name = "test";
+  job.spec.edit().work_dir = work();
+  job.spec.edit().nodes = static_cast<std::uint32_t>(nodes.size());
+  job.spec.edit().tasks = job.spec->nodes;
+  job.spec.edit().per_node = {1, 0, 0};
+  job.nodes = std::move(nodes);
+  return job;
+}
+
+std::string World::slurm(const std::vector<std::string>& argv) const {
+  const CommandEnd end =
+      run_command(argv, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + home_.slurm() + "/slurm.conf"},
+                  std::chrono::seconds(60));
+  CHECK_MESSAGE(end.ok(), end.why());
+  return end.out;
+}
+
+pid_t World::controller() const { return std::atoi(read_file(home_.slurm() + "/slurmctld.pid").c_str()); }
 
 LaunchPayload World::script(const std::string& text) const {
   LaunchPayload payload;

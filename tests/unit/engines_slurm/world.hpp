@@ -19,9 +19,12 @@
 
 namespace virga::slurm_test {
 
+std::string read_file(const std::string& path);
+
 class World {
  public:
-  World();
+  /// `site_conf`: slurm.conf of a cluster that exists.
+  explicit World(std::string site_conf = "");
   ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -34,9 +37,17 @@ class World {
     return home_.path + "/work" + (name.empty() ? "" : "/" + name);
   }
 
-  std::unique_ptr<Engine> engine(EventSink& sink);
-  JobNode boot();
+  std::unique_ptr<Engine> engine(EventSink& sink, std::chrono::milliseconds sweep = std::chrono::seconds(15),
+                                 const std::string& cluster = "testing");
+  /// `name`: of one that was there before; empty: a new one.
+  JobNode boot(const std::string& name = "");
   void kill(VmId vm);
+
+  Job job(std::uint32_t id, std::vector<JobNode> nodes) const;
+  /// Slurm's own command, and what it prints.
+  std::string slurm(const std::vector<std::string>& argv) const;
+  pid_t controller() const;  ///< slurmctld
+  std::string output(std::uint32_t id) const { return read_file(work("slurm-" + std::to_string(id) + ".out")); }
 
   Actor owner() const { return {65534, 65534, "nobody", false}; }
   LaunchPayload script(const std::string& text) const;
@@ -44,12 +55,11 @@ class World {
 
  private:
   Home home_;
+  std::string site_conf_;
   contract::Recorder cloud_sink_;
   std::unique_ptr<Cloud> cloud_;
   Engine* bootstraps_ = nullptr;  ///< whose user data the next node gets
   std::uint64_t next_ = 1;
 };
-
-std::string read_file(const std::string& path);
 
 }  // namespace virga::slurm_test

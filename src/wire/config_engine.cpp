@@ -1,0 +1,48 @@
+#include "wire/config_engine.hpp"
+
+#include <fmt/format.h>
+
+#include "wire/toml_section.hpp"
+
+namespace virga {
+namespace {
+
+constexpr Duration k_site_sweep = Duration::seconds(2);
+
+void read_engine(const toml::table& root, EngineSettings& settings, Mistakes& mistakes) {
+  const auto* table = root["engine"].as_table();
+  if (table == nullptr) return;  // something else than a table is a mistake of the whole text: config_toml.cpp
+  TomlSection section(*table, "engine", mistakes);
+  section.word("kind", settings.kind);
+  if (section.long_text("conf", settings.conf) && !settings.conf.starts_with('/')) {
+    section.wrong("conf", fmt::format("\"{}\" is no absolute path; write one that starts with /", settings.conf));
+  }
+  section.text("partition", settings.partition);
+  // Who cannot be told of what happens looks for it.
+  if (!settings.conf.empty()) settings.sweep = k_site_sweep;
+  section.duration("sweep", settings.sweep, {Duration::seconds(1), Duration::minutes(10)});
+  for (const std::string_view key : {"conf", "partition", "sweep"}) {
+    if (settings.kind == EngineKind::local && section.has(key)) {
+      section.wrong(key, "is of kind = \"slurm\" only; leave it out");
+    }
+  }
+  section.finish();
+}
+
+}  // namespace
+
+Result<EngineSettings> parse_engine_settings(std::string_view text, const std::string& file_name) {
+  Mistakes mistakes(file_name);
+  EngineSettings settings;
+  try {
+    read_engine(toml::parse(text), settings, mistakes);
+  } catch (const toml::parse_error& error) {
+    mistakes.add(error.source(), fmt::format("no TOML: {}; see toml.io for its rules", shown(error.description())));
+  } catch (const TomlAssertion&) {
+    mistakes.add({{1, 1}, {1, 1}, nullptr}, "no TOML: a header or key is wrong; see toml.io for its rules");
+  }
+  if (mistakes.any()) return fail(Code::invalid, mistakes.text());
+  return settings;
+}
+
+}  // namespace virga

@@ -1,0 +1,34 @@
+// [engine] of virga.toml: who runs the jobs. No part of what the brain knows, so it is read apart from the Config.
+//
+//   Result<EngineSettings> engine = parse_engine_settings(text, "virga.toml");
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/enum_names.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace virga {
+
+enum class EngineKind : std::uint8_t {
+  local,  ///< Virga's own agents on nodes of this machine
+  slurm,  ///< real Slurm
+};
+template <>
+struct EnumNames<EngineKind> {
+  static constexpr std::string_view names[] = {"local", "slurm"};
+};
+
+struct EngineSettings {
+  EngineKind kind = EngineKind::local;
+  // Of slurm:
+  std::string conf;                        ///< slurm.conf of a cluster that exists; empty: one is raised
+  std::string partition = "virga";         ///< Virga's in that cluster
+  Duration sweep = Duration::seconds(15);  ///< how often it is looked at though it has told nothing
+};
+
+Result<EngineSettings> parse_engine_settings(std::string_view text, const std::string& file_name);
+
+}  // namespace virga
