@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "cli/journal_verbs.hpp"
@@ -66,23 +69,37 @@ virga::DoctorReport examine_machine() {
   return report;
 }
 
-/// virgad has all that speaks to Azure; commands are started too often to carry that with them. What it complains of
-/// (a mistake in virga.toml) is the error.
-virga::Result<virga::CheckReport> examine_azure(const std::string& bin_dir) {
-  std::FILE* pipe = popen((virga::shell_quoted(bin_dir + "/virgad") + " --examine-azure 2>&1").c_str(), "re");
+/// virgad has all that speaks to Azure and PostgreSQL; commands are started too often to carry that with them. What it
+/// complains of (a mistake in virga.toml) is the error.
+virga::Result<std::string> ask_virgad(const std::string& bin_dir, const std::vector<std::string>& words) {
+  std::string line = virga::shell_quoted(bin_dir + "/virgad");
+  for (const std::string& word : words) line += " " + virga::shell_quoted(word);
+  std::FILE* pipe = popen((line + " 2>&1").c_str(), "re");
   if (pipe == nullptr) return virga::fail(virga::Code::exhausted, "virgad cannot be started");
   std::string text;
   char part[4096];
   for (std::size_t n = 0; (n = std::fread(part, 1, sizeof part, pipe)) > 0;) text.append(part, n);
   const int status = pclose(pipe);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    constexpr std::string_view k_speaker = "virgad: ";
-    if (text.starts_with(k_speaker)) text.erase(0, k_speaker.size());
+    for (const std::string_view speaker : {"virgad: ", "virga: "}) {
+      if (text.starts_with(speaker)) text.erase(0, speaker.size());
+    }
     while (text.ends_with('\n')) text.pop_back();
     const bool is_mistake = WIFEXITED(status) && WEXITSTATUS(status) == 2;
     return virga::fail(is_mistake ? virga::Code::invalid : virga::Code::internal, text);
   }
-  return virga::from_json_text<virga::CheckReport>(text);
+  return text;
+}
+
+virga::Result<virga::CheckReport> examine_azure(const std::string& bin_dir) {
+  const virga::Result<std::string> text = ask_virgad(bin_dir, {"--examine-azure"});
+  if (!text) return virga::unexpected(text.error());
+  return virga::from_json_text<virga::CheckReport>(*text);
+}
+
+virga::Result<std::unique_ptr<virga::Journal>> open_sqlite(const std::string& name, virga::OpenMode mode) {
+  constexpr std::string_view k_prefix = "sqlite:";
+  return virga::open_sqlite_journal(name.starts_with(k_prefix) ? name.substr(k_prefix.size()) : name, mode);
 }
 
 /// Whether a journal in PostgreSQL is meant: by one of the words, or by the instance's virga.toml.
@@ -112,11 +129,47 @@ int journal_main(int argc, char** argv, const std::string& bin_dir) {
     return 1;
   }
   virga::JournalAccess access;
-  access.open = [](const std::string& name, virga::OpenMode mode) {
-    return virga::open_sqlite_journal(name.starts_with("sqlite:") ? name.substr(7) : name, mode);
-  };
+  access.open = open_sqlite;
   access.restore = virga::restore_sqlite_journal;
   return virga::journal_main(argc, argv, access);
+}
+
+/// A folder of this process, removed at its end.
+class OwnFolder {
+ public:
+  OwnFolder() = default;
+  OwnFolder(const OwnFolder&) = delete;
+  OwnFolder& operator=(const OwnFolder&) = delete;
+  ~OwnFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+
+  virga::Result<std::string> path() {
+    if (!path_.empty()) return path_;
+    std::error_code none;
+    std::string pattern = (std::filesystem::temp_directory_path(none) / "virga-XXXXXX").string();
+    if (none || mkdtemp(pattern.data()) == nullptr) {
+      return virga::fail(virga::Code::internal, "cannot make a folder like " + pattern);
+    }
+    return path_ = pattern;
+  }
+
+ private:
+  std::string path_;
+};
+
+/// To be read. One in PostgreSQL is copied first.
+virga::Result<std::unique_ptr<virga::Journal>> open_to_simulate(const std::string& name, const std::string& bin_dir,
+                                                                OwnFolder& folder) {
+  if (!name.starts_with("postgres")) return open_sqlite(name, virga::OpenMode::read_only);
+  const virga::Result<std::string> place = folder.path();
+  if (!place) return virga::unexpected(place.error());
+  const std::string copy = *place + "/journal.db";
+  if (auto copied = ask_virgad(bin_dir, {"--journal", "copy", name, "sqlite:" + copy}); !copied) {
+    return virga::unexpected(copied.error());
+  }
+  return open_sqlite(copy, virga::OpenMode::read_only);
 }
 
 }  // namespace
@@ -138,10 +191,10 @@ int main(int argc, char** argv) {
   hooks.examine_machine = examine_machine;
   hooks.examine_azure = [&] { return examine_azure(bin_dir); };
   hooks.journal_main = [&](int count, char** words) { return journal_main(count, words, bin_dir); };
+  OwnFolder folder;
   hooks.simulate_main = [&](int words, char** line) {
-    return virga::simulate_main(words, line, [](const std::string& path) {
-      return virga::open_sqlite_journal(path, virga::OpenMode::read_only);
-    });
+    return virga::simulate_main(words, line,
+                                [&](const std::string& journal) { return open_to_simulate(journal, bin_dir, folder); });
   };
   hooks.bin_dir = bin_dir;
   return virga::virga_main(argc, argv, hooks);
