@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "control/controller.hpp"
 #include "core/binary.hpp"
 #include "sim/reproduce/difference.hpp"
@@ -310,6 +311,9 @@ Reproduction Reproducer::play() {
 
 }  // namespace
 
-Reproduction reproduce(const RecordedRun& run) { return Reproducer(run).play(); }
+Reproduction reproduce(const RecordedRun& run) {
+  VIRGA_ASSERT(!run.events.empty(), "a run has events");
+  return Reproducer(run).play();
+}
 
 }  // namespace virga
