@@ -4,11 +4,12 @@
 #   demo_test.sh again        the second run starts its job within five seconds of asking for it
 #   demo_test.sh two_users
 #   demo_test.sh azure        the same job on Azure's machines, as script/azure-demo plays it
+#   demo_test.sh slurm        the same job on real Slurm, as script/slurm-demo plays it
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 demo=script/demo
-[ "${1:-}" != azure ] || demo=script/azure-demo
+case ${1:-} in azure | slurm) demo=script/$1-demo ;; esac
 
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
@@ -60,5 +61,20 @@ case ${1:-} in
     cat "$folder/azure.log"
     grep -q 'resumed from step' "$folder/azure.log" || fail "it did not say that the job resumed"
     ;;
-  *) fail "usage: demo_test.sh again|two_users|azure" ;;
+  slurm)
+    [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
+    command -v slurmctld munged > /dev/null || { echo "skipped: Slurm is not installed (slurm-wlm, munge)"; exit 77; }
+    ls /usr/lib/postgresql/*/bin/postgres > /dev/null 2>&1 ||
+      { echo "skipped: PostgreSQL's server is not installed (postgresql-15)"; exit 77; }
+    cannot=$(virga doctor | sed -n 's/^ *no *Slurm as the engine: //p')
+    [ -z "$cannot" ] || { echo "skipped: $cannot"; exit 77; }
+    run_demo slurm || fail "the demo of Slurm"
+    cat "$folder/slurm.log"
+    grep -q "submitted that moment, was accepted after" "$folder/slurm.log" || fail "it told no takeover"
+    grep -q '^slurm-demo: reproduced ' "$folder/slurm.log" || fail "it did not say that the run was reproduced"
+    ! setpriv --reuid games --regid games --clear-groups script/slurm-demo > "$folder/user.log" 2>&1 ||
+      fail "an ordinary user could run it"
+    grep -q 'needs root' "$folder/user.log" || fail "it did not tell an ordinary user what it needs"
+    ;;
+  *) fail "usage: demo_test.sh again|two_users|azure|slurm" ;;
 esac
