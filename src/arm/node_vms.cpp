@@ -17,6 +17,9 @@ Result<std::unique_ptr<NodeVms>> NodeVms::open(const NodeVmsOptions& options) {
         "this machine lets nobody make the namespaces that nodes of the stand-in need; run it as root, or allow "
         "user namespaces");
   }
+  if (!options.machine_address.empty() && probe_tier().tier != Tier::root) {
+    return fail(Code::denied, "only root can give this machine the address " + options.machine_address);
+  }
   auto nodes = std::unique_ptr<NodeVms>(new NodeVms(options));
   const auto left = nodes->cloud_->list({});
   if (!left) return unexpected(left.error());
@@ -29,8 +32,10 @@ Result<std::unique_ptr<NodeVms>> NodeVms::open(const NodeVmsOptions& options) {
 }
 
 NodeVms::NodeVms(const NodeVmsOptions& options) : private_files_(options.private_files) {
-  HostCloudOptions host{options.home, options.node_program, "virga-arm", {}, {}};
+  HostCloudOptions host{options.home, options.node_program, "virga-arm"};
   host.address_of = [this](const WantedVm& vm) { return nodes_.at(vm.vm).address; };
+  host.machine_on_fabric = !options.machine_address.empty();
+  host.machine_address = options.machine_address;
   host.serve_metadata = [this](int listener) { server_->add_metadata_listener(listener); };
   cloud_ = make_host_cloud(std::move(host), *this);
 }

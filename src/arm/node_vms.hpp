@@ -31,6 +31,9 @@ struct NodeVmsOptions {
   Home home;                   ///< of the nodes; nobody else's
   std::string node_program;    ///< path of virga-node
   bool private_files = false;  ///< the nodes see nothing of this machine's files, as VMs of a cloud do
+  /// Under which the nodes reach this machine, and it reaches them, as across a gateway to the virtual network; it must
+  /// lie in their /16, and it takes root. Empty: they have no way to each other.
+  std::string machine_address = {};
 };
 
 class NodeVms : public VmBackend, private EventSink {

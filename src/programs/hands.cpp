@@ -54,7 +54,8 @@ Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& 
   options.cluster.home = home;
   options.cluster.cluster_name = settings.config.cluster_name;
   options.cluster.node_program = bin_dir + "/virga-node";
-  options.cluster.node_address = host_address_on_fabric(home);
+  const std::string& address = settings.engine.address;
+  options.cluster.node_address = address.empty() ? host_address_on_fabric(home) : address;
   options.cluster.partition = settings.engine.partition;
   options.cluster.site_conf = settings.engine.conf;
   options.bin_dir = bin_dir;
@@ -83,7 +84,7 @@ Result<std::unique_ptr<Hands>> Hands::open(Controller& controller, const Home& h
   const std::string node_program = bin_dir + "/virga-node";
   const bool with_slurm = settings.engine.kind == EngineKind::slurm;
   HostCloudOptions host{home, node_program, config.cluster_name};
-  host.machine_on_fabric = with_slurm;
+  host.machine_on_fabric = with_slurm && settings.engine.address.empty();
   hands->clouds.add("host", make_host_cloud(std::move(host), hands->clouds));
   if (settings.azure) hands->clouds.add("azure", open_azure(home, node_program, *settings.azure, hands->clouds));
   hands->storage.set(config.storage);

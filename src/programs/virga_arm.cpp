@@ -2,11 +2,13 @@
 // an account. docs/virga-arm.md tells what it serves.
 //
 //   virga-arm [--scenario FILE] [--listen 127.0.0.1:0] [--imds 127.0.0.1:0] [--dir DIR] [--speed N]
-//             [--nodes DIR [--private-files]] [--anyone]
+//             [--nodes DIR [--private-files] [--machine-address ADDRESS]] [--anyone]
 //
 // Prints one line once it takes connections: where it listens, and the certificate authority to trust. SIGTERM and
 // SIGINT end it. Exit code: 0 after that, 2 for bad arguments, a bad scenario or a folder that cannot be used, 5 if it
 // cannot listen, 1 for all else.
+#include <arpa/inet.h>
+
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -33,17 +35,18 @@ using virga::arm::Scenario;
 
 constexpr const char* k_usage =
     "usage: virga-arm [--scenario FILE] [--listen ADDRESS:PORT] [--imds ADDRESS:PORT] [--dir DIR] [--speed N] "
-    "[--nodes DIR [--private-files]] [--anyone]\n";
+    "[--nodes DIR [--private-files] [--machine-address ADDRESS]] [--anyone]\n";
 
 struct Arguments {
   std::string scenario;
   std::string listen = "127.0.0.1:0";
   std::string imds = "127.0.0.1:0";
   std::string folder;
-  std::string nodes;           ///< where virtual nodes live that are the VMs; "": the VMs are simulated
-  bool private_files = false;  ///< these see nothing of this machine's files
-  std::uint32_t speed = 0;     ///< 0: as the scenario says
-  bool anyone = false;         ///< others than this machine may connect
+  std::string nodes;            ///< where virtual nodes live that are the VMs; "": the VMs are simulated
+  bool private_files = false;   ///< these see nothing of this machine's files
+  std::string machine_address;  ///< this machine's, among them
+  std::uint32_t speed = 0;      ///< 0: as the scenario says
+  bool anyone = false;          ///< others than this machine may connect
 };
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
@@ -70,6 +73,12 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
       arguments.folder = value;
     } else if (option == "--nodes") {
       arguments.nodes = value;
+    } else if (option == "--machine-address") {
+      in_addr address{};
+      if (inet_pton(AF_INET, value.c_str(), &address) != 1) {
+        return virga::fail(Code::invalid, "--machine-address is '" + value + "'; write one like 10.64.255.254");
+      }
+      arguments.machine_address = value;
     } else if (option == "--speed") {
       char* end = nullptr;
       const long speed = std::strtol(value.c_str(), &end, 10);
@@ -83,6 +92,9 @@ Result<Arguments> parse_arguments(int argc, char** argv) {
   }
   if (arguments.private_files && arguments.nodes.empty()) {
     return virga::fail(Code::invalid, "--private-files is for virtual nodes; give their folder with --nodes, too");
+  }
+  if (!arguments.machine_address.empty() && arguments.nodes.empty()) {
+    return virga::fail(Code::invalid, "--machine-address is for virtual nodes; give their folder with --nodes, too");
   }
   return arguments;
 }
@@ -126,8 +138,8 @@ Result<std::unique_ptr<virga::arm::NodeVms>> open_nodes(const Arguments& argumen
   std::filesystem::create_directories(folder, error);
   const std::filesystem::path home = error ? "" : std::filesystem::canonical(folder, error);
   if (error) return virga::fail(Code::invalid, "cannot make the folder " + folder + ": " + error.message());
-  return virga::arm::NodeVms::open(
-      {virga::Home{home}, folder_of_this_program() + "/virga-node", arguments.private_files});
+  return virga::arm::NodeVms::open({virga::Home{home}, folder_of_this_program() + "/virga-node",
+                                    arguments.private_files, arguments.machine_address});
 }
 
 virga::Time wall_clock() {

@@ -176,7 +176,13 @@ Status check_engine(const virga::EngineSettings& engine, const Config& config, c
   for (const virga::Pool& pool : config.pools) {
     const std::string name = "pool." + pool.name + ".";
     std::string wrong;
-    if (pool.cloud != "host") wrong = name + "cloud is \"" + pool.cloud + "\"; write \"host\"";
+    // One address of this machine is written into the nodes' slurm.conf: there, or on the host cloud's own network.
+    const char* const cloud = engine.address.empty() ? "host" : "azure";
+    if (pool.cloud != cloud) {
+      wrong = name + "cloud is \"" + pool.cloud + "\"; write \"" + cloud + "\", or " +
+              (engine.address.empty() ? "say with engine.address where its nodes reach this machine"
+                                      : "leave engine.address out");
+    }
     if (pool.network != virga::HostNetwork::fabric) wrong = name + "network is \"host\"; write \"fabric\"";
     if (!pool.shared_files) wrong = name + "shared_files is false; leave it out";
     if (pool.health_checks) wrong = name + "health_checks is true; leave it out";

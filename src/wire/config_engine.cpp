@@ -1,5 +1,6 @@
 #include "wire/config_engine.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "wire/toml_section.hpp"
@@ -18,10 +19,14 @@ void read_engine(const toml::table& root, EngineSettings& settings, Mistakes& mi
     section.wrong("conf", fmt::format("\"{}\" is no absolute path; write one that starts with /", settings.conf));
   }
   section.text("partition", settings.partition);
+  in_addr address{};
+  if (section.text("address", settings.address) && inet_pton(AF_INET, settings.address.c_str(), &address) != 1) {
+    section.wrong("address", fmt::format("\"{}\" is no address; write one like \"10.64.255.254\"", settings.address));
+  }
   // Who cannot be told of what happens looks for it.
   if (!settings.conf.empty()) settings.sweep = k_site_sweep;
   section.duration("sweep", settings.sweep, {Duration::seconds(1), Duration::minutes(10)});
-  for (const std::string_view key : {"conf", "partition", "sweep"}) {
+  for (const std::string_view key : {"conf", "partition", "address", "sweep"}) {
     if (settings.kind == EngineKind::local && section.has(key)) {
       section.wrong(key, "is of kind = \"slurm\" only; leave it out");
     }

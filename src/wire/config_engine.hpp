@@ -26,6 +26,7 @@ struct EngineSettings {
   // Of slurm:
   std::string conf;                        ///< slurm.conf of a cluster that exists; empty: one is raised
   std::string partition = "virga";         ///< Virga's in that cluster
+  std::string address;                     ///< where nodes reach this machine; empty: on the host cloud's fabric
   Duration sweep = Duration::seconds(15);  ///< how often it is looked at though it has told nothing
 };
 

@@ -102,7 +102,7 @@ std::string fabric_address(const Home& home, std::uint32_t index) {
 
 std::string machine_address(const Home& home) { return fabric_address(home, k_machine_index); }
 
-Status connect_machine(const Home& home, pid_t fabric) {
+Status connect_machine(const Home& home, pid_t fabric, const std::string& address) {
   const std::string network = fmt::format("/proc/{}/ns/net", fabric);
   UniqueFd fabric_network(open(network.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fabric_network) return fail_errno("find the fabric's network");
@@ -114,8 +114,8 @@ Status connect_machine(const Home& home, pid_t fabric) {
   }
   const std::string inside = "link set machine master br0 addrgenmode none up\n";
   if (auto ok = run_ip(inside, fabric_network.get()); !ok) return ok;
-  return run_ip(fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port,
-                            machine_address(home)));
+  return run_ip(
+      fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port, address));
 }
 
 Status connect_to_fabric(pid_t fabric, const FabricPort& port) {

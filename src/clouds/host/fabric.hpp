@@ -43,8 +43,8 @@ Status connect_to_fabric(pid_t fabric, const FabricPort& port);
 
 /// Gives this machine a port on the fabric, so that its programs and the nodes reach each other. Again: nothing
 /// changes. In the root tier alone.
-Status connect_machine(const Home& home, pid_t fabric);
-/// The machine's own address there: no node's number is so high.
+Status connect_machine(const Home& home, pid_t fabric, const std::string& address);
+/// The machine's own address there, where the cloud chooses it: no node's number is so high.
 std::string machine_address(const Home& home);
 
 /// "10.<instance>.<b>.<c>"; the number starts with 1.

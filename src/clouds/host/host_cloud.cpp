@@ -166,7 +166,10 @@ void HostCloud::begin_gang(const Boot& boot) {
       auto fabric = any ? ensure_fabric(options_.home, options_.node_program, report_.tier)
                         : Result<pid_t>(lock_holder(fabric_lock_path(options_.home)));
       begun = fabric ? watch_fabric(*fabric) : Status(unexpected(fabric.error()));
-      if (begun && any && options_.machine_on_fabric) begun = connect_machine(options_.home, *fabric);
+      if (begun && any && options_.machine_on_fabric) {
+        const std::string& own = options_.machine_address;
+        begun = connect_machine(options_.home, *fabric, own.empty() ? machine_address(options_.home) : own);
+      }
     }
     Lock lock(mutex_);
     std::vector<VmFile> nodes;

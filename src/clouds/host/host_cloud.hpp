@@ -27,12 +27,14 @@ struct HostCloudOptions {
   /// Nodes on the fabric and this machine reach each other, as an engine with a controller of its own needs it. In the
   /// root tier alone.
   bool machine_on_fabric = false;
+  /// This machine's address there, in the /16 of the nodes; empty: host_address_on_fabric().
+  std::string machine_address = {};
   /// With it, nodes on the fabric reach a metadata service: each fabric's listening socket is handed over once, before
   /// its first node boots, from any thread. It belongs to the callee; connections come from the nodes' addresses.
   std::function<void(int listener)> serve_metadata = {};
 };
 
-/// The address that this machine has for nodes on the fabric, with HostCloudOptions::machine_on_fabric.
+/// The address that this machine has for nodes on the fabric unless another one is wanted.
 std::string host_address_on_fabric(const Home& home);
 
 /// Makes the calling process a child subreaper, so that it hears of the end of nodes whose launcher is gone.

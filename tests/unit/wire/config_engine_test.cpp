@@ -17,7 +17,11 @@ TEST_CASE("engine settings: local unless the file says otherwise") {
   const auto site = parse_engine_settings("[engine]\nkind = \"slurm\"\nconf = \"/etc/slurm/slurm.conf\"\n", "v.toml");
   REQUIRE(site);
   CHECK(site->partition == "virga");
+  CHECK(site->address.empty());
   CHECK(site->sweep == Duration::seconds(2));
+  const auto azure = parse_engine_settings("[engine]\nkind = \"slurm\"\naddress = \"10.64.255.254\"\n", "v.toml");
+  REQUIRE(azure);
+  CHECK(azure->address == "10.64.255.254");
   // The brain's configuration leaves the section to this reader.
   CHECK(parse_config("[engine]\nkind = \"slurm\"\n", "v.toml", {}));
 }
@@ -28,6 +32,8 @@ TEST_CASE("engine settings: each mistake has its place and says what is right") 
         "v.toml:2:8: engine.kind: no \"pbs\" here; write one of \"local\", \"slurm\"");
   CHECK(message("[engine]\nsweep = \"5s\"\n").find("is of kind = \"slurm\" only") != std::string::npos);
   CHECK(message("[engine]\nkind = \"slurm\"\nconf = \"x\"\n").find("is no absolute path") != std::string::npos);
+  CHECK(message("[engine]\nkind = \"slurm\"\naddress = \"here\"\n").find("is no address") != std::string::npos);
+  CHECK(message("[engine]\naddress = \"10.64.255.254\"\n").find("\"slurm\" only") != std::string::npos);
   CHECK(message("[[=").find("no TOML") != std::string::npos);
   CHECK_FALSE(parse_config("engine = 3\n", "v.toml", {}));
 }
