@@ -27,6 +27,7 @@ constexpr Duration k_pause_max = Duration::milliseconds(250);
 constexpr Duration k_patience_takeover = Duration::seconds(10);
 constexpr Duration k_silent_wait = Duration::seconds(2);
 constexpr int k_misdirected = 421;
+constexpr int k_unavailable = 503;
 /// One controller names the next; more often than this they contradict each other, as in a takeover.
 constexpr int k_hops_max = 3;
 
@@ -76,7 +77,7 @@ Result<std::string> token_from_environment() {
 class Client::Inside {
  public:
   explicit Inside(std::vector<Address> addresses) {
-    for (Address& each : addresses) connections_.push_back(std::make_unique<Connection>(std::move(each)));
+    for (Address& each : addresses) add(std::move(each));
     address = connection().address().text();
   }
 
@@ -89,7 +90,9 @@ class Client::Inside {
     std::size_t absent = 0;
     for (int hops = 0;;) {
       Connection::Reply reply = ask();
-      const bool misdirected = reply && reply->status == k_misdirected;
+      // Also one that goes away (503) has done nothing, and another one may be there.
+      const bool misdirected = reply && (reply->status == k_misdirected ||
+                                         (reply->status == k_unavailable && connections_.size() > 1));
       if (reply && !misdirected) {
         answered = true;
         return reply;
@@ -104,7 +107,7 @@ class Client::Inside {
         absent = 0;
       } else {
         absent = reply.error().absent ? absent + 1 : 0;
-        if (std::optional<Connection::Reply> final = give_up(*std::move(reply), safe, absent)) return *std::move(final);
+        if (std::optional<Connection::Reply> final = give_up(std::move(reply), safe, absent)) return *std::move(final);
       }
       // The others are asked without a pause, each once.
       const bool asked_all = next();
@@ -129,6 +132,22 @@ class Client::Inside {
   std::optional<Time> failing_since;  ///< of the current run of failures
 
  private:
+  void add(Address address) {
+    connections_.push_back(std::make_unique<Connection>(std::move(address)));
+    connections_.back()->while_waiting([this] { return !another_leads(); });
+  }
+
+  /// Whether a controller says so that is not the one whose answer is waited for.
+  bool another_leads() const {
+    for (std::size_t i = 0; i < connections_.size(); ++i) {
+      if (i == current_) continue;
+      Connection probe(connections_[i]->address());
+      probe.while_waiting([] { return false; });  // one that is frozen, too, does not count
+      if (Connection::Reply reply = probe.exchange("GET", "/v1/ping", ""); reply && reply->status == 200) return true;
+    }
+    return false;
+  }
+
   /// The failure as the caller shall see it, if it is the last one. `absent`: so many in a row were not there at all.
   std::optional<Connection::Reply> give_up(Connection::Reply reply, bool safe, std::size_t absent) const {
     Connection::Failure& failure = reply.error();
@@ -177,7 +196,7 @@ class Client::Inside {
       address = leader.text();
       return true;
     }
-    connections_.push_back(std::make_unique<Connection>(std::move(leader)));
+    add(std::move(leader));
     current_ = connections_.size() - 1;
     address = connection().address().text();
     return true;

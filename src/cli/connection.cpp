@@ -12,6 +12,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -22,6 +23,10 @@ namespace http = boost::beast::http;
 
 /// A live stream says something (at least a heartbeat) every 15 s; after this long it is dead.
 constexpr int k_stream_silence_ms = 60'000;
+/// Whether to wait on is asked often at first, since a takeover is quick, and then less and less.
+constexpr int k_first_doubts = 4;
+constexpr int k_doubt_first_ms = 500;
+constexpr int k_doubt_most_ms = 5'000;
 constexpr std::uint32_t k_header_bytes_max = 64 * 1024;
 
 std::string error_text(int number) { return std::strerror(number); }
@@ -169,6 +174,20 @@ long Connection::read_some(char* into, std::size_t size, int timeout_ms) {
   }
 }
 
+long Connection::read_patiently(char* into, std::size_t size, int timeout_ms) {
+  if (!goes_on_) return read_some(into, size, timeout_ms);
+  int step = k_doubt_first_ms;
+  int doubts = 0;
+  for (int waited = 0; timeout_ms < 0 || waited < timeout_ms; waited += step) {
+    if (++doubts > k_first_doubts) step = std::min(step * 3 / 2, k_doubt_most_ms);
+    const long n = read_some(into, size, step);
+    if (n >= 0 || errno != ETIMEDOUT) return n;
+    if (!goes_on_()) break;
+  }
+  errno = ETIMEDOUT;
+  return -1;
+}
+
 Connection::Reply Connection::receive(const std::function<bool(std::string_view)>* each) {
   http::response_parser<http::string_body> parser;
   parser.eager(true);
@@ -193,7 +212,7 @@ Connection::Reply Connection::receive(const std::function<bool(std::string_view)
     if (used > 0 && !unread_.empty()) continue;
     if (ended) return broken("it was closed within an answer", true);
     char bytes[64 * 1024];
-    long n = read_some(bytes, sizeof bytes, streams ? k_stream_silence_ms : -1);
+    long n = read_patiently(bytes, sizeof bytes, streams ? k_stream_silence_ms : -1);
     if (n < 0) return broken(error_text(errno), true);
     if (n == 0 && !parser.got_some()) return broken("it was closed before an answer came", true);
     if (n == 0) {

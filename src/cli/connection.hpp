@@ -47,6 +47,9 @@ class Connection {
   /// (then the answer's body is empty). Other answers are returned whole.
   Reply stream(std::string_view target, const std::function<bool(std::string_view)>& each);
   void close();
+  /// Asked from time to time while an answer does not come: when it says no, the connection counts as broken. A frozen
+  /// controller keeps its connections, so nothing else would end the wait.
+  void while_waiting(std::function<bool()> goes_on) { goes_on_ = std::move(goes_on); }
 
   const Address& address() const { return address_; }
 
@@ -58,9 +61,12 @@ class Connection {
   Reply receive(const std::function<bool(std::string_view)>* each);
   /// 0 at the end of the stream, -1 with errno; waits at most `timeout_ms` (-1: for ever).
   long read_some(char* into, std::size_t size, int timeout_ms);
+  /// The same, asking while_waiting() meanwhile.
+  long read_patiently(char* into, std::size_t size, int timeout_ms);
   tl::unexpected<Failure> broken(const std::string& what, bool sent);
 
   Address address_;
+  std::function<bool()> goes_on_;
   int fd_ = -1;
   std::string unread_;  ///< bytes after the answer before
 };

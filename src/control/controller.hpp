@@ -89,6 +89,10 @@ class Controller : public EventSink {
   /// journal and clock are used. Fails if the journal cannot be read, or has dropped events that were not read yet:
   /// then the process has to start afresh.
   Result<Followed> follow(Ports ports, Leadership& leadership, const std::function<void()>& hot);
+  /// The same step by step, for who has a clock of his own: one turn, on the calling thread, that never waits. Nothing
+  /// as long as this controller is to go on following.
+  Status begin_following(Ports ports, Leadership& leadership);
+  Result<std::optional<Followed>> follow_now();
   /// What recover() does after its replay, when follow() has said that this controller leads.
   Status lead(Ports ports, const Config& config);
 

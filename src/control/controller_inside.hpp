@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -57,7 +58,8 @@ struct Controller::Inside {
   // follow.cpp
   Status catch_up();
   void keep_accounts(Seq seq);
-  void serve_following();
+  void serve_following(Duration wait);
+  Result<std::optional<Followed>> follow_turn();
   bool is_lost() const { return leadership != nullptr && leadership->is_lost(); }
   bool may_act(bool asks_the_store);
 

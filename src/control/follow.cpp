@@ -64,8 +64,8 @@ void Controller::Inside::keep_accounts(Seq seq) {
   }
 }
 
-void Controller::Inside::serve_following() {
-  for (InboxItem& item : inbox.take(journal_failing ? k_wait_when_failing : k_wait)) {
+void Controller::Inside::serve_following(Duration wait) {
+  for (InboxItem& item : inbox.take(wait)) {
     if (auto* reader = std::get_if<ReaderItem>(&item)) {
       reader->read(*ports.journal, brain);
     } else if (auto* request = std::get_if<RequestItem>(&item)) {
@@ -75,27 +75,47 @@ void Controller::Inside::serve_following() {
   }
 }
 
-Result<Followed> Controller::follow(Ports ports, Leadership& leadership, const std::function<void()>& hot) {
+/// What of it is over is known before anybody acts: the leader may have ended in an orderly way, and left the lead.
+Result<std::optional<Followed>> Controller::Inside::follow_turn() {
+  const bool leads = leadership->term() != 0;  // asked first: who leads knows that nobody else appends any more
+  const Status caught = catch_up();
+  if (!caught && !caught.error().retryable) return unexpected(caught.error());
+  if (leadership->is_lost()) return fail(Code::conflict, "the lead was lost before it was taken up");
+  if (!caught && !journal_failing) say("journal: " + caught.error().message);
+  journal_failing = !caught;
+  if (caught && shutdown_seen && is_down()) return Followed::down;
+  if (caught && leads) return Followed::leads;
+  return std::nullopt;
+}
+
+Status Controller::begin_following(Ports ports, Leadership& leadership) {
   Inside& in = *inside_;
   in.ports = ports;
   in.leadership = &leadership;
   leadership.on_news([&in] { in.inbox.wake(); });
-  if (Status replayed = in.replay(); !replayed) return unexpected(replayed.error());
+  if (Status replayed = in.replay(); !replayed) return replayed;
   leadership.campaign();
+  return {};
+}
+
+Result<std::optional<Followed>> Controller::follow_now() {
+  Result<std::optional<Followed>> turned = inside_->follow_turn();
+  if (turned && !*turned) inside_->serve_following({});
+  return turned;
+}
+
+Result<Followed> Controller::follow(Ports ports, Leadership& leadership, const std::function<void()>& hot) {
+  Inside& in = *inside_;
+  if (Status begun = begin_following(ports, leadership); !begun) return unexpected(begun.error());
   for (bool is_hot = false; !in.inbox.stopped();) {
-    const bool leads = leadership.term() != 0;  // asked first: who leads knows that nobody else appends any more
-    const Status caught = in.catch_up();
-    if (!caught && !caught.error().retryable) return unexpected(caught.error());
-    if (leadership.is_lost()) return fail(Code::conflict, "the lead was lost before it was taken up");
-    if (!caught && !in.journal_failing) in.say("journal: " + caught.error().message);
-    in.journal_failing = !caught;
-    if (leads && caught) return Followed::leads;
-    if (in.shutdown_seen && in.is_down()) return Followed::down;
-    if (!is_hot && caught && leadership.view().leader_is_alive) {
+    Result<std::optional<Followed>> turned = in.follow_turn();
+    if (!turned) return unexpected(turned.error());
+    if (*turned) return **turned;
+    if (!is_hot && !in.journal_failing && leadership.view().leader_is_alive) {
       is_hot = true;
       hot();
     }
-    in.serve_following();
+    in.serve_following(in.journal_failing ? k_wait_when_failing : k_wait);
   }
   return Followed::stopped;
 }

@@ -128,7 +128,7 @@ class Pair:
         pids = [self.pid("main"), self.pid("b")]
         down = self.virga.down()
         check(down.returncode == 0, f"virga down: {down.stdout}")
-        check(not any(Path(f"/proc/{pid}").exists() for pid in pids), "a controller is left")
+        check(all(Instance._is_zombie(pid) for pid in pids), "a controller is left")
         left = self.virga.leftovers()
         check(left == [], f"left behind: {left}")
 
@@ -214,7 +214,7 @@ def handed_over(pair: Pair) -> float:
     pid = pair.pid("main")
     os.kill(pid, signal.SIGTERM)
     took, later = takes_over(pair, job)
-    pair.wait_until("main is gone", lambda: not Path(f"/proc/{pid}").exists())
+    pair.wait_until("main is gone", lambda: Instance._is_zombie(pid))
     pair.check_whole([job, later])
     (pair.virga.home / "run" / "virgad.pid").write_text(f"{pid}\n")  # for take_down(), which looks for both
     return took

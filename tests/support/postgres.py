@@ -6,7 +6,7 @@
             way.cut()                         # nothing comes through any more, and nobody is told
             way.mend()
 
-The server runs with fsync on a Unix socket in a temporary folder, as an ordinary user.
+The server runs with fsync on a Unix socket in a temporary folder, as an ordinary user; with a port on 127.0.0.1, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pathlib import Path
 
 from instance import CannotRun
 
-SOCKET_NAME = ".s.PGSQL.5432"
+DEFAULT_PORT = 5432
+SOCKET_NAME = f".s.PGSQL.{DEFAULT_PORT}"
 INSTALLED = Path("/usr/lib/postgresql")
 
 
@@ -37,8 +38,9 @@ def server_programs() -> Path:
 
 
 class Postgres:
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.programs = server_programs()
+        self.port = port
         self.folder = Path(tempfile.mkdtemp(prefix="virga-pg-"))
         self.identity: dict = {}
         if os.geteuid() == 0:  # the server refuses to be run by root
@@ -62,8 +64,8 @@ class Postgres:
     def start(self) -> None:
         with open(self.folder / "log", "a") as log:
             self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses=",
-                 "-c", "shared_buffers=32MB"],
+                [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "shared_buffers=32MB",
+                 "-c", f"listen_addresses={'127.0.0.1' if self.port else ''}", "-p", str(self.port or DEFAULT_PORT)],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity)
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -81,8 +83,8 @@ class Postgres:
         self.process = None
 
     def sql(self, text: str, database: str = "postgres") -> str:
-        return self.run("psql", "-q", "-X", "-A", "-t", "-h", str(self.folder), "-U", "virga", "-d", database, "-v",
-                        "ON_ERROR_STOP=1", "-c", text).strip()
+        where = ["-h", str(self.folder), "-p", str(self.port or DEFAULT_PORT), "-U", "virga", "-d", database]
+        return self.run("psql", "-q", "-X", "-A", "-t", *where, "-v", "ON_ERROR_STOP=1", "-c", text).strip()
 
     def __enter__(self) -> "Postgres":
         return self

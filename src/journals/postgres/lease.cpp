@@ -230,19 +230,19 @@ Status Lease::look() {
   // From one beat to another, that is; not from or to "unknown" or "given back".
   if (changed && !is_new_term && beat >= 0 && seen_.beat >= 0) other_lives_ = true;
   if (changed) seen_ = {term, beat, now};
+  if (!view_.leader || view_.leader->term != term) {
+    Result<PgRows> leaders = ask(k_leaders, PgArguments().number(term));
+    if (!leaders) return unexpected(leaders.error());
+    std::lock_guard lock(mutex_);
+    if (leaders->count() > 0) view_.leader = leader_of(*leaders, 0);
+    if (leaders->count() > 1) view_.before = leader_of(*leaders, 1);
+  }
   bool grew = false;
   {
     std::lock_guard lock(mutex_);
     grew = view_.last != last;
     view_.last = last;
     view_.leader_is_alive = term > 0 && beat != -1 && now - seen_.since_ns < lease_ns();
-  }
-  if (is_new_term || turns_ == 0) {
-    Result<PgRows> leaders = ask(k_leaders, PgArguments().number(term));
-    if (!leaders) return unexpected(leaders.error());
-    std::lock_guard lock(mutex_);
-    if (leaders->count() > 0) view_.leader = leader_of(*leaders, 0);
-    if (leaders->count() > 1) view_.before = leader_of(*leaders, 1);
   }
   if (grew || is_new_term) news_();
   if (other_lives_) changed_.notify_all();
