@@ -302,6 +302,7 @@ class Service {
   Status open();
   Status serve_api();
   Result<virga::Followed> follow();
+  Status open_hands();
   Status take_up();
   [[noreturn]] void start_afresh(const std::string& why);
 
@@ -392,13 +393,16 @@ Result<virga::Followed> Service::follow() {
   return followed;
 }
 
+Status Service::open_hands() {
+  auto opened = Hands::open(controller_, home_, {settings_.config, settings_.azure, settings_.engine});
+  if (!opened) return virga::unexpected(opened.error());
+  hands_ = *std::move(opened);
+  return {};
+}
+
 /// Brings brain and world together: from here on this controller acts.
 Status Service::take_up() {
-  if (!hands_) {
-    auto opened = Hands::open(controller_, home_, {settings_.config, settings_.azure, settings_.engine});
-    if (!opened) return virga::unexpected(opened.error());
-    hands_ = *std::move(opened);
-  }
+  if (Status opened = hands_ ? Status{} : open_hands(); !opened) return opened;
   const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
   Status up =
       journal_.leadership ? controller_.lead(ports, settings_.config) : controller_.recover(ports, settings_.config);
@@ -427,7 +431,9 @@ Status Service::run() {
   if (Status opened = open(); !opened) return opened;
   virga::Leadership* const leadership = journal_.leadership.get();
   // With a journal of its own the ports are made first: the host cloud likes to be made while there is one thread.
-  if (leadership == nullptr) hands_ = std::make_unique<Hands>(controller_, home_, settings_.config, settings_.azure);
+  if (leadership == nullptr) {
+    if (Status opened = open_hands(); !opened) return opened;
+  }
   if (Status serves = serve_api(); !serves) return serves;
   virga::Ended ended = virga::Ended::stopped;
   bool leads = true;
