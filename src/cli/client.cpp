@@ -91,8 +91,8 @@ class Client::Inside {
     for (int hops = 0;;) {
       Connection::Reply reply = ask();
       // Also one that goes away (503) has done nothing, and another one may be there.
-      const bool misdirected = reply && (reply->status == k_misdirected ||
-                                         (reply->status == k_unavailable && connections_.size() > 1));
+      const bool misdirected =
+          reply && (reply->status == k_misdirected || (reply->status == k_unavailable && connections_.size() > 1));
       if (reply && !misdirected) {
         answered = true;
         return reply;

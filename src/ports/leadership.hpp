@@ -6,7 +6,7 @@
 //   if (leadership.leads()) …             // cheap; before every answer
 //   if (leadership.confirm()) start();    // asks the store; before what cannot be taken back
 //
-// Contract (ports/contract/leadership_contract.hpp checks every adapter against it):
+// Contract (held by tests/unit/journals_postgres/lease_test.cpp; tests/unit/control/standby_test.cpp plays with it):
 //  * Terms count up: each leader has a term of its own, which no one before it had, and every write to the journal
 //    succeeds only under the newest term.
 //  * leads() is false before anybody else can lead, judged by this process's own monotonic clock, whether or not the

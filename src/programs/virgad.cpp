@@ -441,13 +441,15 @@ Status Service::run() {
     write_pid_file(home_);
     std::thread(take_signals, std::ref(controller_), home_, tier_).detach();
     Result<virga::Followed> followed = follow();
-    if (!followed) start_afresh(followed.error().message);
+    if (!followed && followed.error().code == Code::conflict) start_afresh(followed.error().message);
+    if (!followed) return virga::unexpected(followed.error());
     leads = followed == virga::Followed::leads;
     if (leads) std::fprintf(stderr, "virgad: leads, term %llu\n", static_cast<unsigned long long>(leadership->term()));
   }
   if (leads) {
     if (Status up = take_up(); !up) {
       if (leadership != nullptr && leadership->is_lost()) start_afresh(up.error().message);
+      if (leadership != nullptr) leadership->resign();
       return up;
     }
     if (leadership == nullptr) {

@@ -4,7 +4,8 @@
     takeover.py --bin BUILD/bin [--only killed,frozen,…] [--times N]
 
 Each case starts a server, the controllers "main" and "b", and a job; then the leader is killed (kill -9), frozen
-(SIGSTOP, and woken when the other leads), cut off from the database, or from its clients. After each: exactly one
+(SIGSTOP, and woken when the other leads), cut off from the database, or from its clients, ends in an orderly way, or the
+database itself is killed. After each: exactly one
 controller leads, every job ran once and is in the accounts once, the journal is whole and its replay gives the state
 that the leader has, and `virga down` leaves nothing. Prints how long each takeover took, from the fault to the first
 submission that was accepted; with --times it is a measurement.
@@ -128,7 +129,7 @@ class Pair:
         pids = [self.pid("main"), self.pid("b")]
         down = self.virga.down()
         check(down.returncode == 0, f"virga down: {down.stdout}")
-        check(all(Instance._is_zombie(pid) for pid in pids), "a controller is left")
+        self.wait_until("both controllers are gone", lambda: all(Instance._is_zombie(pid) for pid in pids))
         left = self.virga.leftovers()
         check(left == [], f"left behind: {left}")
 
@@ -220,7 +221,25 @@ def handed_over(pair: Pair) -> float:
     return took
 
 
-CASES = {case.__name__: case for case in (killed, frozen, cut_from_database, cut_from_clients, handed_over)}
+def server_killed(pair: Pair) -> float:
+    """kill -9 of all of PostgreSQL, which stays away for longer than three leases."""
+    job = pair.submit()
+    pair.wait_until("the job runs", lambda: (pair.virga.work / "ran").exists())
+    server = pair.ways["main"].server
+    server.stop(signal.SIGKILL)
+    time.sleep(4)
+    for name in ("main", "b"):
+        status, _ = pair.ask(name, "/v1/jobs", "-H 'Virga-Ask: leader'")
+        check(status != 200, f"{name} answers as leader without its journal")
+    server.start()
+    took, later = takes_over(pair, job)
+    roles = sorted(pair.standby(name).get("role", "") for name in ("main", "b"))
+    check(roles == ["follows", "leads"], f"they are {roles}")
+    pair.check_whole([job, later])
+    return took
+
+
+CASES = {case.__name__: case for case in (killed, frozen, cut_from_database, cut_from_clients, handed_over, server_killed)}
 
 
 def one_run(args: argparse.Namespace, case) -> float:

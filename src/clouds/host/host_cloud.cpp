@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -16,6 +17,7 @@
 #include "clouds/host/fabric.hpp"
 #include "clouds/host/metadata.hpp"
 #include "clouds/host/spawn.hpp"
+#include "clouds/host/term_file.hpp"
 #include "clouds/host/vm_file.hpp"
 #include "clouds/host/vm_plan.hpp"
 #include "clouds/host/watcher.hpp"
@@ -59,6 +61,7 @@ class HostCloud : public Cloud {
   HostCloud(HostCloudOptions options, EventSink& sink);
   ~HostCloud() override;
 
+  void lead(std::uint64_t term) override;
   void reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) override;
   void release(VmId vm) override;
   Result<std::vector<ListedVm>> list(const std::vector<KnownVm>& known) override;
@@ -81,6 +84,8 @@ class HostCloud : public Cloud {
   void roll_back(const Boot& boot);
   void remove_vm(VmId vm);
   void forget_vm(VmId vm);
+  /// Whether another controller of this home leads by now: what is still asked of this one comes too late.
+  bool is_superseded() const { return has_later_term(options_.home, term_); }
   // Deaths.
   void watch(VmId vm);
   Status watch_fabric(pid_t fabric);
@@ -93,6 +98,7 @@ class HostCloud : public Cloud {
   EventSink& sink_;
   const TierReport report_;
   const CgroupSupport cgroups_;
+  std::atomic<std::uint64_t> term_ = 0;
 
   std::mutex mutex_;
   std::map<VmId, Entry> vms_;
@@ -132,6 +138,11 @@ VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) co
   if (options_.address_of) file.address = options_.address_of(wanted);
   if (file.address.empty()) file.address = choose_address(options_.home, file);
   return file;
+}
+
+void HostCloud::lead(std::uint64_t term) {
+  term_ = term;
+  note_term(options_.home, term);
 }
 
 void HostCloud::reserve(const ReserveGang& command, const std::function<std::string(const WantedVm&)>& user_data) {
@@ -209,6 +220,7 @@ Status HostCloud::make_vm(const Boot& boot, std::size_t at) {
     file = vms_[vm].file;
   }
   const Home& home = options_.home;
+  if (is_superseded()) return fail(Code::conflict, "another controller leads");
   if (access(home.vm(vm).c_str(), F_OK) == 0) {
     // From an earlier run, whose launcher may just have finished: then the node is there, and must not run twice.
     UniqueFd nobody_else = seize_lock(vm_lock_path(home, vm));
@@ -281,6 +293,7 @@ void HostCloud::finish_gang(const Boot& boot) {
       gangs_.erase(boot->command.gang);
     }
   }
+  if (is_superseded()) return;  // the nodes are the other controller's, and so is the answer
   if (boot->error) return roll_back(boot);
   sink_.post(granted);
   for (const WantedVm& wanted : boot->command.vms) watch(wanted.vm);
@@ -320,6 +333,7 @@ void HostCloud::release(VmId vm) {
   entry.file.vm = vm;
   entry.standing = Standing::releasing;
   workers_.run([this, vm] {
+    if (is_superseded()) return;
     remove_vm(vm);
     forget_vm(vm);
     sink_.post(VmReleased{vm});

@@ -58,7 +58,7 @@ std::string absolute(const Job& job, const std::string& pattern) {
   return literal;
 }
 
-void add_nodes(const Job& job, std::vector<std::string>& options) {
+void add_nodes(const Job& job, const std::string& cluster, std::vector<std::string>& options) {
   const JobSpec& spec = job.spec;
   const auto count = job.nodes.size();
   options.push_back(fmt::format("--nodelist={}", fmt::join(node_names(job), ",")));
@@ -73,7 +73,7 @@ void add_nodes(const Job& job, std::vector<std::string>& options) {
   if (spec.exclusive) options.push_back("--exclusive");
   if (count < 2) return;
   std::vector<std::string> features;
-  for (const JobNode& node : job.nodes) features.push_back(feature_of(node.vm));
+  for (const JobNode& node : job.nodes) features.push_back(feature_of(node.vm, cluster));
   options.push_back(fmt::format("--constraint={}", fmt::join(features, "|")));
   options.push_back("--batch=" + features.front());
 }
@@ -87,7 +87,8 @@ std::string end_mark(std::string_view text) {
 
 /// All of it stands between braces: the shell has read it to its end before it does anything, and so does not mind that
 /// its file becomes another one.
-std::string begin_script(const Job& job, const LaunchPayload& payload, const std::vector<std::string>& variables) {
+std::string begin_script(const Job& job, const LaunchPayload& payload, const std::string& conf,
+                         const std::vector<std::string>& variables) {
   std::string text =
       "#!/bin/sh\n"
       "# How Virga begins a job: the user's script, its environment, and the job's nodes in rank order.\n"
@@ -106,6 +107,7 @@ std::string begin_script(const Job& job, const LaunchPayload& payload, const std
   if (!body.ends_with('\n')) body += '\n';
   const std::string mark = end_mark(body);
   text += "unset SLURM_WORKING_CLUSTER\n";
+  if (!conf.empty()) text += "[ ! -r " + shell_quoted(conf) + " ] || export SLURM_CONF=" + shell_quoted(conf) + "\n";
   text += "chmod u+w \"$0\" && cat >\"$0\" <<'" + mark + "' || exit 1\n" + body + mark + "\n";
   text += "exec env -u OLDPWD";
   for (const std::string& variable : variables) text += " \\\n  " + shell_quoted(variable);
@@ -172,9 +174,9 @@ Submission submission_of(const Job& job, const LaunchPayload& payload, const Sub
                     absolute(job, spec.std_out.empty() ? std::string(default_output_pattern(job)) : spec.std_out));
   if (!spec.std_err.empty()) options.push_back("--error=" + absolute(job, spec.std_err));
   if (!spec.std_in.empty()) options.push_back("--input=" + absolute(job, spec.std_in));
-  add_nodes(job, options);
+  add_nodes(job, site.environment.cluster_name, options);
 
-  made.script = begin_script(job, payload, script_environment(job, payload.environment, site.environment));
+  made.script = begin_script(job, payload, site.conf, script_environment(job, payload.environment, site.environment));
   return made;
 }
 

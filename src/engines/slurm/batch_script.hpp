@@ -24,6 +24,7 @@ namespace virga::slurm {
 struct SubmissionSite {
   EnvironmentSite environment;  ///< its bin_dir is put last in PATH: inside the job srun and squeue are Slurm's own
   std::string partition;        ///< of Slurm
+  std::string conf;             ///< slurm.conf for commands inside jobs, where the node sees it
   bool as_user = false;         ///< the controller is not root, and all jobs are its own
 };
 

@@ -1,7 +1,7 @@
 // The bootstrap of a node: a shell script that makes any Linux machine a node of a cluster of ours, and runs slurmd
 // until it ends. As cloud-init takes it; on a virtual node of this machine it uses the files that the two share.
 //
-//   std::string script = bootstrap_script({"/var/lib/virga/slurm", "nd-1", VmId{7}, {96, 8, …}});
+//   std::string script = bootstrap_script({"/var/lib/virga/slurm", "main", "nd-1", VmId{7}, {96, 8, …}});
 #pragma once
 
 #include <string>
@@ -11,7 +11,8 @@
 namespace virga::slurm {
 
 struct BootstrapSettings {
-  std::string folder;  ///< of the cluster, seen by the node as by this machine
+  std::string folder;   ///< of the cluster, seen by the node as by this machine
+  std::string cluster;  ///< Virga's name of it
   std::string node;
   VmId vm;
   Resources resources;

@@ -211,6 +211,11 @@ Status Cluster::make_files_for_site() const {
   return write_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
 }
 
+Status Cluster::show_nodes(const std::vector<SlurmNode>& nodes) const {
+  const std::string text = job_conf(text_of(file("node.conf")), nodes);
+  return text == text_of(file("job.conf")) ? Status() : write_file(file("job.conf"), text, 0644);
+}
+
 Status Cluster::start_munge() const {
   if (answers(file("munge.sock"))) return {};
   const CommandEnd end = run_command(

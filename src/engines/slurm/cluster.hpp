@@ -7,6 +7,7 @@
 //
 // The daemons do not depend on this process. What they need lies in Home::slurm():
 //   slurm.conf   for this machine           node.conf   the same for the nodes, which find the controller elsewhere
+//   job.conf     the same for commands inside jobs (conf.hpp)
 //   munge.key, munge.sock                   hook, prolog   programs that Slurm runs (hook_main.hpp)
 //   state, log, spool, jobs (ledger.hpp), poke.sock
 // Of a cluster that exists nothing is changed or started: its administrator has given Virga a partition of dynamic
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "engines/slurm/listing.hpp"
 #include "wire/home.hpp"
 
 namespace virga::slurm {
@@ -45,6 +47,8 @@ class Cluster {
 
   const ClusterOptions& options() const { return options_; }
   std::string file(const std::string& name) const { return options_.home.slurm() + "/" + name; }
+  /// For srun inside jobs: job.conf, written anew if it changes.
+  Status show_nodes(const std::vector<SlurmNode>& nodes) const;
   /// Of Slurm's commands on this machine.
   std::vector<std::string> environment() const;
 

@@ -124,10 +124,10 @@ Result<std::vector<SlurmJob>> Commands::jobs(const std::vector<std::uint32_t>& i
   return all;
 }
 
-Result<std::vector<SlurmNode>> Commands::nodes() const {
+Result<std::vector<SlurmNode>> Commands::nodes(std::string_view cluster) const {
   const auto text = run({"sinfo", "--noheader", "--all", "--Node", "-O", k_node_columns});
   if (!text) return unexpected(text.error());
-  return parse_nodes(*text);
+  return parse_nodes(*text, cluster);
 }
 
 Status Commands::give_up_node(const std::string& name, const std::string& why) const {
@@ -137,6 +137,18 @@ Status Commands::give_up_node(const std::string& name, const std::string& why) c
 
 Status Commands::delete_node(const std::string& name) const {
   const auto answer = run({"scontrol", "delete", "nodename=" + name});
+  return answer ? Status() : Status(unexpected(answer.error()));
+}
+
+Result<bool> Commands::remembers_jobs_of(const std::string& node) const {
+  const auto text = run({"squeue", "--noheader", "--all", "--states=all", "--nodelist=" + node, "-o", "%i"});
+  if (!text) return unexpected(text.error());
+  return !text->empty();
+}
+
+Status Commands::hand_over_node(const std::string& name, const std::string& features) const {
+  const auto answer = run({"scontrol", "update", "nodename=" + name, "state=down", "reason=another machine comes",
+                           "availablefeatures=" + features, "activefeatures=" + features});
   return answer ? Status() : Status(unexpected(answer.error()));
 }
 

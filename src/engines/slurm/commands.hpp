@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -38,11 +39,16 @@ class Commands {
   Result<std::vector<SlurmJob>> jobs() const;
   /// Those with these ids. What Slurm does not know is missing.
   Result<std::vector<SlurmJob>> jobs(const std::vector<std::uint32_t>& ids) const;
-  Result<std::vector<SlurmNode>> nodes() const;
+  Result<std::vector<SlurmNode>> nodes(std::string_view cluster) const;
+  /// Whether a job is on the node, or was lately.
+  Result<bool> remembers_jobs_of(const std::string& node) const;
 
   /// Takes the node from its jobs; what runs on others of theirs goes on.
   Status give_up_node(const std::string& name, const std::string& why) const;
+  /// Only where no job is remembered of it: slurmctld 22.05 crashes when it comes to one whose node is gone.
   Status delete_node(const std::string& name) const;
+  /// What is remembered of a node becomes another machine's, which is still to come.
+  Status hand_over_node(const std::string& name, const std::string& features) const;
 
  private:
   Result<std::string> run(const std::vector<std::string>& argv) const;

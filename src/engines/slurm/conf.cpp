@@ -37,6 +37,15 @@ std::string node_conf_of_site(std::string_view text, const std::string& address,
   return made + slurmd_files(folder);
 }
 
+std::string job_conf(std::string_view node_conf, const std::vector<SlurmNode>& nodes) {
+  std::string made(node_conf);
+  if (!made.ends_with('\n')) made += '\n';
+  for (const SlurmNode& node : nodes) {
+    if (node.vm) made += fmt::format("NodeName={} NodeAddr={}\n", node.name, node.address);
+  }
+  return made;
+}
+
 std::string conf_text(const ConfSettings& s) {
   return fmt::format(
       "# Made by virgad, which writes it anew when it starts: changes are lost.\n"
@@ -44,6 +53,7 @@ std::string conf_text(const ConfSettings& s) {
       "SlurmctldHost={host}({address})\n"
       "SlurmctldPort={port}\n"
       "SlurmctldParameters=enable_configless\n"
+      "DebugFlags=NO_CONF_HASH\n"  // node.conf is another text
       "AuthType=auth/munge\n"
       "AuthInfo=socket={folder}/munge.sock\n"
       "CredType=cred/munge\n"

@@ -10,6 +10,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "engines/slurm/listing.hpp"
 
 namespace virga::slurm {
 
@@ -28,6 +31,10 @@ std::string conf_text(const ConfSettings& settings);
 /// What nodes of ours need of a site's slurm.conf: it finds the controller at `address`, and what a slurmd writes lies
 /// in `folder`, as several run on one machine.
 std::string node_conf_of_site(std::string_view text, const std::string& address, const std::string& folder);
+
+/// What srun reads inside a job: the nodes' configuration, with the addresses of ours. Slurm tells srun those of
+/// dynamic nodes as long as slurmctld is not restarted (22.05); then a job that went on could start no step.
+std::string job_conf(std::string_view node_conf, const std::vector<SlurmNode>& nodes);
 
 /// Ended jobs stay in Slurm's memory for so long.
 inline constexpr int k_min_job_age_s = 600;

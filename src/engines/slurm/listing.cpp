@@ -7,7 +7,6 @@
 namespace virga::slurm {
 namespace {
 
-constexpr std::string_view k_feature_prefix = "virga_vm_";
 constexpr std::string_view k_comment_prefix = "virga:";
 
 template <class Number>
@@ -68,14 +67,17 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
   return job;
 }
 
-VmId vm_of(std::string_view features) {
+std::string feature_prefix(std::string_view cluster) { return "virga_" + std::string(cluster) + "_"; }
+
+VmId vm_of(std::string_view features, std::string_view cluster) {
+  const std::string prefix = feature_prefix(cluster);
   while (!features.empty()) {
     const std::size_t comma = features.find(',');
     std::string_view one = features.substr(0, comma);
     features.remove_prefix(comma == std::string_view::npos ? features.size() : comma + 1);
     VmId vm;
-    if (!one.starts_with(k_feature_prefix)) continue;
-    one.remove_prefix(k_feature_prefix.size());
+    if (!one.starts_with(prefix)) continue;
+    one.remove_prefix(prefix.size());
     if (read_number(one, vm.value)) return vm;
   }
   return {};
@@ -91,13 +93,14 @@ std::vector<SlurmJob> parse_jobs(std::string_view text) {
   return jobs;
 }
 
-std::vector<SlurmNode> parse_nodes(std::string_view text) {
+std::vector<SlurmNode> parse_nodes(std::string_view text, std::string_view cluster) {
   std::vector<SlurmNode> nodes;
   for_each_line(text, [&](std::string_view line) {
     SlurmNode node;
     node.name = take_field(line);
     std::string_view state = take_field(line);
-    node.vm = vm_of(take_field(line));
+    node.vm = vm_of(take_field(line), cluster);
+    node.address = take_field(line);
     node.reason = take_field(line);
     const std::size_t word = state.find_first_of("*~#!%$@^+-");
     node.answers = state.find('*') == std::string_view::npos;
@@ -127,6 +130,6 @@ std::optional<JobKey> key_of(std::string_view comment, std::string_view cluster)
   return key;
 }
 
-std::string feature_of(VmId vm) { return std::string(k_feature_prefix) + std::to_string(vm.value); }
+std::string feature_of(VmId vm, std::string_view cluster) { return feature_prefix(cluster) + std::to_string(vm.value); }
 
 }  // namespace virga::slurm

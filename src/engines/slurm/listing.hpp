@@ -1,13 +1,14 @@
 // What Slurm says of jobs and nodes, as text of squeue and sinfo.
 //
 //   parse_jobs("50000013|FAILED|1792|65534|NonZeroExitCode|virga:virga:17.0|\n");
-//   parse_nodes("n3|idle|virga_vm_3|none|\n");
+//   parse_nodes("n3|idle|virga,virga_main_3|10.1.0.3|none|\n", "main");
 //
 // The columns are those of k_job_columns and k_node_columns. Columns and not --json: its shape changes with every
 // release of Slurm, and it takes squeue twenty times as long.
 //
 // A job of ours is known by its comment, "virga:CLUSTER:JOB.INCARNATION"; a node by a feature of its own,
-// "virga_vm_NUMBER", which tells VMs that had one name after the other apart.
+// "virga_CLUSTER_NUMBER", which tells VMs that had one name after the other apart. CLUSTER is Virga's name, so that
+// several may share a cluster of Slurm.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@
 namespace virga::slurm {
 
 inline constexpr const char* k_job_columns = "JobID:|,State:|,exit_code:|,UserID:|,Reason:|,Comment:|";
-inline constexpr const char* k_node_columns = "NodeList:|,StateLong:|,Features:|,Reason:|";
+inline constexpr const char* k_node_columns = "NodeList:|,StateLong:|,Features:|,NodeAddr:|,Reason:|";
 
 enum class JobStage : std::uint8_t {
   held,
@@ -53,6 +54,7 @@ struct SlurmNode {
   std::string name;
   std::string state;  ///< without its flags
   std::string reason;
+  std::string address;
   VmId vm;  ///< 0: no node of ours
   bool answers = false;
   bool usable = false;  ///< takes jobs, or has some
@@ -60,12 +62,12 @@ struct SlurmNode {
 
 /// Lines that make no sense are left out: they are nobody's jobs.
 std::vector<SlurmJob> parse_jobs(std::string_view text);
-std::vector<SlurmNode> parse_nodes(std::string_view text);
+std::vector<SlurmNode> parse_nodes(std::string_view text, std::string_view cluster);
 
 std::string comment_of(std::string_view cluster, const JobKey& key);
 /// Nothing for a comment that is not of a job of this cluster.
 std::optional<JobKey> key_of(std::string_view comment, std::string_view cluster);
 
-std::string feature_of(VmId vm);
+std::string feature_of(VmId vm, std::string_view cluster);
 
 }  // namespace virga::slurm

@@ -288,7 +288,7 @@ void Reconciler::conclude(Run& run) {
     return refuse(run, "node " + run.lost_node + " was lost while the job was being started", false);
   }
   const bool never_ran = !run.seen || run.seen->never_ran();
-  if (never_ran && run.end_signal == 0 && !run.started) {
+  if (never_ran && run.end_signal == 0) {  // Slurm calls it running even while it fails to begin it
     (void)ledger_.note_ended(run.key, {0, k_launch_failure_signal}, true);
     return refuse(run,
                   "Slurm could not begin the job: its working directory or its output file cannot be used on node " +

@@ -42,7 +42,7 @@ class Reconciler {
 
   Reconciler(ReconcilerOptions options, EventSink& sink);
 
-  /// A node of this name will come: what Slurm remembers of an earlier one is deleted.
+  /// A node of this name will come: what Slurm remembers of an earlier one must not be taken for it.
   void expect(const std::string& name, VmId vm);
   void attach(VmId vm);
   void detach(VmId vm);
@@ -100,7 +100,8 @@ class Reconciler {
   std::string lost_node_of(const Run& run) const;
   void look_at_nodes();
   void observe(const std::vector<SlurmNode>& nodes);
-  void remove_nodes(const std::vector<SlurmNode>& nodes);
+  void give_up_nodes(const std::vector<SlurmNode>& nodes);
+  bool make_way(const SlurmNode& old, VmId expected);
   bool is_restless() const;
 
   ReconcilerOptions options_;

@@ -33,10 +33,11 @@ void Reconciler::look_at_nodes() {
   for (const auto& [vm, node] : nodes_) wanted = wanted || !node.ready;
   for (const auto& [key, run] : runs_) wanted = wanted || (run.seen && run.seen->state == "NODE_FAIL");
   if (!wanted) return;
-  const auto nodes = slurm_.nodes();
+  const auto nodes = slurm_.nodes(options_.cluster.options().cluster_name);
   if (!nodes) return unreachable(nodes.error());
+  if (Status shown = options_.cluster.show_nodes(*nodes); !shown) options_.say(shown.error().message);
   observe(*nodes);
-  remove_nodes(*nodes);
+  give_up_nodes(*nodes);
 }
 
 void Reconciler::observe(const std::vector<SlurmNode>& nodes) {
@@ -61,23 +62,32 @@ void Reconciler::observe(const std::vector<SlurmNode>& nodes) {
   }
 }
 
-/// A node is taken from its jobs first: Slurm deletes none that is in use.
-void Reconciler::remove_nodes(const std::vector<SlurmNode>& nodes) {
-  std::set<VmId> gone_still_there;
-  std::map<std::string, VmId> expected_still;
+/// Nodes that are gone are left in Slurm's list as down, until a node of that name comes: it remembers jobs by them.
+void Reconciler::give_up_nodes(const std::vector<SlurmNode>& nodes) {
   for (const SlurmNode& node : nodes) {
+    if (!node.vm) continue;
     const auto expected = expected_.find(node.name);
-    const bool is_stale = expected != expected_.end() && node.vm != expected->second;
-    if (!is_stale && !gone_.contains(node.vm)) continue;
-    if (node.state != "down" && !take(slurm_.give_up_node(node.name, "given back"))) return;
-    const Status deleted = slurm_.delete_node(node.name);
-    if (!take(deleted)) return;
-    if (deleted) continue;
-    if (gone_.contains(node.vm)) gone_still_there.insert(node.vm);
-    if (is_stale) expected_still.insert(*expected);
+    if (expected != expected_.end() && expected->second != node.vm) {
+      if (!make_way(node, expected->second)) return;
+    } else if (gone_.contains(node.vm) && node.state != "down") {
+      if (!take(slurm_.give_up_node(node.name, "given back"))) return;
+    }
   }
-  gone_ = std::move(gone_still_there);
-  expected_ = std::move(expected_still);
+  gone_.clear();
+  expected_.clear();
+}
+
+/// False: Slurm was not reached.
+bool Reconciler::make_way(const SlurmNode& old, VmId expected) {
+  if (old.state != "down" && !take(slurm_.give_up_node(old.name, "given back"))) return false;
+  const auto remembers = slurm_.remembers_jobs_of(old.name);
+  if (!remembers) {
+    unreachable(remembers.error());
+    return false;
+  }
+  if (!*remembers) return take(slurm_.delete_node(old.name));
+  return take(
+      slurm_.hand_over_node(old.name, "virga," + feature_of(expected, options_.cluster.options().cluster_name)));
 }
 
 }  // namespace virga::slurm

@@ -182,11 +182,15 @@ struct SharedEngine : Engine {
   void end(const EndJob& c) override {
     if (!is_late()) sink.post(JobEnded{c.job, c.incarnation, {0, c.signal}, {}});
   }
-  void forget(const ForgetJob&) override {}
+  /// From now on a late start would start it again.
+  void forget(const ForgetJob& c) override {
+    if (!is_late()) world.ends_at.erase({c.job.value, c.incarnation});
+  }
   /// Tells of the jobs that have ended and were asked for.
   void tick() {
     for (auto& [key, waits] : watched) {
-      if (!waits || world.ends_at.at(key) > world.now_ns) continue;
+      const auto end = world.ends_at.find(key);
+      if (!waits || end == world.ends_at.end() || end->second > world.now_ns) continue;
       waits = false;
       sink.post(JobEnded{JobId{key.first}, key.second, {}, {}});
     }
@@ -261,6 +265,7 @@ class Run {
       CHECK_MESSAGE(count == 1, "job " << key.first << " was started " << count << " times");
       CHECK_MESSAGE(key.second == 0, "job " << key.first << " ran again");
     }
+    CHECK_MESSAGE(!accepted_.empty(), (refusals_.empty() ? "nothing was submitted" : *refusals_.begin()));
     int leaders = 0;
     Brain replayed;
     for (std::size_t i = 0; i < world_.events.size(); ++i) {
@@ -361,8 +366,10 @@ class Run {
       job.spec.name = "j";
       job.spec.nodes = 1;
       job.spec.kind = JobKind::batch;
+      job.spec.work_dir = "/";
       processes_[i]->controller.request(std::move(job), LaunchPayload{"#!/bin/sh\n", {}, {}, 022},
                                         [this](Result<std::uint64_t> id, const Brain&) {
+                                          if (!id) refusals_.insert(id.error().message);
                                           if (id) accepted_.push_back(static_cast<std::uint32_t>(*id));
                                         });
       return;
@@ -377,6 +384,7 @@ class Run {
   bool calm_ = false;
   std::uint32_t submitted_ = 0;
   std::vector<std::uint32_t> accepted_;
+  std::set<std::string> refusals_;
 };
 
 }  // namespace

@@ -131,14 +131,23 @@ TEST_CASE("slurm faults: the name of a node that is gone goes to another, and Sl
   auto engine = world.engine(sink);
   const JobNode first = world.boot();
   wait_ready(sink, *engine, {first});
-  world.kill(first.vm);
-  engine->detach(first.vm);
-  const JobNode second = world.boot(first.name);
-  REQUIRE(second.vm != first.vm);
-  wait_ready(sink, *engine, {second});
+  const auto lose_and_boot = [&](const JobNode& old) {
+    world.kill(old.vm);
+    engine->detach(old.vm);
+    JobNode fresh = world.boot(old.name);
+    wait_ready(sink, *engine, {fresh});
+    return fresh;
+  };
+  const JobNode second = lose_and_boot(first);  // which no job was on
   const Job job = world.job(1, {second});
   engine->start({job}, world.script("exit 0"));
   CHECK(sink.wait_for_job<JobEnded>(job.id).exit.ok());
+  const pid_t controller = world.controller();
+  const JobNode third = lose_and_boot(second);  // which Slurm remembers a job on
+  const Job last = world.job(2, {third});
+  engine->start({last}, world.script("exit 3"));
+  CHECK(sink.wait_for_job<JobEnded>(last.id).exit == ExitStatus{3, 0});
+  CHECK(world.controller() == controller);  // it has not crashed
   engine.reset();
 }
 

@@ -88,13 +88,16 @@ TEST_CASE("slurm listing: jobs, as squeue of 22.05.8 printed them") {
 
 TEST_CASE("slurm listing: nodes, as sinfo of 22.05.8 printed them") {
   const auto nodes = parse_nodes(
-      "n1|idle|virga_vm_1|none|\n"
-      "n1|idle|virga_vm_1|none|\n"  // once for every partition
-      "n2|mixed*|big,virga_vm_22,ib|none|\n"
-      "n3|down|virga_vm_3|given back|\n"
-      "site7|allocated|(null)|none|\n"
-      "n4|completing|virga_vm_4|none|\n");
-  REQUIRE(nodes.size() == 5);
+      "n1|idle|virga_virga_1|10.1.0.1|none|\n"
+      "n1|idle|virga_virga_1|10.1.0.1|none|\n"  // once for every partition
+      "n2|mixed*|big,virga_virga_22,ib|10.1.0.2|none|\n"
+      "n3|down|virga_virga_3|10.1.0.3|given back|\n"
+      "site7|allocated|(null)|192.0.2.7|none|\n"
+      "n4|completing|virga_virga_4|10.1.0.4|none|\n"
+      "n5|idle|virga,virga_other_5|10.1.0.5|none|\n",
+      "virga");
+  REQUIRE(nodes.size() == 6);
+  CHECK_FALSE(nodes[5].vm);  // another Virga's
   CHECK((nodes[0].usable && nodes[0].vm == VmId{1}));
   CHECK(nodes[1].vm == VmId{22});
   CHECK_FALSE(nodes[1].answers);
@@ -103,6 +106,7 @@ TEST_CASE("slurm listing: nodes, as sinfo of 22.05.8 printed them") {
   CHECK(nodes[2].reason == "given back");
   CHECK_FALSE(nodes[3].vm);
   CHECK(nodes[4].usable);
+  CHECK(job_conf("ClusterName=x", {nodes[0], nodes[3]}) == "ClusterName=x\nNodeName=n1 NodeAddr=10.1.0.1\n");
 }
 
 TEST_CASE("slurm listing: a job's key goes into a comment and back") {
@@ -150,7 +154,7 @@ TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what
   const Submission made = submission_of(job, payload, site(), "virga:virga:17.0");
   for (const char* option :
        {"--hold", "--no-requeue", "--nodelist=nd-3,nd-1", "--nodes=2-2", "--ntasks=2", "--mincpus=2", "--mem=1024M",
-        "--batch=virga_vm_40", "--constraint=virga_vm_40|virga_vm_41", "--uid=1000", "--gid=1000",
+        "--batch=virga_virga_40", "--constraint=virga_virga_40|virga_virga_41", "--uid=1000", "--gid=1000",
         "--comment=virga:virga:17.0", "--chdir=/data", "--output=/data/50%%-17.log"}) {
     CAPTURE(option);
     CHECK(has(made.options, option));
@@ -205,10 +209,10 @@ TEST_CASE("slurm submission: the script becomes the user's, byte for byte") {
 }
 
 TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
-  const std::string script = bootstrap_script({"/var/lib/virga/slurm", "nd-1", VmId{7}, {96, 8, 2ULL << 30}});
+  const std::string script = bootstrap_script({"/var/lib/virga/slurm", "virga", "nd-1", VmId{7}, {96, 8, 2ULL << 30}});
   CHECK(script.starts_with("#!/bin/sh\n"));
   CHECK(script.find("slurmd -D -Z -N 'nd-1'") != std::string::npos);
-  CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga,virga_vm_7") != std::string::npos);
+  CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga,virga_virga_7") != std::string::npos);
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);

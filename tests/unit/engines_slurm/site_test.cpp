@@ -31,8 +31,9 @@ TEST_CASE("slurm site: jobs run in a partition of a cluster that exists, beside 
     engine->detach(a.vm);
     engine->detach(b.vm);
     REQUIRE(contract::eventually({}, [&] {
-      return site.slurm({"sinfo", "-h", "-N", "-o", "%N"}) == "site-1 \n" ||
-             site.slurm({"sinfo", "-h", "-N", "-o", "%N"}) == "site-1\n";
+      const std::string states = site.slurm({"sinfo", "-h", "-N", "-o", "%N %t"});
+      return states.find("nd-1 down") != std::string::npos && states.find("nd-2 down") != std::string::npos &&
+             states.find("site-1 mix") != std::string::npos;
     }));
     engine.reset();
   }

@@ -1,0 +1,32 @@
+#include "clouds/host/term_file.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "clouds/host/sys.hpp"
+
+namespace virga::host {
+
+namespace {
+
+std::string term_path(const Home& home) { return home.path + "/term"; }
+
+}  // namespace
+
+void note_term(const Home& home, std::uint64_t term) {
+  if (term == 0 || has_later_term(home, term)) return;
+  if (Status noted = replace_file(term_path(home), std::to_string(term), 0600); !noted) {
+    fmt::print(stderr, "virgad: {}\n", noted.error().message);
+  }
+}
+
+bool has_later_term(const Home& home, std::uint64_t term) {
+  if (term == 0) return false;
+  const Result<std::string> highest = read_file(term_path(home));
+  return highest && std::strtoull(highest->c_str(), nullptr, 10) > term;
+}
+
+}  // namespace virga::host

@@ -1,0 +1,17 @@
+// Which of several controllers of one home leads, as the host cloud knows it: the highest term lies in a file there, so
+// that an old leader's late wish, such as to boot a node, has no effect (ports/leadership.hpp).
+#pragma once
+
+#include <cstdint>
+
+#include "wire/home.hpp"
+
+namespace virga::host {
+
+/// Keeps the term if it is the highest so far.
+void note_term(const Home& home, std::uint64_t term);
+
+/// Whether another controller has begun a later term. Never for 0: there is one controller only.
+bool has_later_term(const Home& home, std::uint64_t term);
+
+}  // namespace virga::host
