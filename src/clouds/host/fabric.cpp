@@ -114,8 +114,9 @@ Status connect_machine(const Home& home, pid_t fabric, const std::string& addres
   }
   const std::string inside = "link set machine master br0 addrgenmode none up\n";
   if (auto ok = run_ip(inside, fabric_network.get()); !ok) return ok;
+  const std::string chosen = address.empty() ? machine_address(home) : address;
   return run_ip(
-      fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port, address));
+      fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port, chosen));
 }
 
 Status connect_to_fabric(pid_t fabric, const FabricPort& port) {

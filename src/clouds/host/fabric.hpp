@@ -42,7 +42,7 @@ struct FabricPort {
 Status connect_to_fabric(pid_t fabric, const FabricPort& port);
 
 /// Gives this machine a port on the fabric, so that its programs and the nodes reach each other. Again: nothing
-/// changes. In the root tier alone.
+/// changes. In the root tier alone. An empty address stands for machine_address().
 Status connect_machine(const Home& home, pid_t fabric, const std::string& address);
 /// The machine's own address there, where the cloud chooses it: no node's number is so high.
 std::string machine_address(const Home& home);

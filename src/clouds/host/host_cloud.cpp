@@ -157,19 +157,17 @@ void HostCloud::reserve(const ReserveGang& command, const std::function<std::str
     boot->user_data.push_back(is_up ? "" : user_data(wanted));
     if (is_up) continue;
     ++boot->left;
-    Entry& entry = vms_[wanted.vm];
-    entry = {plan_vm(command, wanted), Standing::booting, boot, 0, false};
+    vms_[wanted.vm] = {plan_vm(command, wanted), Standing::booting, boot, 0, false};
   }
   gangs_[command.gang] = boot;
   workers_.run([this, boot] { begin_gang(boot); });
 }
 
 void HostCloud::begin_gang(const Boot& boot) {
-  Status begun;
   std::size_t vms_now = 0;
   {
     std::lock_guard fabric_lock(fabric_mutex_);
-    begun = make_folder(options_.home.vms(), 0700);
+    Status begun = make_folder(options_.home.vms(), 0700);
     bool any = std::find(boot->to_boot.begin(), boot->to_boot.end(), true) != boot->to_boot.end();
     bool needs_fabric =
         report_.tier == Tier::user || (report_.tier == Tier::root && boot->command.pool.network == HostNetwork::fabric);
@@ -177,10 +175,8 @@ void HostCloud::begin_gang(const Boot& boot) {
       auto fabric = any ? ensure_fabric(options_.home, options_.node_program, report_.tier)
                         : Result<pid_t>(lock_holder(fabric_lock_path(options_.home)));
       begun = fabric ? watch_fabric(*fabric) : Status(unexpected(fabric.error()));
-      if (begun && any && options_.machine_on_fabric) {
-        const std::string& own = options_.machine_address;
-        begun = connect_machine(options_.home, *fabric, own.empty() ? machine_address(options_.home) : own);
-      }
+      if (begun && any && options_.machine_on_fabric)
+        begun = connect_machine(options_.home, *fabric, options_.machine_address);
     }
     Lock lock(mutex_);
     std::vector<VmFile> nodes;

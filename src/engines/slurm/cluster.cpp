@@ -127,6 +127,16 @@ std::string program_script(const std::string& node_program, const std::string& a
   return "#!/bin/sh\nexec " + shell_quoted(node_program) + " " + arguments + "\n";
 }
 
+/// The first folder of the path that not everybody may enter; "" where there is none.
+std::string private_folder_of(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(0, slash);
+    struct stat st {};
+    if (stat(folder.c_str(), &st) == 0 && (st.st_mode & S_IXOTH) == 0) return folder;
+    if (slash == std::string::npos) return "";
+  }
+}
+
 }  // namespace
 
 Result<std::string> find_slurm() {
@@ -160,6 +170,11 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
   if (options.home.path.find_first_of(" \t#,=") != std::string::npos) {
     return fail(Code::invalid, "the folder " + options.home.path +
                                    " cannot be written in slurm.conf; set VIRGA_HOME to one without blanks and # , =");
+  }
+  if (const std::string folder = private_folder_of(options.home.path); !folder.empty() && options.site_conf.empty()) {
+    return fail(Code::invalid, "the folder " + folder +
+                                   " is private, but MUNGE wants that all may reach its socket in " +
+                                   options.home.path + "; set VIRGA_HOME to another one, such as /var/lib/virga");
   }
   Cluster cluster(std::move(options));
   const Home& home = cluster.options_.home;
