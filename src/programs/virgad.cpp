@@ -37,6 +37,7 @@
 #include <vector>
 
 #include "clouds/azure/doctor.hpp"
+#include "clouds/host/host_cloud.hpp"
 #include "clouds/host/tier.hpp"
 #include "control/controller.hpp"
 #include "control/system_clock.hpp"
@@ -465,6 +466,7 @@ Status Service::run() {
   if (ended == virga::Ended::down && hands_) {  // after `virga down`, nothing goes on
     hands_->engine.reset();
     virga::slurm::stop_cluster(home_);
+    virga::forget_terms_on_host(home_);
   }
   unlink(home_.pid_file().c_str());
   return {};

@@ -37,6 +37,9 @@ struct HostCloudOptions {
 /// The address that this machine has for nodes on the fabric unless another one is wanted.
 std::string host_address_on_fabric(const Home& home);
 
+/// After `virga down`: the journal that this home has next counts its terms anew (ports/leadership.hpp).
+void forget_terms_on_host(const Home& home);
+
 /// Makes the calling process a child subreaper, so that it hears of the end of nodes whose launcher is gone.
 /// Call it while there is one thread. `sink` must outlive the cloud.
 std::unique_ptr<Cloud> make_host_cloud(HostCloudOptions options, EventSink& sink);

@@ -1,6 +1,7 @@
 #include "clouds/host/term_file.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -28,5 +29,7 @@ bool has_later_term(const Home& home, std::uint64_t term) {
   const Result<std::string> highest = read_file(term_path(home));
   return highest && std::strtoull(highest->c_str(), nullptr, 10) > term;
 }
+
+void forget_terms(const Home& home) { unlink(term_path(home).c_str()); }
 
 }  // namespace virga::host

@@ -14,4 +14,7 @@ void note_term(const Home& home, std::uint64_t term);
 /// Whether another controller has begun a later term. Never for 0: there is one controller only.
 bool has_later_term(const Home& home, std::uint64_t term);
 
+/// Terms are those of one journal: once nothing is left that a late wish could meet, the next journal may begin with 1.
+void forget_terms(const Home& home);
+
 }  // namespace virga::host

@@ -19,6 +19,8 @@ TEST_CASE("term file: the highest term counts, and one controller alone has none
   CHECK(has_later_term(home, 2));
   note_term(home, 10);
   CHECK(has_later_term(home, 9));
+  forget_terms(home);
+  CHECK_FALSE(has_later_term(home, 1));
 }
 
 }  // namespace virga::host
