@@ -11,6 +11,7 @@ The server runs with fsync on a Unix socket in a temporary folder, as an ordinar
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import select
@@ -35,6 +36,11 @@ def server_programs() -> Path:
     if not found:
         raise CannotRun("PostgreSQL's server is not installed (Debian's package postgresql-15)")
     return found[-1].parent
+
+
+def end_with_parent() -> None:
+    """Also a test that is killed leaves no server: prctl(PR_SET_PDEATHSIG, SIGQUIT)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 class Postgres:
@@ -66,7 +72,8 @@ class Postgres:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "shared_buffers=32MB",
                  "-c", f"listen_addresses={'127.0.0.1' if self.port else ''}", "-p", str(self.port or DEFAULT_PORT)],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity)
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent,
+                **self.identity)
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:

@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,6 +105,7 @@ class PostgresServer {
         (chown(log.c_str(), uid_, gid_) != 0 || setgroups(0, nullptr) != 0 || setgid(gid_) != 0 || setuid(uid_) != 0)) {
       _exit(126);
     }
+    prctl(PR_SET_PDEATHSIG, SIGQUIT);  // also a test that crashes leaves no server
     execv(program.c_str(), argv.data());
     _exit(127);
   }
