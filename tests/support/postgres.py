@@ -44,7 +44,8 @@ def end_with_parent() -> None:
 
 
 class Postgres:
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, disk_mib: int = 0) -> None:
+        """With a disk, all that it has lies on a small one of its own (for which it takes root)."""
         self.programs = server_programs()
         self.port = port
         self.folder = Path(tempfile.mkdtemp(prefix="virga-pg-"))
@@ -56,6 +57,12 @@ class Postgres:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
         self.folder.chmod(0o755)
         self.process: subprocess.Popen | None = None
+        self.data = self.folder / "data"
+        self.has_disk = disk_mib > 0
+        if self.has_disk:
+            self.data.mkdir(mode=0o700)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk_mib}m,mode=700,uid={self.identity['user']},"
+                            f"gid={self.identity['group']}", "virga-pg", self.data], check=True)
         self.run("initdb", "-D", str(self.folder / "data"), "-U", "virga", "-A", "trust", "--no-sync", "-E", "UTF8",
                  "--locale", "C")
         self.start()
@@ -93,11 +100,24 @@ class Postgres:
         where = ["-h", str(self.folder), "-p", str(self.port or DEFAULT_PORT), "-U", "virga", "-d", database]
         return self.run("psql", "-q", "-X", "-A", "-t", *where, "-v", "ON_ERROR_STOP=1", "-c", text).strip()
 
+    def fill_disk(self) -> None:
+        with open(self.data / "ballast", "wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(1 << 20))
+            except OSError:
+                pass
+
+    def free_disk(self) -> None:
+        (self.data / "ballast").unlink()
+
     def __enter__(self) -> "Postgres":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self.has_disk:
+            subprocess.run(["umount", self.data], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
