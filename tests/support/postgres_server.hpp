@@ -64,6 +64,8 @@ class PostgresServer {
     for (const std::string& setting : settings_) words.insert(words.end(), {"-c", setting});
     pid_ = spawn(words);
     for (int tries = 0; tries < 1'000 && run({"pg_isready", "-q", "-h", dir_.path()}) != 0; ++tries) {
+      // One that finds sessions of a killed server ends at once.
+      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = spawn(words);
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
