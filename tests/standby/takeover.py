@@ -5,9 +5,10 @@
 
 Each case starts a server, the controllers "main" and "b", and a job; then the leader is killed (kill -9), frozen
 (SIGSTOP, and woken when the other leads), cut off from the database, or from its clients, ends in an orderly way, or
-the database itself is killed. After each: exactly one controller leads, every job ran once and is in the accounts once, the journal is whole and its replay gives the state
-that the leader has, and `virga down` leaves nothing. Prints how long each takeover took, from the fault to the first
-submission that was accepted; with --times it is a measurement.
+the database itself is killed. After each: exactly one controller leads, every job ran once and is in the accounts
+once, the journal is whole and its replay gives the state that the leader has, and `virga down` leaves nothing. Prints
+how long each takeover took, from the fault to the first submission that was accepted; with --times it is a
+measurement.
 """
 
 from __future__ import annotations
