@@ -41,8 +41,8 @@ default = true
 """
 PATIENCE_S = 300
 SUBMIT = {
-    "virga": "sbatch --parsable -o out-%j.txt",
-    "bare": "SLURM_CONF=$VIRGA_HOME/slurm/slurm.conf /usr/bin/sbatch --parsable -o out-%j.txt",
+    "virga": "sbatch --parsable -o virga-%j.txt",
+    "bare": "SLURM_CONF=$VIRGA_HOME/slurm/slurm.conf /usr/bin/sbatch --parsable -o bare-%j.txt",
 }
 
 
@@ -60,7 +60,7 @@ def start_latency(virga: Instance, way: str) -> float:
     done = virga.sh(f"{SUBMIT[way]} --wrap 'date +%s.%N'")
     if done.returncode != 0:
         raise SystemExit(done.stdout)
-    output = virga.work / f"out-{done.stdout.strip()}.txt"
+    output = virga.work / f"{way}-{done.stdout.strip()}.txt"
     wait_for(f"the start of a job ({way})", lambda: output.exists() and output.read_text().endswith("\n"))
     return float(output.read_text()) - start
 

@@ -1,4 +1,4 @@
-// Engine: who runs processes on machines. Adapters: engines/local.
+// Engine: who runs processes on machines. Adapters: engines/local, engines/slurm; the simulator has its own.
 //
 //   script = engine.user_data(vm, pool);   // handed to the cloud
 //   engine.attach(vm);               // → VmReady once the agent on it answers, or VmUnhealthy

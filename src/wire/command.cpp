@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "wire/program.hpp"
 
@@ -34,7 +35,7 @@ JobIdentity own_identity() {
 }
 
 Result<pid_t> start_with(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                         Streams streams) {
+                         Streams streams, bool own_session) {
   const auto cannot = [&](int error) {
     return fail(Code::unavailable, "cannot run " + argv.front() + ": " + std::strerror(error));
   };
@@ -48,7 +49,8 @@ Result<pid_t> start_with(const std::vector<std::string>& argv, const std::vector
                                                 .in = nothing,
                                                 .out = streams.out,
                                                 .err = streams.err,
-                                                .identity = own_identity()});
+                                                .identity = own_identity(),
+                                                .own_session = own_session});
   close(nothing);
   if (program.pid < 0) return cannot(program.error);
   return program.pid;
@@ -77,10 +79,13 @@ bool collect(Streams streams, Clock::time_point limit, CommandEnd& end) {
   return true;
 }
 
-/// It has closed its streams; it may still hang before its end. False: the limit came.
-bool wait_for(pid_t pid, Clock::time_point limit, int& status) {
+/// It has closed its streams; it may still hang before its end. False: the limit came. No status: somebody else has
+/// waited for it.
+bool wait_for(pid_t pid, Clock::time_point limit, std::optional<int>& status) {
   for (;;) {
-    const pid_t ended = waitpid(pid, &status, WNOHANG);
+    int now = 0;
+    const pid_t ended = waitpid(pid, &now, WNOHANG);
+    if (ended == pid) status = now;
     if (ended == pid || (ended < 0 && errno != EINTR)) return true;
     if (Clock::now() >= limit) return false;
     poll(nullptr, 0, k_look_again_ms);
@@ -111,15 +116,15 @@ CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<s
     return not_started(std::string("pipe: ") + std::strerror(error));
   }
   const auto limit = Clock::now() + within;
-  const auto pid = start_with(argv, environment, {out[1], err[1]});
+  const auto pid = start_with(argv, environment, {out[1], err[1]}, false);
   close(out[1]);
   close(err[1]);
   CommandEnd end;
-  int status = 0;
+  std::optional<int> status;
   if (!pid) {
     end = not_started(pid.error().message);
   } else if (collect({out[0], err[0]}, limit, end) && wait_for(*pid, limit, status)) {
-    end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (status) end.exit_code = WIFEXITED(*status) ? WEXITSTATUS(*status) : 128 + WTERMSIG(*status);
   } else {
     kill(-*pid, SIGKILL);
     waitpid(*pid, nullptr, WNOHANG);
@@ -133,7 +138,7 @@ CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<s
 
 Result<pid_t> start_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
                             int log) {
-  return start_with(argv, environment, {log, log});
+  return start_with(argv, environment, {log, log}, true);
 }
 
 std::vector<std::string> own_environment_with(std::vector<std::string> variables) {

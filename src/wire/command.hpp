@@ -21,7 +21,8 @@ namespace virga {
 struct CommandEnd {
   enum class How : std::uint8_t { exited, not_started, stopped_at_limit };
   How how = How::exited;
-  int exit_code = -1;  ///< of a program that exited; 128 and the signal's number for one that was killed
+  int exit_code = -1;  ///< of a program that exited, -1 if its end was not seen; 128 and the signal's number for one
+                       ///< that was killed
   std::string out;     ///< the first 16 MiB of standard output: a kernel's log may be long
   std::string err;     ///< the same of standard error, or what this machine had to say
 
@@ -31,7 +32,8 @@ struct CommandEnd {
 };
 
 /// `argv[0]` is looked up in the PATH of `environment`. What is not over at the limit is killed, with all of its
-/// session, and not waited for: it may hang in the kernel.
+/// process group, and not waited for: it may hang in the kernel. It stays in our session: children of another one are
+/// taken for orphans by the host cloud, which reaps them, and with them their exit codes.
 CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
                        std::chrono::milliseconds within);
 

@@ -147,6 +147,17 @@ class Keys {
       wrong(name, "must be an empty list: all layers after the first dense ones have experts here");
     }
   }
+  /// How often a word is in a list of words, if there is such a list.
+  std::optional<std::uint32_t> count(std::string_view name, std::string_view word) {
+    const JsonNode node = find(name);
+    if (!node || node.kind() != JsonNode::Kind::array) return std::nullopt;
+    std::uint32_t found = 0;
+    for (std::size_t i = 0; i < node.size(); ++i) {
+      const JsonNode item = node.element(i);
+      if (item.kind() == JsonNode::Kind::string && item.string() == word) ++found;
+    }
+    return found;
+  }
   /// A number of which only one value can be read.
   void only(std::string_view name, std::uint32_t value, std::string_view why) {
     if (number({name}, value) != value) wrong(name, fmt::format("must be {}: {}", value, why));
@@ -250,6 +261,8 @@ void read_llama(Keys& keys, std::string_view kind, Transformer& m) {
   const bool mlp_bias = keys.flag("mlp_bias", false);
   m.bias = mlp_bias ? Bias::all : attention_bias ? Bias::qkv : Bias::none;
   m.query_key_norm = kind == "qwen3";
+  if (kind == "mistral") m.window = keys.number({"sliding_window"}, 0);
+  if (m.window > 0) m.window_layers = m.layers;
 }
 
 void read_mixtral(Keys& keys, Transformer& m) {
@@ -264,6 +277,9 @@ void read_gpt_oss(Keys& keys, Transformer& m) {
   keys.flag("attention_bias", true);
   m.bias = Bias::all;
   m.extra_parameters = std::uint64_t{m.layers} * m.heads;  // attention sinks
+  m.window = keys.number({"sliding_window"}, 128);
+  const std::uint32_t every_other = (m.layers + 1) / 2;
+  m.window_layers = m.window == 0 ? 0 : keys.count("layer_types", "sliding_attention").value_or(every_other);
 }
 
 void read_qwen3_moe(Keys& keys, Transformer& m) {

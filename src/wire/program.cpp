@@ -27,7 +27,11 @@ struct ChildArguments {
 
 [[gnu::noinline, noreturn]] void run_child(const ChildArguments& a, ChildReport& report) {
   const ProgramStart& r = *a.request;
-  setsid();
+  if (r.own_session) {
+    setsid();
+  } else {
+    setpgid(0, 0);
+  }
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &standard, nullptr);

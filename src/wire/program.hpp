@@ -24,6 +24,7 @@ struct ProgramStart {
   int err = -1;
   JobIdentity identity;
   mode_t umask = 022;
+  bool own_session = true;  ///< else only a process group of its own
 };
 
 struct StartedProgram {
@@ -32,7 +33,8 @@ struct StartedProgram {
   int error = 0;
 };
 
-/// The child gets a session of its own, default signals, the three descriptors and this process's working directory.
+/// The child gets a session of its own (if wanted), default signals, the three descriptors and this process's working
+/// directory.
 StartedProgram start_program(const ProgramStart& request);
 
 /// Looks `command` up in the PATH of `environment` as execvp() does; "" if there is no such program.

@@ -4,11 +4,11 @@
     takeover.py --bin BUILD/bin [--only killed,frozen,…] [--times N]
 
 Each case starts a server, the controllers "main" and "b", and a job; then the leader is killed (kill -9), frozen
-(SIGSTOP, and woken when the other leads), cut off from the database, or from its clients, ends in an orderly way, or the
-database itself is killed. After each: exactly one
-controller leads, every job ran once and is in the accounts once, the journal is whole and its replay gives the state
-that the leader has, and `virga down` leaves nothing. Prints how long each takeover took, from the fault to the first
-submission that was accepted; with --times it is a measurement.
+(SIGSTOP, and woken when the other leads), cut off from the database, or from its clients, ends in an orderly way, or
+the database itself is killed. After each: exactly one controller leads, every job ran once and is in the accounts
+once, the journal is whole and its replay gives the state that the leader has, and `virga down` leaves nothing. Prints
+how long each takeover took, from the fault to the first submission that was accepted; with --times it is a
+measurement.
 """
 
 from __future__ import annotations
@@ -239,7 +239,8 @@ def server_killed(pair: Pair) -> float:
     return took
 
 
-CASES = {case.__name__: case for case in (killed, frozen, cut_from_database, cut_from_clients, handed_over, server_killed)}
+CASES = {case.__name__: case
+         for case in (killed, frozen, cut_from_database, cut_from_clients, handed_over, server_killed)}
 
 
 def one_run(args: argparse.Namespace, case) -> float:

@@ -11,6 +11,7 @@ The server runs with fsync on a Unix socket in a temporary folder, as an ordinar
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import select
@@ -37,8 +38,14 @@ def server_programs() -> Path:
     return found[-1].parent
 
 
+def end_with_parent() -> None:
+    """Also a test that is killed leaves no server: prctl(PR_SET_PDEATHSIG, SIGQUIT)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
 class Postgres:
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, disk_mib: int = 0) -> None:
+        """With a disk, all that it has lies on a small one of its own (for which it takes root)."""
         self.programs = server_programs()
         self.port = port
         self.folder = Path(tempfile.mkdtemp(prefix="virga-pg-"))
@@ -50,6 +57,12 @@ class Postgres:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
         self.folder.chmod(0o755)
         self.process: subprocess.Popen | None = None
+        self.data = self.folder / "data"
+        self.has_disk = disk_mib > 0
+        if self.has_disk:
+            self.data.mkdir(mode=0o700)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk_mib}m,mode=700,uid={self.identity['user']},"
+                            f"gid={self.identity['group']}", "virga-pg", self.data], check=True)
         self.run("initdb", "-D", str(self.folder / "data"), "-U", "virga", "-A", "trust", "--no-sync", "-E", "UTF8",
                  "--locale", "C")
         self.start()
@@ -66,7 +79,8 @@ class Postgres:
             self.process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "shared_buffers=32MB",
                  "-c", f"listen_addresses={'127.0.0.1' if self.port else ''}", "-p", str(self.port or DEFAULT_PORT)],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity)
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent,
+                **self.identity)
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -86,11 +100,24 @@ class Postgres:
         where = ["-h", str(self.folder), "-p", str(self.port or DEFAULT_PORT), "-U", "virga", "-d", database]
         return self.run("psql", "-q", "-X", "-A", "-t", *where, "-v", "ON_ERROR_STOP=1", "-c", text).strip()
 
+    def fill_disk(self) -> None:
+        with open(self.data / "ballast", "wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(bytes(1 << 20))
+            except OSError:
+                pass
+
+    def free_disk(self) -> None:
+        (self.data / "ballast").unlink()
+
     def __enter__(self) -> "Postgres":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        if self.has_disk:
+            subprocess.run(["umount", self.data], check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -92,7 +92,6 @@ class HostCloud : public Cloud {
   void reap_strangers();
   void on_init_end(VmId vm);
   void on_fabric_end(ProcessId fabric);
-  std::string describe_end(const VmFile& file) const;
 
   const HostCloudOptions options_;
   EventSink& sink_;
@@ -440,17 +439,10 @@ void HostCloud::on_init_end(VmId vm) {
     found->second.standing = Standing::failed;
     file = found->second.file;
   }
-  std::string message = describe_end(file);
+  std::string message = end_of(options_.home, file);
   if (file.tier == Tier::plain) end_marked(vm_marker(options_.home, vm), 0);
   reap_strangers();
   sink_.post(VmFailed{vm, message});
-}
-
-std::string HostCloud::describe_end(const VmFile& file) const {
-  auto words = read_file(vm_ending_path(options_.home, file.vm));
-  if (words) return fmt::format("node {}: {}; see {}", file.name, *words, vm_console_path(options_.home, file.vm));
-  if (file.phase != VmPhase::up) return fmt::format("node {}: its boot was never finished", file.name);
-  return fmt::format("node {}: its init (process {}) was killed", file.name, file.init.pid);
 }
 
 /// Inits whose launcher was killed in the middle, and what an init left behind that had no pid namespace.

@@ -117,6 +117,13 @@ Status remove_vm_folder(const Home& home, VmId vm) {
   return fail_errno("rmdir " + home.vm(vm));
 }
 
+std::string end_of(const Home& home, const VmFile& file) {
+  auto words = read_file(vm_ending_path(home, file.vm));
+  if (words) return fmt::format("node {}: {}; see {}", file.name, *words, vm_console_path(home, file.vm));
+  if (file.phase != VmPhase::up) return fmt::format("node {}: its boot was never finished", file.name);
+  return fmt::format("node {}: its init (process {}) was killed", file.name, file.init.pid);
+}
+
 std::string vm_marker(const Home& home, VmId vm) {
   return fmt::format("VIRGA_VM={}:{}", hex_of(digest_of(home.path)), vm.value);
 }

@@ -64,6 +64,8 @@ VmFile load_vm_file(const Home& home, VmId vm);
 Result<std::vector<VmFile>> load_vm_files(const Home& home);
 /// Removes the folder and what this list of names knows of in it; never follows a mount.
 Status remove_vm_folder(const Home& home, VmId vm);
+/// How a VM that is gone has ended, as far as it could tell.
+std::string end_of(const Home& home, const VmFile& file);
 
 inline std::string vm_state_path(const Home& h, VmId vm) { return h.vm(vm) + "/state"; }
 inline std::string vm_user_data_path(const Home& h, VmId vm) { return h.vm(vm) + "/user-data"; }

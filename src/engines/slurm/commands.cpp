@@ -64,7 +64,7 @@ Result<std::string> write_script(const std::string& folder, const std::string& t
 Result<std::string> Commands::run(const std::vector<std::string>& argv) const {
   CommandEnd end = run_command(argv, environment_, k_limit);
   if (end.ok()) return std::move(end.out);
-  const bool unreached = end.how != CommandEnd::How::exited || is_of_the_way(end.err);
+  const bool unreached = end.how != CommandEnd::How::exited || end.exit_code < 0 || is_of_the_way(end.err);
   return fail(unreached ? Code::unavailable : Code::refused, argv.front() + ": " + without_prefix(end.why()),
               unreached);
 }

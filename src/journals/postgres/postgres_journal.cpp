@@ -1,5 +1,5 @@
 // The journal over PostgreSQL. What goes where: schema.cpp has the tables, batch.cpp the append, accounts.cpp the
-// records of what is over, import.cpp the copy of another journal, lease.cpp who may write.
+// records of what is over, compaction.cpp what goes, import.cpp the copy of another journal, lease.cpp who may write.
 #include "journals/postgres/postgres_journal.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include "core/binary.hpp"
 #include "journals/postgres/accounts.hpp"
 #include "journals/postgres/batch.hpp"
+#include "journals/postgres/compaction.hpp"
 #include "journals/postgres/import.hpp"
 #include "journals/postgres/lease.hpp"
 #include "journals/postgres/schema.hpp"
@@ -25,9 +26,6 @@ namespace virga {
 namespace {
 
 constexpr int k_snapshots_kept = 2;
-// compact() works in transactions of bounded size, so that nothing waits long for one.
-constexpr std::uint64_t k_compact_events = 20'000;
-constexpr std::int64_t k_compact_payloads = 2'000;
 constexpr std::int64_t k_events_at_once = 2'000;
 /// Of a reader; a writer waits as long as it may hope to keep the lead.
 constexpr int k_read_patience_ms = 60'000;
@@ -69,11 +67,14 @@ class PostgresJournal : public Journal {
   Status ready_to_write();
   Status reconnect();
   Result<PgHead> stored_head();
+  Result<JournalInfo> stored_info();
   Result<std::uint64_t> settle(const PgBatch& batch);
   tl::unexpected<Error> lost() const;
   tl::unexpected<Error> corrupt(std::string_view what) { return unexpected(damaged(db_, what)); }
   template <class Work>
   auto in_one_view(Work work) -> decltype(work());
+  template <class Work>
+  auto over_breaks(Work work) -> decltype(work());
   Status read_events(Seq after, const std::function<bool(Seq, const Event&)>& each);
   Result<JournalReport> verify_all();
   Status verify_snapshots(JournalReport& report);
@@ -151,6 +152,19 @@ auto PostgresJournal::in_one_view(Work work) -> decltype(work()) {
   return result;
 }
 
+/// A read that the connection broke under is made again on a new one: a leader's as long as it may lead, else once.
+template <class Work>
+auto PostgresJournal::over_breaks(Work work) -> decltype(work()) {
+  const bool leads = lease_ && lease_->term() != 0;
+  for (int tries = 0;; ++tries) {
+    const Status able = ready();
+    decltype(work()) result = able ? work() : decltype(work())(unexpected(able.error()));
+    if (result || !result.error().retryable || db_.is_open() || in_view_) return result;
+    if (leads ? lease_->is_lost() : tries > 0) return result;
+    std::this_thread::sleep_for(k_retry_pause);
+  }
+}
+
 // Appending and reading ----------------------------------------------------------------------------------------------
 
 Result<Seq> PostgresJournal::append(std::span<const JournalEntry> entries, std::span<const Job> jobs,
@@ -196,7 +210,11 @@ Result<std::uint64_t> PostgresJournal::settle(const PgBatch& batch) {
 }
 
 Status PostgresJournal::read(Seq after, const std::function<bool(Seq, const Event&)>& each) {
-  return in_one_view([&] { return read_events(after, each); });
+  const auto read_on = [&](Seq seq, const Event& event) {
+    after = seq;
+    return each(seq, event);
+  };
+  return over_breaks([&] { return in_one_view([&] { return read_events(after, read_on); }); });
 }
 
 Status PostgresJournal::read_events(Seq after, const std::function<bool(Seq, const Event&)>& each) {
@@ -224,9 +242,9 @@ Status PostgresJournal::read_events(Seq after, const std::function<bool(Seq, con
 }
 
 Result<LaunchPayload> PostgresJournal::payload(Seq seq) {
-  if (Status able = ready(); !able) return unexpected(able.error());
-  Result<PgRows> rows =
-      db_.run("SELECT crc, record FROM payloads WHERE seq = $1", PgArguments().number(seq.value), patience());
+  Result<PgRows> rows = over_breaks([&] {
+    return db_.run("SELECT crc, record FROM payloads WHERE seq = $1", PgArguments().number(seq.value), patience());
+  });
   if (!rows) return unexpected(rows.error());
   if (rows->count() == 0) {
     return fail(Code::not_found,
@@ -310,52 +328,24 @@ Status PostgresJournal::compact() {
   if (!*newest) return {};
   const std::uint64_t covered = (*newest)->seq.value;
   newest->reset();
-  Result<PgRows> dropped = db_.run(
-      "DELETE FROM snapshots WHERE seq < $2 AND EXISTS (SELECT 1 FROM head WHERE id = 1 AND term = $1 FOR UPDATE)",
-      PgArguments().number(head_.term).number(covered), patience());
-  if (!dropped) return unexpected(dropped.error());
-  while (head_.compacted < covered) {
-    const std::uint64_t next = std::min(covered, head_.compacted + k_compact_events);
-    // Given twice, or late, it does no harm: what is dropped is covered for ever.
-    Result<PgRows> done = db_.run(
-        "WITH fence AS (UPDATE head SET compacted_seq = greatest(compacted_seq, $2) WHERE id = 1 AND term = $1"
-        "   RETURNING 1),"
-        " gone AS (DELETE FROM events WHERE seq <= $2 AND EXISTS (SELECT FROM fence))"
-        " SELECT count(*) FROM fence",
-        PgArguments().number(head_.term).number(next), patience());
-    if (!done) return unexpected(done.error());
-    if (done->integer(0, 0) == 0) return lost();
-    head_.compacted = next;
-  }
-  for (std::int64_t gone = k_compact_payloads; gone == k_compact_payloads;) {
-    Result<PgRows> done = db_.run(
-        "WITH fence AS (SELECT 1 FROM head WHERE id = 1 AND term = $1 FOR UPDATE),"
-        " over AS (SELECT payload_seq FROM droppable AS d WHERE EXISTS (SELECT FROM fence) AND NOT EXISTS"
-        "   (SELECT 1 FROM jobs WHERE key > d.job_key AND key <= (d.job_key | 4294967295)) LIMIT $2),"
-        " gone AS (DELETE FROM payloads WHERE seq IN (SELECT payload_seq FROM over)),"
-        " named AS (DELETE FROM droppable WHERE payload_seq IN (SELECT payload_seq FROM over) RETURNING 1)"
-        " SELECT count(*) FROM named",
-        PgArguments().number(head_.term).integer(k_compact_payloads), patience());
-    if (!done) return unexpected(done.error());
-    gone = done->integer(0, 0);
-  }
-  return {};
+  return compact_journal(db_, head_, covered, patience());
 }
 
 // Accounts and the whole ---------------------------------------------------------------------------------------------
 
 Result<std::vector<Job>> PostgresJournal::archived_jobs(const AccountQuery& query) {
-  if (Status able = ready(); !able) return unexpected(able.error());
-  return find_jobs(db_, query, patience());
+  return over_breaks([&] { return find_jobs(db_, query, patience()); });
 }
 
 Result<std::vector<VmRecord>> PostgresJournal::archived_vms(const AccountQuery& query) {
-  if (Status able = ready(); !able) return unexpected(able.error());
-  return find_vms(db_, query, patience());
+  return over_breaks([&] { return find_vms(db_, query, patience()); });
 }
 
 Result<JournalInfo> PostgresJournal::info() {
-  if (Status able = ready(); !able) return unexpected(able.error());
+  return over_breaks([&] { return stored_info(); });
+}
+
+Result<JournalInfo> PostgresJournal::stored_info() {
   Result<PgHead> head = stored_head();
   if (!head) return unexpected(head.error());
   JournalInfo info;

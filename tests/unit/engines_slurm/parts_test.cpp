@@ -1,6 +1,7 @@
 // The pieces that need no Slurm: what its listings say, what a submission is, what the ledger keeps.
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -206,6 +207,13 @@ TEST_CASE("slurm submission: the script becomes the user's, byte for byte") {
   CHECK(*read_text_file(path) == payload.script);
   const auto files = std::filesystem::directory_iterator(folder.path);
   CHECK(std::distance(std::filesystem::begin(files), std::filesystem::end(files)) == 1);  // the host file has no name
+}
+
+TEST_CASE("slurm commands: the host cloud, which reaps orphans of other sessions, leaves them alone") {
+  const CommandEnd end = run_command({"sh", "-c", "cut -d' ' -f6 /proc/self/stat; exit 3"}, {"PATH=/usr/bin:/bin"},
+                                     std::chrono::seconds(20));
+  CHECK(end.out == std::to_string(getsid(0)) + "\n");
+  CHECK(end.exit_code == 3);
 }
 
 TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {

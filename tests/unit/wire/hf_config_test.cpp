@@ -82,6 +82,20 @@ TEST_CASE("hf_config: mixtures of experts have total and active parameters of th
              "gpt-oss-120b");
 }
 
+TEST_CASE("hf_config: which layers have a sliding window") {
+  const twin::Transformer some = read(R"({"model_type": "gpt_oss", "hidden_size": 2880, "intermediate_size": 2880,
+    "num_hidden_layers": 3, "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 64,
+    "num_local_experts": 128, "num_experts_per_tok": 4, "vocab_size": 201088, "sliding_window": 256,
+    "layer_types": ["full_attention", "sliding_attention", "full_attention"]})");
+  CHECK(some.window == 256);
+  CHECK(some.window_layers == 1);
+  CHECK(read(k_llama).window_layers == 0);
+  CHECK(read(replaced(k_llama, "\"llama\"", "\"mistral\"")).window_layers == 0);
+  const twin::Transformer all =
+      read(replaced(replaced(k_llama, "\"llama\"", "\"mistral\""), "\"use_cache\": true", "\"sliding_window\": 4096"));
+  CHECK(all.window_layers == 80);
+}
+
 TEST_CASE("hf_config: biases and norms that change the count") {
   const auto parameters = [](std::string_view text) { return twin::parameters(read(text)).total; };
   const std::uint64_t plain = parameters(k_llama);
