@@ -102,9 +102,10 @@ class Client::Inside {
         pause_ = k_pause_first;
       }
       if (misdirected) {
+        met_ = true;
+        absent = 0;
         if (hops++ < k_hops_max && go_to_leader(reply->body)) continue;
         if (steady_now() - *failing_since >= patience.value_or(k_patience_takeover)) return reply;
-        absent = 0;
       } else {
         absent = reply.error().absent ? absent + 1 : 0;
         if (std::optional<Connection::Reply> final = give_up(std::move(reply), safe, absent)) return *std::move(final);
@@ -151,7 +152,8 @@ class Client::Inside {
   /// The failure as the caller shall see it, if it is the last one. `absent`: so many in a row were not there at all.
   std::optional<Connection::Reply> give_up(Connection::Reply reply, bool safe, std::size_t absent) const {
     Connection::Failure& failure = reply.error();
-    Duration limit = patience.value_or(answered ? k_patience_known : k_patience_unknown);
+    const Duration unknown = met_ ? k_patience_takeover : k_patience_unknown;
+    Duration limit = patience.value_or(answered ? k_patience_known : unknown);
     if (failure.sent && !safe) {
       failure.error.retryable = false;
       failure.error.message += "; whether the request was carried out is not known";
@@ -213,6 +215,7 @@ class Client::Inside {
   std::size_t tried_ = 0;  ///< in a row, modulo their number
   Duration pause_ = k_pause_first;
   bool told_ = false;
+  bool met_ = false;  ///< a controller that could not answer itself
 };
 
 Client::Client(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}

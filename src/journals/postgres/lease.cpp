@@ -22,6 +22,7 @@ constexpr int k_leases_until_lost = 3;
 /// confirm() does not ask again so soon: nobody can have taken over meanwhile, whatever the clocks do.
 constexpr std::int64_t k_confirmed_for_ns = 20'000'000;
 constexpr int k_turns_per_report = 5;
+constexpr int k_resign_tries = 3;
 constexpr auto k_resign_wait = std::chrono::seconds(2);
 
 /// Goes on while the process is frozen and while the machine sleeps.
@@ -289,10 +290,13 @@ Status Lease::beat() {
     resigning = resigning_;
   }
   if (resigning) {
-    Result<PgRows> given =
-        ask("WITH given AS (UPDATE beats SET beat = -1 WHERE id = 1 AND term = $1 RETURNING 1)"
-            " SELECT pg_notify('virga_journal', '') FROM given",
-            PgArguments().number(term_));
+    Result<PgRows> given = unexpected(Error{});
+    for (int tries = 0; tries < k_resign_tries && !given; ++tries) {
+      given =
+          ask("WITH given AS (UPDATE beats SET beat = -1 WHERE id = 1 AND term = $1 RETURNING 1)"
+              " SELECT pg_notify('virga_journal', '') FROM given",
+              PgArguments().number(term_));
+    }
     std::lock_guard lock(mutex_);
     resigning_ = false;
     lost_ = true;
