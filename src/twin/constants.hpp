@@ -35,10 +35,14 @@ inline constexpr Calibration k_calibration{};
 struct Stack {
   std::string_view name;
   double date = 2024;
-  bool flash = true;               ///< fused attention; else scores go through memory
-  bool zero_1 = false;             ///< spreads the optimizer over the data ranks unless told otherwise
-  bool interleaves = true;         ///< has the interleaved schedule
-  bool scatter_gather = true;      ///< pipeline sends are split over the tensor group
+  bool flash = true;           ///< fused attention; else scores go through memory
+  bool zero_1 = false;         ///< spreads the optimizer over the data ranks unless told otherwise
+  bool interleaves = true;     ///< has the interleaved schedule
+  bool splits_context = true;  ///< has context parallelism (Megatron-Core of 2023)
+  bool scatter_gather = true;  ///< pipeline sends are split over the tensor group
+  /// Products of weights' gradients hide the all-reduce of the inputs' gradients, or with sequence parallelism their
+  /// scatter, which is half of the traffic (Megatron-LM, LinearWithGradAccumulationAndAsyncCommunication).
+  bool async_tensor = false;
   double gemm_share = 1;           ///< of a matrix product's rate alone on the GPU: cold caches, clocks, other streams
   double elementwise = 1;          ///< HBM passes of norms, dropout, activations; 1: Megatron's fused kernels of 2021
   double score_bytes = 9;          ///< unfused attention: traffic per score of mask, softmax, dropout, forward
@@ -80,12 +84,22 @@ constexpr Stack megatron(std::string_view name, double date) {
   s.name = name;
   s.date = date;
   s.flash = false;
-  s.gemm_share = 0.93;
+  s.splits_context = false;
+  s.gemm_share = 0.91;
   s.elementwise = 1.0;
   s.score_bytes = 13.2;
   s.host_layer_s = 0.5e-3;
   s.host_collective_s = 50e-6;
   s.accumulate_bytes = 6.7;
+  return s;
+}
+
+/// Megatron-LM of the spring of 2022: that class of linear layers. Products of weights' gradients add up in place in 32
+/// bits, which takes no time of its own beside the product.
+constexpr Stack megatron_async(std::string_view name, double date) {
+  Stack s = megatron(name, date);
+  s.async_tensor = true;
+  s.accumulate_bytes = 0;
   return s;
 }
 
@@ -159,7 +173,7 @@ constexpr Stack modern_experts(std::string_view name, double date) {
 
 inline constexpr std::array k_stacks = {
     generation::megatron("megatron-2021", 2021.3),
-    generation::megatron("megatron-2022", 2022.3),
+    generation::megatron_async("megatron-2022", 2022.3),
     generation::zero_3("deepspeed-zero3-2021", 2021.3),
     generation::megatron_deepspeed("megatron-deepspeed-2022", 2, 2, 6.7),
     generation::megatron_deepspeed("megatron-deepspeed-bf16-2022", 6, 4, 24),

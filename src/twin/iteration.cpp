@@ -2,12 +2,14 @@
 #include "twin/iteration.hpp"
 
 #include <algorithm>
+#include <bit>
+
+#include "base/assert.hpp"
 
 namespace virga::twin {
 
 namespace {
 
-constexpr std::size_t k_slots = 4096;
 constexpr double k_element_bytes = 2;  ///< of activations
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
@@ -44,10 +46,6 @@ double ranks_met(std::uint32_t ranks, std::uint32_t experts) {
   return ranks * (1 - missed);
 }
 
-/// Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
-std::size_t slot_of(std::uint64_t key) { return (key * 0x9E3779B97F4A7C15ULL) >> 52; }
-static_assert(k_slots == std::size_t{1} << 12);
-
 }  // namespace
 
 double slowest(const std::vector<double>& rank_slowdowns) {
@@ -63,14 +61,17 @@ void Evaluator::Pass::add(const Pass& other, double times) {
   expert += other.expert * times;
 }
 
-Evaluator::Evaluator(const Transformer& model, const System& system, const Stack& stack, const Calibration& calibration)
+Evaluator::Evaluator(const Transformer& model, const System& system, const Stack& stack, const Calibration& calibration,
+                     std::uint32_t kept)
     : model_(&model),
       system_(&system),
       stack_(stack),
       calibration_(calibration),
       net_(system.net()),
-      times_(k_slots),
-      data_times_(k_slots) {
+      slot_shift_(64 - std::countr_zero(kept)),
+      times_(kept),
+      data_times_(kept) {
+  VIRGA_ASSERT(std::has_single_bit(kept) && kept > 1, "a slot is the high bits of a hash");
   for (std::size_t i = 0; i < std::size(rates_); ++i) {
     rates_[i] = rates_of(*system.gpu, static_cast<Precision>(i), stack, calibration);
   }
@@ -171,6 +172,22 @@ double Evaluator::mlp_seconds(const Layout& l, bool backward, double& expert_tra
   return share * (pair(rows, m.expert_ffn, local) + shared) + (1 - share) * dense;
 }
 
+/// What nothing hides of a layer's two all-reduces (or, as much traffic, gathers and scatters) between tensor ranks.
+double Evaluator::tensor_seconds(const Layout& l, bool backward) const {
+  const Transformer& m = *model_;
+  const std::uint64_t tokens = std::uint64_t{l.micro_batch} * m.seq / l.cp;
+  const RankGroup group{l.tp, std::min(l.tp, system_->domain), 0};
+  const double both =
+      2 * collective_seconds(Collective::all_reduce, group, number(tokens) * m.hidden * k_element_bytes, net_);
+  if (!backward || !stack_.async_tensor) return both * (1 - stack_.tp_hidden);
+  const Rates& rates = rates_[static_cast<std::size_t>(l.precision)];
+  const std::uint64_t up = m.gated ? 2 : 1;
+  const double weights =
+      gemm_seconds(rates, {m.hidden, m.head_dim * (ceil_div(m.heads, l.tp) + 2 * ceil_div(m.kv_heads, l.tp)), tokens}) +
+      gemm_seconds(rates, {m.hidden, up * m.ffn / l.tp, tokens});
+  return both - std::min(weights, both * (l.sequence_parallel ? 0.5 : 1));
+}
+
 Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
   const Transformer& m = *model_;
   const Rates& rates = rates_[static_cast<std::size_t>(l.precision)];
@@ -202,12 +219,9 @@ Evaluator::Pass Evaluator::layer_forward(const Layout& l, bool backward) const {
   pass.compute += mlp_seconds(l, backward, pass.expert);
   pass.compute += elementwise_bytes(l) * number(tokens) * (backward ? 1.6 : 1.0) / rates.hbm_bytes_s;
 
-  const double exposed = 1 - stack_.tp_hidden;
   double collectives = 0;
   if (l.tp > 1) {
-    const RankGroup group{l.tp, std::min(l.tp, system_->domain), 0};
-    const double bytes = number(tokens) * m.hidden * k_element_bytes;
-    pass.tensor += 2 * collective_seconds(Collective::all_reduce, group, bytes, net_) * exposed;
+    pass.tensor += tensor_seconds(l, backward);
     // Backward, sequence parallelism gathers the inputs once more for the weights' gradients; it is hidden behind them.
     collectives = l.sequence_parallel ? 4 : 2;
   }

@@ -58,8 +58,15 @@ double slowest(const std::vector<double>& rank_slowdowns);
 
 class Evaluator {
  public:
+  /// Times that are kept, of layers and of data ranks each: what a search over all layouts asks for of a model with
+  /// experts, in 4 MB (DeepSeek-V3 on 1,024 GPUs: half of the instructions of 4,096).
+  static constexpr std::uint32_t k_kept_for_search = 1U << 15;
+  /// For a few layouts of one model: nothing to fill with zeros first.
+  static constexpr std::uint32_t k_kept_for_few = 1U << 8;
+
+  /// `kept` is a power of two, at least 2.
   Evaluator(const Transformer& model, const System& system, const Stack& stack,
-            const Calibration& calibration = k_calibration);
+            const Calibration& calibration = k_calibration, std::uint32_t kept = k_kept_for_search);
 
   /// Of a layout that divides().
   Prediction predict(const Layout& layout, double slowdown = 1) const;
@@ -101,6 +108,7 @@ class Evaluator {
 
   const Times& times(const Layout& layout) const;
   Times make_times(const Layout& layout) const;
+  double tensor_seconds(const Layout& layout, bool backward) const;
   Pass layer_forward(const Layout& layout, bool backward) const;
   Pass output_pass(const Layout& layout) const;
   double host_experts_seconds(const Layout& layout) const;
@@ -121,6 +129,10 @@ class Evaluator {
   Calibration calibration_;
   Net net_;
   Rates rates_[5];  ///< by precision
+  /// Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
+  std::size_t slot_of(std::uint64_t key) const { return (key * 0x9E3779B97F4A7C15ULL) >> slot_shift_; }
+
+  int slot_shift_;
   /// Hash tables of fixed size: the last layout of a slot stays.
   template <class T>
   struct Slot {

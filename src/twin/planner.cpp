@@ -82,7 +82,7 @@ Space space_of(const Evaluator& evaluator, const Question& question) {
   if (fixed.tp == 0 && !fixed.far_tensor) {
     std::erase_if(space.tps, [&](std::uint32_t tp) { return tp > near; });
   }
-  space.cps = divisors(question.gpus, fixed.cp);
+  space.cps = divisors(question.gpus, fixed.cp == 0 && !evaluator.stack().splits_context ? 1 : fixed.cp);
   std::erase_if(space.tps, [&](std::uint32_t tp) { return !splits_heads(model, tp); });
   space.eps = divisors(std::max(model.experts, 1U), fixed.ep);
   // Megatron spreads experts in bf16 and narrower only.

@@ -76,12 +76,13 @@ TEST_CASE("collective accuracy: a source that the calibration never saw") {
   }
   auto errors = mean_errors(*measurements, [&](const Measurement& m) { return error_of(m, without.at(m.source)); });
   CHECK(errors.at("nvlink, from 1 MiB") <= 0.08);
-  CHECK(errors.at("nvlink, below 1 MiB") <= 0.13);
+  CHECK(errors.at("nvlink, below 1 MiB") <= 0.14);
   CHECK(errors.at("infiniband, from 1 MiB") <= 0.06);
   CHECK(errors.at("infiniband, below 1 MiB") <= 0.18);
   CHECK(errors.at("roce, from 1 MiB") <= 0.07);
   CHECK(errors.at("efa, from 1 MiB") <= 0.07);
   CHECK(errors.at("tcpxo, from 1 MiB") <= 0.15);
+  CHECK(errors.at("tcpxo, below 1 MiB") <= 0.1);
 }
 
 TEST_CASE("collective accuracy: the shipped constants are what the calibration finds") {
