@@ -102,9 +102,9 @@ class Client::Inside {
         pause_ = k_pause_first;
       }
       if (misdirected) {
+        absent = 0;  // a follower that still names a leader who is gone will lead itself in a moment
         if (hops++ < k_hops_max && go_to_leader(reply->body)) continue;
         if (steady_now() - *failing_since >= patience.value_or(k_patience_takeover)) return reply;
-        absent = 0;
       } else {
         absent = reply.error().absent ? absent + 1 : 0;
         if (std::optional<Connection::Reply> final = give_up(std::move(reply), safe, absent)) return *std::move(final);
