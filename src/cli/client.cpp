@@ -103,7 +103,7 @@ class Client::Inside {
       }
       if (misdirected) {
         met_ = true;
-        absent = 0;
+        absent = 0;  // a follower that still names a leader who is gone will lead itself in a moment
         if (hops++ < k_hops_max && go_to_leader(reply->body)) continue;
         if (steady_now() - *failing_since >= patience.value_or(k_patience_takeover)) return reply;
       } else {

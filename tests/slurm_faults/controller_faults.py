@@ -1,4 +1,4 @@
-"""Faults of the database and of the controllers; what tests/standby does to the embedded engine is done here to Slurm."""
+"""Faults of the database and of the controllers: what tests/standby does to the embedded engine is done to Slurm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUBMISSIONS_MAX = 400
 
 
 class CommitCutter(Proxy):
-    """A way on which, once told, each third commit's session ends: before the server has the commit, or after, by turns.
+    """A way on which, once told, each third commit's session ends: before the server has it, or after, by turns.
 
     A commit is a long Bind message of PostgreSQL's protocol; its answer begins with BindComplete.
     """

@@ -5,9 +5,10 @@
 
 Each case has a PostgreSQL server, two controllers, a slurmctld and nodes of its own, all of them real processes, the
 nodes in namespaces. A fault is injected while a job starts, runs or ends. Afterwards every job has one end in the
-accounts, no incarnation of it ran twice or beside another, the journal is whole and its replay gives the leader's state,
-and `virga down` leaves no process, mount, control group, socket, network port or lock. Without --all: the quick ones.
---only takes the cases that have the text in their names. --newer: the programs that "upgrade of Virga" goes over to.
+accounts, no incarnation of it ran twice or beside another, Slurm has no job any more, the journal is whole and its
+replay gives the leader's state, and `virga down` leaves no process, mount, control group, socket, network port or lock.
+Without --all: the quick ones. --only takes the cases that have the text in their names. --newer: the programs that
+"upgrade of Virga" goes over to.
 
 Needs root, Debian's slurm-wlm, munge and postgresql-15; faketime for the clocks. Exit code 77: this machine has not.
 """

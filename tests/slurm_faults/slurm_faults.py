@@ -25,18 +25,16 @@ def slurmctld_killed_at_start(world: World) -> str:
     world.let_end(first)
     world.check_jobs([first])
     time.sleep(SAVED_AFTER_S)  # it knows its nodes
-    before = world.slurmctld()
     job = world.enter()
     world.let_end(job)
-    world.kill_slurmctld()
-    world.await_slurmctld(before)
+    world.await_slurmctld(world.end_slurmctld())
     return world.check_jobs([first, job], restarts=1)  # it may have forgotten the job, and then it enters again
 
 
 def slurmctld_killed_in_run(world: World) -> str:
     job = world.start_job()
     time.sleep(SAVED_AFTER_S)
-    world.await_slurmctld(world.kill_slurmctld())
+    world.await_slurmctld(world.end_slurmctld())
     later = world.enter()
     world.let_end(job, later)
     return world.check_jobs([job, later])
@@ -46,7 +44,7 @@ def slurmctld_killed_at_end(world: World) -> str:
     job = world.start_job()
     time.sleep(SAVED_AFTER_S)
     world.end_work(job)
-    before = world.kill_slurmctld()
+    before = world.end_slurmctld()
     world.let_end(job)
     world.await_slurmctld(before)
     return world.check_jobs([job])
@@ -89,7 +87,8 @@ def slurmd_killed_at_end(world: World) -> str:
 
 def cut_at(world: World, moment: str, for_good: bool) -> str:
     job = world.start_job()
-    nodes = world.nodes_of(job)
+    victim = world.nodes_of(job)[1 if moment == "run" else 0]
+    pid = world.slurmds()[victim]
     jobs = [job]
     if for_good:
         world.change_conf(SlurmdTimeout=DEAD_AFTER_S)
@@ -97,20 +96,20 @@ def cut_at(world: World, moment: str, for_good: bool) -> str:
     if moment == "start":
         world.let_end(job)
         world.check_jobs(jobs)
-        world.set_network(nodes[0], "down")
+        world.set_network(victim, "down")
         jobs.append(world.enter())
         world.let_end(jobs[-1])
     elif moment == "run":
-        world.set_network(nodes[1], "down")
+        world.set_network(victim, "down")
     else:
         world.end_work(job)
-        world.set_network(nodes[0], "down")
+        world.set_network(victim, "down")
         world.let_end(job)
     if for_good:
-        world.wait_until("the node is given up", lambda: nodes[0 if moment != "run" else 1] not in world.slurmds())
+        world.wait_until("the node is given up", lambda: pid not in world.slurmds().values())
     else:
         time.sleep(SHORT_CUT_S)
-        world.set_network(nodes[0 if moment != "run" else 1], "up")
+        world.set_network(victim, "up")
     world.let_end(*jobs)
     # A task that cannot be reached for a moment is no reason to begin again.
     return world.check_jobs(jobs, restarts=1 if for_good or moment == "start" else 0)
@@ -208,9 +207,7 @@ def restarted_with_other_conf(world: World) -> str:
     job = world.start_job()
     time.sleep(SAVED_AFTER_S)
     world.change_conf(SlurmdTimeout=47, KillWait=5, MessageTimeout=20)
-    before = world.slurmctld()
-    os.kill(before, signal.SIGTERM)
-    world.await_slurmctld(before)
+    world.await_slurmctld(world.end_slurmctld(signal.SIGTERM))
     shown = world.ask_slurm("scontrol show config | grep -E 'SlurmdTimeout|KillWait'")
     check("47 sec" in shown and " 5 sec" in shown, f"Slurm has {shown}")
     later = world.enter(nodes=1)

@@ -7,8 +7,8 @@
     world.check_jobs([job], restarts=1)
     world.take_down()                     # what is left anywhere is counted
 
-Jobs write what they do into a file that all nodes share: "begin JOB INCARNATION", a "beat" of each task every fifth of a
-second, "end JOB INCARNATION STATUS". That tells whether one ran twice, or two incarnations at once.
+Jobs write what they do into a file that all nodes share: "begin JOB INCARNATION", a "beat" of each task every fifth
+of a second, "end JOB INCARNATION STATUS". That tells whether one ran twice, or two incarnations at once.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class World(Pair):
         self.counts = {"lost": 0, "doubled": 0, "leaked": 0}
         self.wrong: list[str] = []
         self.crashed = False
+        self.slurmctld_ended = 0  # how often the case meant it to
         (virga.work / "job.sh").write_text(JOB)
         up = virga.up(PGHOST=str(ways["main"].folder), **({"VIRGA_CRASH_AT": crash_at} if crash_at else {}))
         check(up.returncode == 0 or bool(crash_at), f"virga up: {up.stdout}")
@@ -144,9 +145,10 @@ class World(Pair):
     def slurmctld(self) -> int:
         return int((self.slurm / "slurmctld.pid").read_text())
 
-    def kill_slurmctld(self) -> int:
+    def end_slurmctld(self, how: int = signal.SIGKILL) -> int:
         pid = self.slurmctld()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, how)
+        self.slurmctld_ended += 1
         return pid
 
     def await_slurmctld(self, other_than: int) -> None:
@@ -193,7 +195,15 @@ class World(Pair):
             check(done.returncode == 0, f"virga journal {verb}: {done.stdout}")
             check(verb == "verify" or "the same" in done.stdout, f"virga journal replay: {done.stdout}")
 
+    def check_slurm(self) -> None:
+        """Nothing of the jobs is left in it, and it ended as often as it was meant to: 22.05 has ways to crash."""
+        self.wait_until("Slurm has no job any more", lambda: self.ask_slurm("squeue -h && echo done") == "done\n")
+        log = (self.slurm / "log/slurmctld.log").read_text(errors="replace")
+        starts = sum("slurmctld version" in line and "started" in line for line in log.splitlines())
+        check(starts == 1 + self.slurmctld_ended, f"slurmctld was started {starts} times")
+
     def take_down(self) -> None:
+        self.check_slurm()
         self.check_journal()
         port = "virga" + self.digest()[:8]
         down = self.virga.down()

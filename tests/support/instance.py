@@ -172,7 +172,9 @@ class Instance:
             digest = 0xCBF29CE484222325
             for byte in str(home).encode():
                 digest = ((digest ^ byte) * 0x100000001B3) % 2**64
-            found += Path("/sys/fs/cgroup").glob(f"**/virga-{digest:016x}")
+            # os.walk() takes it as it is when a group goes meanwhile; Path.glob() does not.
+            found += [Path(above) / name for above, names, _ in os.walk("/sys/fs/cgroup")
+                      for name in names if name == f"virga-{digest:016x}"]
         return found
 
     def kill_everything(self) -> None:
