@@ -59,7 +59,7 @@ double slowest(const std::vector<double>& rank_slowdowns);
 class Evaluator {
  public:
   /// Times that are kept, of layers and of data ranks each: what a search over all layouts asks for of a model with
-  /// experts, in 4 MB (DeepSeek-V3 on 1,024 GPUs: half of the instructions of 4,096).
+  /// experts, in 4 MB (a plan of DeepSeek-V3: six tenths of the instructions of 4,096).
   static constexpr std::uint32_t k_kept_for_search = 1U << 15;
   /// For a few layouts of one model: nothing to fill with zeros first.
   static constexpr std::uint32_t k_kept_for_few = 1U << 8;
