@@ -10,6 +10,7 @@
 
 #include "engines/slurm/batch_script.hpp"
 #include "engines/slurm/bootstrap.hpp"
+#include "engines/slurm/cluster.hpp"
 #include "engines/slurm/conf.hpp"
 #include "engines/slurm/ledger.hpp"
 #include "engines/slurm/listing.hpp"
@@ -231,6 +232,16 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
       "ClusterName=site\nSlurmctldHost=head(10.1.2.3)\nX=1\n"
       "SlurmdSpoolDir=/v/slurm/spool/%n\nSlurmdPidFile=/v/slurm/spool/%n.pid\n"
       "SlurmdLogFile=/v/slurm/log/slurmd.%n.log\n");
+}
+
+TEST_CASE("a home that a cluster cannot live in is refused before anything is started") {
+  const Folder folder;  // private, as mkdtemp() makes it
+  const auto refusal = [](const std::string& home) {
+    const auto cluster = Cluster::prepare({Home{home}, "virga", "/usr/bin/virga-node", "10.77.250.1"});
+    return cluster ? std::string() : cluster.error().message;
+  };
+  CHECK(refusal(folder.path + "/home").find("the folder " + folder.path + " is private") == 0);
+  CHECK(refusal("/var/lib/two words").find("cannot be written in slurm.conf") != std::string::npos);
 }
 
 }  // namespace virga::slurm
