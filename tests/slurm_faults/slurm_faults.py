@@ -31,6 +31,14 @@ def slurmctld_killed_at_start(world: World) -> str:
     return world.check_jobs([first, job], restarts=1)  # it may have forgotten the job, and then it enters again
 
 
+def slurmctld_killed_at_begin(world: World) -> str:
+    """So early that it comes back with the job as it was before it began; its node goes on with it."""
+    job = world.start_job()
+    world.await_slurmctld(world.end_slurmctld())
+    world.let_end(job)
+    return world.check_jobs([job], restarts=1)
+
+
 def slurmctld_killed_in_run(world: World) -> str:
     job = world.start_job()
     time.sleep(SAVED_AFTER_S)
@@ -239,7 +247,8 @@ def upgraded(world: World) -> str:
 
 
 CASES = {
-    "slurmctld killed": {"start": slurmctld_killed_at_start, "run": slurmctld_killed_in_run,
+    "slurmctld killed": {"start": slurmctld_killed_at_start, "begin": slurmctld_killed_at_begin,
+                         "run": slurmctld_killed_in_run,
                          "end": slurmctld_killed_at_end},
     "slurmd killed": {"start": slurmd_killed_at_start, "run": slurmd_killed_in_run, "end": slurmd_killed_at_end},
     "network cut for a moment": {"start": network_cut_at_start, "run": network_cut_in_run, "end": network_cut_at_end},

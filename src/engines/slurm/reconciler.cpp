@@ -111,6 +111,7 @@ bool Reconciler::reachable() {
 void Reconciler::unreachable(const Error& error) {
   if (!trouble_told_) options_.say(error.message + "; trying again until it answers");
   trouble_told_ = true;
+  if (reached_) ++outages_;
   reached_ = false;
   retry_at_ = Clock::now() + retry_after_;
   retry_after_ = std::min(retry_after_ * 2, k_retry_most);
@@ -243,20 +244,19 @@ void Reconciler::submit(Run& run) {
   run.id = *id;
   run.seen_at = Clock::now();
   run.payload = {};
+  release(run);
+}
+
+void Reconciler::release(Run& run) {
   to_release_.push_back(run.id);
+  run.released_after = outages_;
 }
 
 void Reconciler::advance_known(Run& run) {
   switch (run.seen->stage) {
     case JobStage::held:
     case JobStage::waiting:
-      if (run.start_asked && run.lost_node.empty()) run.lost_node = lost_node_of(run);
-      if (run.end_signal != 0 || !run.lost_node.empty()) {
-        (void)take(slurm_.cancel(run.id));
-      } else if (run.start_asked && run.seen->stage == JobStage::held) {
-        to_release_.push_back(run.id);
-      }
-      return;
+      return advance_pending(run);
     case JobStage::running:
       if (!run.started && run.start_asked) sink_.post(JobStarted{run.key.job, run.key.incarnation});
       run.started = run.started || run.start_asked;
@@ -265,6 +265,19 @@ void Reconciler::advance_known(Run& run) {
       return;
     case JobStage::over:
       return conclude(run);
+  }
+}
+
+void Reconciler::advance_pending(Run& run) {
+  if (run.start_asked && run.lost_node.empty()) run.lost_node = lost_node_of(run);
+  // A slurmctld that was killed may know the job as it was before it began, while its script runs on the node, or has
+  // ended there. Released again, it would fail as a duplicate.
+  const bool had_begun = run.started || (run.released_after && *run.released_after != outages_);
+  if (had_begun && !run.forgotten_at) run.forgotten_at = Clock::now();
+  if (run.end_signal != 0 || !run.lost_node.empty() || had_begun) {
+    (void)take(slurm_.cancel(run.id));
+  } else if (run.start_asked && run.seen->stage == JobStage::held) {
+    release(run);
   }
 }
 
@@ -284,6 +297,10 @@ void Reconciler::send_signals(Run& run) {
 
 /// Slurm is done with it.
 void Reconciler::conclude(Run& run) {
+  if (run.forgotten_at && run.end_signal == 0) {
+    if (Clock::now() - *run.forgotten_at < k_lost_after) return;
+    return refuse(run, "slurmctld was killed and has forgotten that it began the job", false);
+  }
   if (!run.lost_node.empty() && !run.started && run.end_signal == 0) {
     return refuse(run, "node " + run.lost_node + " was lost while the job was being started", false);
   }

@@ -69,7 +69,9 @@ class Reconciler {
     bool looked_up = false;
     std::optional<SlurmJob> seen;  ///< in the last listing
     Clock::time_point seen_at;
-    bool submitted = false;  ///< sbatch was run for it, whatever came of that
+    bool submitted = false;                         ///< sbatch was run for it, whatever came of that
+    std::optional<std::uint32_t> released_after;    ///< that many outages Slurm was told to begin it
+    std::optional<Clock::time_point> forgotten_at;  ///< slurmctld no longer knows that it was told
     std::optional<Clock::time_point> node_failed_at;
     std::string lost_node;           ///< before it began
     std::vector<SignalJob> signals;  ///< to be sent while it runs
@@ -92,6 +94,8 @@ class Reconciler {
   void observe(const std::vector<SlurmJob>& jobs, bool all);
   void advance(Run& run);
   void advance_known(Run& run);
+  void advance_pending(Run& run);
+  void release(Run& run);
   void submit(Run& run);
   void send_signals(Run& run);
   void conclude(Run& run);
@@ -116,6 +120,7 @@ class Reconciler {
   std::vector<std::uint32_t> to_release_;
 
   bool reached_ = false;  ///< the last command was answered
+  std::uint32_t outages_ = 0;
   bool trouble_told_ = false;
   Clock::time_point retry_at_;
   std::chrono::milliseconds retry_after_;
