@@ -404,6 +404,9 @@ Status Service::open_hands() {
 /// Brings brain and world together: from here on this controller acts.
 Status Service::take_up() {
   if (Status opened = hands_ ? Status{} : open_hands(); !opened) return opened;
+  // Nodes and cloud would let every command under an earlier term pass by, as one that comes too late.
+  const bool leads = journal_.leadership && journal_.leadership->confirm();
+  if (Status known; leads && !(known = virga::check_term_on_host(home_, journal_.leadership->term()))) return known;
   const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
   Status up =
       journal_.leadership ? controller_.lead(ports, settings_.config) : controller_.recover(ports, settings_.config);

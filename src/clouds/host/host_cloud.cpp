@@ -486,6 +486,8 @@ void HostCloud::on_fabric_end(ProcessId fabric) {
 }  // namespace virga::host
 
 std::string virga::host_address_on_fabric(const Home& home) { return host::machine_address(home); }
+virga::Status virga::check_term_on_host(const Home& home, std::uint64_t term) { return host::check_term(home, term); }
+
 void virga::forget_terms_on_host(const Home& home) { host::forget_terms(home); }
 
 std::unique_ptr<virga::Cloud> virga::make_host_cloud(HostCloudOptions options, EventSink& sink) {

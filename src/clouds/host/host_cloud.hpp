@@ -37,6 +37,8 @@ struct HostCloudOptions {
 /// The address that this machine has for nodes on the fabric unless another one is wanted.
 std::string host_address_on_fabric(const Home& home);
 
+/// For who leads for sure: whether nodes of this home have not heard of a later term (then it is another journal).
+Status check_term_on_host(const Home& home, std::uint64_t term);
 /// After `virga down`: the journal that this home has next counts its terms anew (ports/leadership.hpp).
 void forget_terms_on_host(const Home& home);
 

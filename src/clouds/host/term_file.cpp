@@ -30,6 +30,15 @@ bool has_later_term(const Home& home, std::uint64_t term) {
   return highest && std::strtoull(highest->c_str(), nullptr, 10) > term;
 }
 
+Status check_term(const Home& home, std::uint64_t term) {
+  if (!has_later_term(home, term)) return {};
+  return fail(
+      Code::conflict,
+      fmt::format("this journal is in term {}, but nodes of {} were led under a later one: it is an older copy, "
+                  "or that of another instance; if it is the right one, and no other controller runs, remove {}",
+                  term, home.path, term_path(home)));
+}
+
 void forget_terms(const Home& home) { unlink(term_path(home).c_str()); }
 
 }  // namespace virga::host

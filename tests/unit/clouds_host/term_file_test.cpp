@@ -17,6 +17,8 @@ TEST_CASE("term file: the highest term counts, and one controller alone has none
   CHECK_FALSE(has_later_term(home, 0));
   note_term(home, 2);
   CHECK(has_later_term(home, 2));
+  CHECK(check_term(home, 3));
+  CHECK(check_term(home, 2).error().message.find(home.path + "/term") != std::string::npos);
   note_term(home, 10);
   CHECK(has_later_term(home, 9));
   forget_terms(home);
