@@ -256,14 +256,16 @@ class Run {
 
   void check() {
     std::set<std::uint32_t> ended;
-    for (const auto& [key, job] : world_.accounts) {
-      CHECK(job.state == JobState::completed);
-      CHECK_MESSAGE(ended.insert(key.first).second, "job " << key.first << " ended twice");
+    for (const auto& account : world_.accounts) {
+      const std::uint32_t job = account.first.first;
+      CHECK(account.second.state == JobState::completed);
+      CHECK_MESSAGE(ended.insert(job).second, "job " << job << " ended twice");
     }
     for (std::uint32_t job : accepted_) CHECK_MESSAGE(ended.contains(job), "job " << job << " was lost");
-    for (const auto& [key, count] : world_.starts) {
-      CHECK_MESSAGE(count == 1, "job " << key.first << " was started " << count << " times");
-      CHECK_MESSAGE(key.second == 0, "job " << key.first << " ran again");
+    for (const auto& start : world_.starts) {
+      const std::uint32_t job = start.first.first;
+      CHECK_MESSAGE(start.second == 1, "job " << job << " was started " << start.second << " times");
+      CHECK_MESSAGE(start.first.second == 0, "job " << job << " ran again");
     }
     CHECK_MESSAGE(!accepted_.empty(), (refusals_.empty() ? "nothing was submitted" : *refusals_.begin()));
     int leaders = 0;
