@@ -227,18 +227,12 @@ const RestrictionRule* Scenario::restriction_of(std::string_view region, std::st
 }
 
 Result<Scenario> parse_scenario(std::string_view text, std::string_view file_name) {
+  const Result<toml::table> root = parse_toml(text, std::string(file_name));
+  if (!root) return unexpected(root.error());
   Mistakes mistakes{std::string(file_name)};
-  try {
-    const toml::table root = toml::parse(text, std::string(file_name));
-    Scenario scenario = Reader(mistakes).read(root);
-    if (mistakes.any()) return fail(Code::invalid, mistakes.text());
-    return scenario;
-  } catch (const toml::parse_error& error) {
-    mistakes.add(error.source(), fmt::format("this is no TOML: {}", error.description()));
-  } catch (const TomlAssertion&) {
-    mistakes.add({}, "this is no TOML");
-  }
-  return fail(Code::invalid, mistakes.text());
+  Scenario scenario = Reader(mistakes).read(*root);
+  if (mistakes.any()) return fail(Code::invalid, mistakes.text());
+  return scenario;
 }
 
 }  // namespace virga::arm

@@ -45,15 +45,11 @@ void read_journal(const toml::table& root, JournalSettings& settings, Mistakes& 
 }  // namespace
 
 Result<JournalSettings> parse_journal_settings(std::string_view text, const std::string& file_name) {
+  const Result<toml::table> root = parse_toml(text, file_name);
+  if (!root) return unexpected(root.error());
   Mistakes mistakes(file_name);
   JournalSettings settings;
-  try {
-    read_journal(toml::parse(text), settings, mistakes);
-  } catch (const toml::parse_error& error) {
-    mistakes.add(error.source(), fmt::format("no TOML: {}; see toml.io for its rules", shown(error.description())));
-  } catch (const TomlAssertion&) {
-    mistakes.add({{1, 1}, {1, 1}, nullptr}, "no TOML: a header or key is wrong; see toml.io for its rules");
-  }
+  read_journal(*root, settings, mistakes);
   if (mistakes.any()) return fail(Code::invalid, mistakes.text());
   return settings;
 }

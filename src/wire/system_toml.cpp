@@ -82,17 +82,11 @@ void read_system(const toml::table& root, OwnSystem& own, Mistakes& mistakes) {
 }  // namespace
 
 Result<OwnSystem> parse_system_toml(std::string_view text, const std::string& file_name) {
-  constexpr std::size_t k_most_bytes = 1 << 20;
-  if (text.size() > k_most_bytes) return fail(Code::invalid, fmt::format("{}: above 1 MiB", file_name));
+  const Result<toml::table> root = parse_toml(text, file_name);
+  if (!root) return unexpected(root.error());
   OwnSystem own;
   Mistakes mistakes(file_name);
-  try {
-    read_system(toml::parse(text, file_name), own, mistakes);
-  } catch (const toml::parse_error& error) {
-    mistakes.add(error.source(), fmt::format("no TOML: {}", shown(error.description())));
-  } catch (const TomlAssertion&) {
-    return fail(Code::invalid, fmt::format("{}: no TOML", file_name));
-  }
+  read_system(*root, own, mistakes);
   if (mistakes.any()) return fail(Code::invalid, mistakes.text());
   return own;
 }

@@ -41,9 +41,46 @@ std::string value_text(const toml::node& node) {
   return {};
 }
 
+/// The library does not say where its assertion broke: the first line that alone breaks it is the one.
+std::uint32_t line_that_fails(std::string_view text) {
+  std::uint32_t line = 1;
+  while (!text.empty()) {
+    const auto size = std::min(text.find('\n'), text.size());
+    try {
+      (void)toml::parse(text.substr(0, size));
+    } catch (const toml::parse_error&) {  // most lines mean nothing on their own
+    } catch (const TomlAssertion&) {
+      return line;
+    }
+    text.remove_prefix(std::min(size + 1, text.size()));
+    ++line;
+  }
+  return 1;
+}
+
 }  // namespace
 
 void toml_assertion_failed(const char* condition) { throw TomlAssertion(condition); }
+
+Result<toml::table> parse_toml(std::string_view text, const std::string& file_name) {
+  constexpr std::size_t k_most_bytes = 1 << 20;
+  if (text.size() > k_most_bytes) {
+    return fail(Code::invalid, fmt::format("{}:1:1: {} bytes long; a configuration has at most {}", file_name,
+                                           text.size(), k_most_bytes));
+  }
+  Mistakes mistakes(file_name);
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    mistakes.add(error.source(), fmt::format("no TOML: {}; see toml.io for its rules", shown(error.description())));
+  } catch (const TomlAssertion&) {
+    const auto line = line_that_fails(text);
+    mistakes.add({{line, 1}, {line, 1}, nullptr},
+                 "no TOML: a header or key starts with a character that it must not; "
+                 "see toml.io for its rules");
+  }
+  return fail(Code::invalid, mistakes.text());
+}
 
 std::string shown(std::string_view text) {
   constexpr std::size_t k_longest = 80;

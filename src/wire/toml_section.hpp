@@ -1,7 +1,8 @@
 // One table of a TOML text, read key by key; whatever is wrong goes into a list with its place in the file.
 //
+//   Result<toml::table> table = parse_toml(text, "virga.toml");
 //   Mistakes mistakes("virga.toml");
-//   TomlSection section(table, "pool.nd", mistakes);
+//   TomlSection section(*table, "pool.nd", mistakes);
 //   section.number("max_nodes", pool.max_nodes, {1, 254});   // absent: pool.max_nodes stays as it is
 //   section.finish();                                        // keys that nobody asked for are mistakes
 //
@@ -32,9 +33,13 @@ struct TomlAssertion : std::logic_error {
 
 #include "base/enum_names.hpp"
 #include "base/money.hpp"
+#include "base/result.hpp"
 #include "base/time.hpp"
 
 namespace virga {
+
+/// The text as a table. Code::invalid in one line, with the place, where it is no TOML or longer than 1 MiB.
+Result<toml::table> parse_toml(std::string_view text, const std::string& file_name);
 
 /// Text from outside as it may stand in a one-line message: no control characters, not endless.
 std::string shown(std::string_view text);

@@ -177,26 +177,17 @@ AzurePool AzureSettings::pool(const std::string& name) const {
 bool is_local(const AzureSettings& settings) { return is_local_url(settings.endpoint); }
 
 bool has_azure_settings(std::string_view text) {
-  try {
-    return toml::parse(text)["cloud"]["azure"].is_table();
-  } catch (const toml::parse_error&) {
-    return false;
-  } catch (const TomlAssertion&) {
-    return false;
-  }
+  const Result<toml::table> root = parse_toml(text, "");
+  return root && (*root)["cloud"]["azure"].is_table();
 }
 
 Result<AzureSettings> parse_azure_settings(std::string_view text, const std::string& file_name,
                                            const std::vector<Pool>& pools) {
+  const Result<toml::table> root = parse_toml(text, file_name);
+  if (!root) return unexpected(root.error());
   Mistakes mistakes(file_name);
   AzureSettings settings;
-  try {
-    read_settings(toml::parse(text), pools, settings, mistakes);
-  } catch (const toml::parse_error& error) {
-    mistakes.add(error.source(), fmt::format("no TOML: {}; see toml.io for its rules", shown(error.description())));
-  } catch (const TomlAssertion&) {
-    mistakes.add({{1, 1}, {1, 1}, nullptr}, "no TOML: a header or key is wrong; see toml.io for its rules");
-  }
+  read_settings(*root, pools, settings, mistakes);
   if (mistakes.any()) return fail(Code::invalid, mistakes.text());
   return settings;
 }
