@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "clouds/azure/azure_cloud.hpp"
 #include "clouds/host/host_cloud.hpp"
 #include "engines/local/local_engine.hpp"
 #include "engines/slurm/slurm_engine.hpp"
@@ -48,8 +49,8 @@ std::unique_ptr<Cloud> open_azure(const Home& home, const std::string& node_prog
 }
 
 /// As with Azure, the settings are those of the start.
-Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& bin_dir,
-                                           const Hands::Settings& settings, EventSink& sink) {
+Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& bin_dir, const Settings& settings,
+                                           EventSink& sink) {
   SlurmEngineOptions options;
   options.cluster.home = home;
   options.cluster.cluster_name = settings.config.cluster_name;

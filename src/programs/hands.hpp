@@ -3,15 +3,13 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
-#include "clouds/azure/azure_cloud.hpp"
 #include "control/cloud_router.hpp"
 #include "control/controller.hpp"
 #include "ports/engine.hpp"
-#include "wire/config_engine.hpp"
+#include "programs/settings.hpp"
 #include "wire/home.hpp"
 
 namespace virga {
@@ -35,12 +33,6 @@ class StorageList {
 
 /// Made once this controller may act; what it finds on the machine is as old as it is.
 struct Hands {
-  /// Of virga.toml; settings of clouds and engines are those of the start.
-  struct Settings {
-    const Config& config;
-    const std::optional<AzureSettings>& azure;
-    const EngineSettings& engine;
-  };
   static Result<std::unique_ptr<Hands>> open(Controller& controller, const Home& home, const Settings& settings);
 
   explicit Hands(EventSink& sink) : clouds(sink) {}

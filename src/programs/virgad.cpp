@@ -1,5 +1,5 @@
 // virgad: the controller of one Virga instance. It puts the ports together and runs the loop; which clouds and engines
-// there are is said in hands.cpp, which journals in journal_choice.cpp.
+// there are is said in hands.cpp, which journals in journal_choice.cpp, what virga.toml may say in settings.cpp.
 //
 //   virgad [--home DIR] [--name NAME] [--listen ADDRESS] [--ready-fd N]
 //   virgad --examine-azure [--home DIR]     what `virga doctor azure` shows, as JSON; nothing is started
@@ -20,13 +20,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <future>
 #include <optional>
@@ -41,12 +39,11 @@
 #include "clouds/host/tier.hpp"
 #include "control/controller.hpp"
 #include "control/system_clock.hpp"
-#include "engines/local/storage_access.hpp"
-#include "engines/slurm/slurm_engine.hpp"
+#include "engines/slurm/cluster.hpp"
 #include "http/server.hpp"
 #include "programs/hands.hpp"
 #include "programs/journal_choice.hpp"
-#include "wire/config_engine.hpp"
+#include "programs/settings.hpp"
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
@@ -59,6 +56,7 @@ using virga::Config;
 using virga::Hands;
 using virga::Home;
 using virga::Result;
+using virga::Settings;
 using virga::Status;
 
 struct Arguments {
@@ -124,115 +122,6 @@ Status make_folders(const Home& home) {
   return {};
 }
 
-/// What virga.toml says: to the brain, and to the clouds and engines that have settings of their own.
-struct Settings {
-  Config config;
-  virga::EngineSettings engine;
-  std::optional<virga::AzureSettings> azure;
-};
-
-/// A job's processes are started by agents that the local engine finds on this machine alone.
-Status check_azure(const virga::AzureSettings& azure) {
-  if (virga::is_local(azure)) return {};
-  return virga::fail(Code::invalid,
-                     "cloud.azure.endpoint is " + azure.endpoint +
-                         ", but jobs of this controller run on nodes of this machine only; write the address of a "
-                         "virga-arm that was started with --nodes");
-}
-
-/// Nodes with files of their own, and what they mount, as far as it can be told before the first of them boots.
-Status check_files(const Config& config, const virga::TierReport& tier) {
-  for (const virga::Pool& pool : config.pools) {
-    const bool is_here = pool.cloud == "host" && !pool.shared_files;
-    if (is_here && tier.tier == virga::Tier::plain) {
-      return virga::fail(Code::invalid, "pool." + pool.name +
-                                            ".shared_files is false, but nodes of this machine are "
-                                            "plain processes and see all files; leave it out, or see virga doctor");
-    }
-    if (!pool.shared_files && !config.storage.empty() && tier.tier != virga::Tier::root) {
-      return virga::fail(Code::invalid, "[storage] is mounted on the nodes of pool " + pool.name +
-                                            ", which only root can do; run virgad as root");
-    }
-  }
-  for (const virga::Storage& storage : config.storage) {
-    if (storage.key_file.empty()) continue;
-    if (auto key = virga::read_account_key(storage.key_file); !key) {
-      return virga::fail(Code::invalid, "storage." + storage.name + ": " + key.error().message);
-    }
-  }
-  return {};
-}
-
-/// The nodes of a Slurm cluster reach its controller, which is on this machine, over the fabric.
-Status check_engine(const virga::EngineSettings& engine, const Config& config, const virga::TierReport& tier) {
-  if (engine.kind != virga::EngineKind::slurm) return {};
-  if (const auto version = virga::slurm::find_slurm(); !version) {
-    return virga::fail(Code::invalid, "engine.kind is \"slurm\", but " + version.error().message);
-  }
-  if (tier.tier != virga::Tier::root) {
-    return virga::fail(Code::invalid,
-                       "engine.kind is \"slurm\", whose nodes need networks of their own with a way to this machine, "
-                       "which only root can make; run virgad as root, or leave it out");
-  }
-  for (const virga::Pool& pool : config.pools) {
-    const std::string name = "pool." + pool.name + ".";
-    std::string wrong;
-    // One address of this machine is written into the nodes' slurm.conf: there, or on the host cloud's own network.
-    const char* const cloud = engine.address.empty() ? "host" : "azure";
-    if (pool.cloud != cloud) {
-      wrong = name + "cloud is \"" + pool.cloud + "\"; write \"" + cloud + "\", or " +
-              (engine.address.empty() ? "say with engine.address where its nodes reach this machine"
-                                      : "leave engine.address out");
-    }
-    if (pool.network != virga::HostNetwork::fabric) wrong = name + "network is \"host\"; write \"fabric\"";
-    if (!pool.shared_files) wrong = name + "shared_files is false; leave it out";
-    if (pool.health_checks) wrong = name + "health_checks is true; leave it out";
-    if (!wrong.empty()) {
-      return virga::fail(Code::invalid, "nodes of engine.kind \"slurm\" cannot have that yet: " + wrong);
-    }
-  }
-  return {};
-}
-
-/// Empty without a file.
-Result<std::string> config_text(const Home& home) {
-  std::string text;
-  if (std::ifstream file(home.config()); file) {
-    text.assign(std::istreambuf_iterator<char>(file), {});
-    if (file.bad()) return virga::fail(Code::internal, "cannot read " + home.config());
-  } else if (errno != ENOENT) {
-    return virga::fail(Code::invalid, "cannot read " + home.config() + ": " + std::strerror(errno));
-  }
-  return text;
-}
-
-Result<Settings> read_settings(const Home& home, const virga::TierReport& tier) {
-  const Result<std::string> text = config_text(home);
-  if (!text) return virga::unexpected(text.error());
-  virga::ConfigContext context;
-  if (tier.tier == virga::Tier::plain) {
-    const std::string prefix = virga::plain_node_prefix(home);  // "127.77.0."
-    context.plain_network = prefix.substr(0, prefix.size() - 2);
-  }
-  Result<Config> config = virga::parse_config(*text, home.config(), context);
-  if (!config) return virga::unexpected(config.error());
-  if (Status usable = check_files(*config, tier); !usable) return virga::unexpected(usable.error());
-  const auto engine = virga::parse_engine_settings(*text, home.config());
-  if (!engine) return virga::unexpected(engine.error());
-  if (Status usable = check_engine(*engine, *config, tier); !usable) return virga::unexpected(usable.error());
-  Settings settings{*std::move(config), *engine, std::nullopt};
-  const auto& pools = settings.config.pools;
-  const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
-  // Also where no pool is Azure's any more: there may be VMs left to release.
-  if (needs_azure || virga::has_azure_settings(*text)) {
-    Result<virga::AzureSettings> azure = virga::parse_azure_settings(*text, home.config(), pools);
-    if (!azure) return virga::unexpected(azure.error());
-    if (Status usable = check_azure(*azure); !usable) return virga::unexpected(usable.error());
-    settings.azure = *std::move(azure);
-  }
-  return settings;
-}
-
 void write_pid_file(const Home& home) { std::ofstream(home.pid_file()) << getpid() << "\n"; }
 
 /// Blocked in every thread; the signal thread alone takes them.
@@ -244,7 +133,7 @@ sigset_t signals_we_take() {
 }
 
 Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
-  Result<Settings> settings = read_settings(home, tier);
+  Result<Settings> settings = virga::read_settings(home, tier);
   if (!settings) return virga::unexpected(settings.error());
   std::promise<Status> changed;
   controller.request(virga::ConfigChanged{std::move(settings->config)}, std::nullopt,
@@ -273,7 +162,7 @@ void raise_file_limit() {
 
 /// The settings need not be of a cloud that this controller can use: that is what is to be found out.
 Status print_azure_report(const Home& home) {
-  const Result<std::string> text = config_text(home);
+  const Result<std::string> text = virga::config_text(home);
   if (!text) return virga::unexpected(text.error());
   const Result<Config> config = virga::parse_config(*text, home.config(), {});
   if (!config) return virga::unexpected(config.error());
@@ -321,14 +210,12 @@ class Service {
 
 /// Waits where this process was started afresh, since nobody else would try again.
 Status Service::open() {
-  Result<Settings> settings = read_settings(home_, tier_);
+  Result<Settings> settings = virga::read_settings(home_, tier_);
   if (!settings) return virga::unexpected(settings.error());
   settings_ = *std::move(settings);
   if (!arguments_.listen.empty()) settings_.config.listen = arguments_.listen;
   if (Status made = make_folders(home_); !made) return made;
-  Result<virga::JournalSettings> wanted = virga::read_journal_settings(home_);
-  if (!wanted) return virga::unexpected(wanted.error());
-  if (wanted->url.empty() && !arguments_.name.empty()) {
+  if (settings_.journal.url.empty() && !arguments_.name.empty()) {
     return virga::fail(Code::invalid,
                        "several controllers need a journal in PostgreSQL: write [journal] url = "
                        "\"postgres://user@host/database\" into " +
@@ -339,7 +226,7 @@ Status Service::open() {
   self.socket = home_.api_socket();
   if (!settings_.config.listen.empty()) self.url = "http://" + settings_.config.listen;
   for (;;) {
-    Result<virga::ChosenJournal> opened = virga::open_chosen_journal(home_, *wanted, self);
+    Result<virga::ChosenJournal> opened = virga::open_chosen_journal(home_, settings_.journal, self);
     if (!opened && (!arguments_.again || !opened.error().retryable)) return virga::unexpected(opened.error());
     if (opened) {
       journal_ = *std::move(opened);
@@ -395,7 +282,7 @@ Result<virga::Followed> Service::follow() {
 }
 
 Status Service::open_hands() {
-  auto opened = Hands::open(controller_, home_, {settings_.config, settings_.azure, settings_.engine});
+  auto opened = Hands::open(controller_, home_, settings_);
   if (!opened) return virga::unexpected(opened.error());
   hands_ = *std::move(opened);
   return {};
@@ -404,9 +291,10 @@ Status Service::open_hands() {
 /// Brings brain and world together: from here on this controller acts.
 Status Service::take_up() {
   if (Status opened = hands_ ? Status{} : open_hands(); !opened) return opened;
-  // Nodes and cloud would let every command under an earlier term pass by, as one that comes too late.
-  const bool leads = journal_.leadership && journal_.leadership->confirm();
-  if (Status known; leads && !(known = virga::check_term_on_host(home_, journal_.leadership->term()))) return known;
+  if (journal_.leadership && journal_.leadership->confirm()) {
+    // Nodes and cloud would let every command under an earlier term pass by, as one that comes too late.
+    if (Status known = virga::check_term_on_host(home_, journal_.leadership->term()); !known) return known;
+  }
   const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
   Status up =
       journal_.leadership ? controller_.lead(ports, settings_.config) : controller_.recover(ports, settings_.config);
