@@ -11,6 +11,7 @@
 #include "cli/journal_replay.hpp"
 #include "cli/journal_trace.hpp"
 #include "wire/api_bodies.hpp"
+#include "wire/config_journal.hpp"
 #include "wire/error_codes.hpp"
 #include "wire/event_json.hpp"
 #include "wire/home.hpp"
@@ -52,13 +53,15 @@ std::optional<std::uint64_t> from_hex(const std::string& text) {
   return value;
 }
 
-/// As it may be printed: a url without what libpq would take from it.
+/// As it may be printed: without anything that may hold a password.
 std::string shown_name(const std::string& journal) {
-  const std::size_t at = journal.find('@');
-  const std::size_t colon = journal.find(':', journal.find("://") + 3);
-  return journal.starts_with("postgres") && at != journal.npos && colon < at
-             ? journal.substr(0, colon) + journal.substr(at)
-             : journal;
+  if (!names_postgres(journal)) return journal;
+  const std::size_t scheme = journal.find("://");
+  if (scheme == journal.npos) return "postgres:…";
+  const std::string url = journal.substr(0, journal.find('?'));
+  const std::size_t at = url.find('@');
+  const std::size_t colon = url.find(':', scheme + 3);
+  return at != url.npos && colon < at ? url.substr(0, colon) + url.substr(at) : url;
 }
 
 int info(Journal& journal, const Arguments& args) {

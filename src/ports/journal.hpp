@@ -90,7 +90,7 @@ class Journal {
   virtual Status save_snapshot(const Snapshot& snapshot) = 0;
   virtual Result<std::optional<Snapshot>> newest_snapshot() = 0;
   /// The oldest one after which all events are kept; the same where no other one is.
-  virtual Result<std::optional<Snapshot>> oldest_snapshot() { return newest_snapshot(); }
+  virtual Result<std::optional<Snapshot>> oldest_snapshot() = 0;
   /// Keeps the newest snapshot and the events after it; frees the rest.
   virtual Status compact() = 0;
 

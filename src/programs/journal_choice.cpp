@@ -59,14 +59,13 @@ Result<ChosenJournal> open_chosen_journal(const Home& home, const JournalSetting
 }
 
 Result<std::unique_ptr<Journal>> open_named_journal(const std::string& name, OpenMode mode) {
-  if (is_postgres_url(name)) {
+  if (names_postgres(name)) {
     PostgresOptions options = postgres_options(name);
     options.self = {"virga journal", host_name(), 0, "", ""};
     options.say = nullptr;
     return open_postgres_journal(std::move(options), mode);
   }
-  constexpr std::string_view k_prefix = "sqlite:";
-  return open_sqlite_journal(name.starts_with(k_prefix) ? name.substr(k_prefix.size()) : name, mode);
+  return open_sqlite_journal(sqlite_path(name), mode);
 }
 
 int any_journal_main(int argc, char** argv) {

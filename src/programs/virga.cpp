@@ -98,17 +98,18 @@ virga::Result<virga::CheckReport> examine_azure(const std::string& bin_dir) {
 }
 
 virga::Result<std::unique_ptr<virga::Journal>> open_sqlite(const std::string& name, virga::OpenMode mode) {
-  constexpr std::string_view k_prefix = "sqlite:";
-  return virga::open_sqlite_journal(name.starts_with(k_prefix) ? name.substr(k_prefix.size()) : name, mode);
+  return virga::open_sqlite_journal(virga::sqlite_path(name), mode);
 }
 
 /// Whether a journal in PostgreSQL is meant: by one of the words, or by the instance's virga.toml.
 bool is_about_postgres(int argc, char** argv) {
   bool names_one = false;
   for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word.find("postgres") == 0 || word.find("--journal=postgres") == 0) return true;
+    std::string_view word = argv[i];
     names_one = names_one || word.starts_with("--journal") || word == "copy";
+    constexpr std::string_view k_option = "--journal=";
+    if (word.starts_with(k_option)) word.remove_prefix(k_option.size());
+    if (virga::names_postgres(word)) return true;
   }
   const virga::Result<virga::Home> home = virga::home_from_environment();
   if (names_one || !home) return false;
@@ -162,7 +163,7 @@ class OwnFolder {
 /// To be read. One in PostgreSQL is copied first.
 virga::Result<std::unique_ptr<virga::Journal>> open_to_simulate(const std::string& name, const std::string& bin_dir,
                                                                 OwnFolder& folder) {
-  if (!name.starts_with("postgres")) return open_sqlite(name, virga::OpenMode::read_only);
+  if (!virga::names_postgres(name)) return open_sqlite(name, virga::OpenMode::read_only);
   const virga::Result<std::string> place = folder.path();
   if (!place) return virga::unexpected(place.error());
   const std::string copy = *place + "/journal.db";

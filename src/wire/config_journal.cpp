@@ -60,4 +60,13 @@ Result<JournalSettings> read_journal_settings(const Home& home) {
   return parse_journal_settings(std::string(std::istreambuf_iterator<char>(file), {}), home.config());
 }
 
+bool names_postgres(std::string_view journal) {
+  return journal.starts_with("postgres:") || journal.starts_with("postgresql:");
+}
+
+std::string sqlite_path(std::string_view journal) {
+  constexpr std::string_view k_prefix = "sqlite:";
+  return std::string(journal.starts_with(k_prefix) ? journal.substr(k_prefix.size()) : journal);
+}
+
 }  // namespace virga

@@ -28,4 +28,9 @@ Result<JournalSettings> parse_journal_settings(std::string_view text, const std:
 /// Of the instance's virga.toml, if there is one.
 Result<JournalSettings> read_journal_settings(const Home& home);
 
+/// Whether a command's word for a journal means one in PostgreSQL: postgres://…, postgresql://…, or a connection string
+/// of libpq after "postgres:". Anything else is the path of an SQLite file, which "sqlite:" may stand before.
+bool names_postgres(std::string_view journal);
+std::string sqlite_path(std::string_view journal);
+
 }  // namespace virga

@@ -41,6 +41,7 @@ class Listening : public Journal {
   }
   Result<LaunchPayload> payload(Seq seq) override { return inner_->payload(seq); }
   Status save_snapshot(const Snapshot& snapshot) override { return inner_->save_snapshot(snapshot); }
+  Result<std::optional<Snapshot>> oldest_snapshot() override { return inner_->oldest_snapshot(); }
   Result<std::optional<Snapshot>> newest_snapshot() override { return inner_->newest_snapshot(); }
   Status compact() override { return inner_->compact(); }
   Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override { return inner_->archived_jobs(query); }

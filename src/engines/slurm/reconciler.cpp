@@ -212,7 +212,7 @@ void Reconciler::advance(Run& run) {
   }
   // It was there, and is not any more; or it was given to Slurm so long ago that Slurm may have forgotten its end.
   const bool was_there = run.id != 0 || (entry && !run.submitted && entry->age > seconds(k_min_job_age_s / 2));
-  if (was_there && run.id != 0 && Clock::now() - run.seen_at < k_lost_after) return;
+  if (run.id != 0 && Clock::now() - run.seen_at < k_lost_after) return;
   if (run.end_signal != 0) return finish(run, {0, run.end_signal}, was_there);
   if (!run.start_asked) return;
   if (was_there) return refuse(run, "Slurm has lost the job", false);

@@ -11,7 +11,7 @@ namespace {
 
 // Every part depends on `fence`: the append is of the newest term, and follows the batch that it says it follows.
 // A notification tells followers; it goes out with the commit.
-constexpr const char* k_append_events = R"sql(
+const std::string k_begin = R"sql(
 WITH fence AS (
   UPDATE head SET last_seq = $3, last_time_ns = $4, batch = $2 + 1
   WHERE id = 1 AND term = $1 AND batch = $2 RETURNING 1),
@@ -20,19 +20,12 @@ new_events AS (
   WHERE EXISTS (SELECT FROM fence)),
 new_payloads AS (
   INSERT INTO payloads SELECT * FROM unnest($8::bigint[], $9::bigint[], $10::bytea[])
-  WHERE EXISTS (SELECT FROM fence))
+  WHERE EXISTS (SELECT FROM fence)))sql";
+
+const std::string k_append_events = k_begin + R"sql(
 SELECT (SELECT count(*) FROM fence), 0::bigint, pg_notify('virga_journal', ''))sql";
 
-constexpr const char* k_append_all = R"sql(
-WITH fence AS (
-  UPDATE head SET last_seq = $3, last_time_ns = $4, batch = $2 + 1
-  WHERE id = 1 AND term = $1 AND batch = $2 RETURNING 1),
-new_events AS (
-  INSERT INTO events SELECT * FROM unnest($5::bigint[], $6::bigint[], $7::bytea[])
-  WHERE EXISTS (SELECT FROM fence)),
-new_payloads AS (
-  INSERT INTO payloads SELECT * FROM unnest($8::bigint[], $9::bigint[], $10::bytea[])
-  WHERE EXISTS (SELECT FROM fence)),
+const std::string k_append_all = k_begin + R"sql(,
 new_jobs AS (
   INSERT INTO jobs
   SELECT * FROM unnest($11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bytea[])
@@ -115,12 +108,12 @@ PgBatch make_batch(const PgHead& before, std::span<const JournalEntry> entries, 
     events.add(after.last, encode(entry.event));
     if (entry.payload) payloads.add(after.last, encode(*entry.payload));
   }
-  PgBatch batch{k_append_events, {}, after};
+  PgBatch batch{k_append_events.c_str(), {}, after};
   batch.arguments.number(before.term).number(before.batch).number(after.last).integer(after.last_time_ns);
   events.put(batch.arguments);
   payloads.put(batch.arguments);
   if (jobs.empty() && vms.empty()) return batch;
-  batch.statement = k_append_all;
+  batch.statement = k_append_all.c_str();
   put_jobs(batch.arguments, jobs);
   put_vms(batch.arguments, vms);
   return batch;

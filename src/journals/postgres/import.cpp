@@ -90,18 +90,26 @@ Status copy_accounts(PgConnection& db, PgHead& head, Journal& source, const Pati
   return {};
 }
 
+Status copy_snapshots(PgConnection& db, Journal& source, const Patience& patience) {
+  Result<std::optional<Snapshot>> oldest = source.oldest_snapshot();
+  if (!oldest) return unexpected(oldest.error());
+  Result<std::optional<Snapshot>> newest = source.newest_snapshot();
+  if (!newest) return unexpected(newest.error());
+  for (const std::optional<Snapshot>* snapshot : {&*oldest, &*newest}) {
+    if (!*snapshot) continue;
+    Result<PgRows> put = db.run(
+        "INSERT INTO snapshots SELECT $1, $2, $3 ON CONFLICT (seq) DO NOTHING",
+        PgArguments().number((*snapshot)->seq.value).number((*snapshot)->digest).bytes((*snapshot)->state), patience);
+    if (!put) return unexpected(put.error());
+  }
+  return {};
+}
+
 Status copy_all(PgConnection& db, PgHead head, Journal& source, const Patience& patience) {
   Result<JournalInfo> info = source.info();
   if (!info) return unexpected(info.error());
   if (Status copied = copy_events(db, source, patience); !copied) return copied;
-  Result<std::optional<Snapshot>> snapshot = source.newest_snapshot();
-  if (!snapshot) return unexpected(snapshot.error());
-  if (*snapshot) {
-    Result<PgRows> put = db.run(
-        "INSERT INTO snapshots SELECT $1, $2, $3",
-        PgArguments().number((*snapshot)->seq.value).number((*snapshot)->digest).bytes((*snapshot)->state), patience);
-    if (!put) return unexpected(put.error());
-  }
+  if (Status copied = copy_snapshots(db, source, patience); !copied) return copied;
   head.last = info->last.value;
   head.last_time_ns = info->last_time.ns;
   const std::uint64_t compacted = info->first ? info->first.value - 1 : info->last.value;

@@ -52,7 +52,12 @@ class PostgresJournal : public Journal {
   Result<LaunchPayload> payload(Seq seq) override;
   Status payloads(const std::function<bool(Seq, const LaunchPayload&)>& each) override;
   Status save_snapshot(const Snapshot& snapshot) override;
-  Result<std::optional<Snapshot>> newest_snapshot() override;
+  Result<std::optional<Snapshot>> newest_snapshot() override {
+    return snapshot("newest", "SELECT seq, digest, state FROM snapshots ORDER BY seq DESC LIMIT 1");
+  }
+  Result<std::optional<Snapshot>> oldest_snapshot() override {
+    return snapshot("oldest", "SELECT seq, digest, state FROM snapshots ORDER BY seq LIMIT 1");
+  }
   Status compact() override;
   Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override;
   Result<std::vector<VmRecord>> archived_vms(const AccountQuery& query) override;
@@ -77,6 +82,7 @@ class PostgresJournal : public Journal {
   auto over_breaks(Work work) -> decltype(work());
   Status read_events(Seq after, const std::function<bool(Seq, const Event&)>& each);
   Result<JournalReport> verify_all();
+  Result<std::optional<Snapshot>> snapshot(std::string_view which, const char* statement);
   Status verify_snapshots(JournalReport& report);
 
   PostgresOptions options_;
@@ -298,11 +304,11 @@ Status PostgresJournal::save_snapshot(const Snapshot& snapshot) {
   return dropped ? Status{} : Status{unexpected(dropped.error())};
 }
 
-Result<std::optional<Snapshot>> PostgresJournal::newest_snapshot() {
+Result<std::optional<Snapshot>> PostgresJournal::snapshot(std::string_view which, const char* statement) {
   return in_one_view([&]() -> Result<std::optional<Snapshot>> {
     Result<PgHead> head = stored_head();
     if (!head) return unexpected(head.error());
-    Result<PgRows> rows = db_.run("SELECT seq, digest, state FROM snapshots ORDER BY seq DESC LIMIT 1", {}, patience());
+    Result<PgRows> rows = db_.run(statement, {}, patience());
     if (!rows) return unexpected(rows.error());
     if (rows->count() == 0) {
       if (head->compacted == 0) return std::nullopt;
@@ -313,8 +319,8 @@ Result<std::optional<Snapshot>> PostgresJournal::newest_snapshot() {
       return corrupt(fmt::format("the snapshot after event {} does not match its digest", snapshot.seq.value));
     }
     if (snapshot.seq.value < head->compacted || snapshot.seq.value > head->last) {
-      return corrupt(fmt::format("its newest snapshot is of event {}, but its events are {} to {}", snapshot.seq.value,
-                                 head->compacted + 1, head->last));
+      return corrupt(fmt::format("its {} snapshot is of event {}, but its events are {} to {}", which,
+                                 snapshot.seq.value, head->compacted + 1, head->last));
     }
     return snapshot;
   });
@@ -452,10 +458,6 @@ std::shared_ptr<Lease> lease_of(const PostgresOptions& options) {
 }
 
 }  // namespace
-
-bool is_postgres_url(std::string_view text) {
-  return text.starts_with("postgres://") || text.starts_with("postgresql://") || text.starts_with("postgres:");
-}
 
 Result<std::unique_ptr<Journal>> open_postgres_journal(PostgresOptions options, OpenMode mode) {
   options.url = url_of(options.url);

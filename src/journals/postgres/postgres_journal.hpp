@@ -48,7 +48,4 @@ struct PostgresStandby {
 };
 Result<PostgresStandby> open_postgres_standby(PostgresOptions options);
 
-/// Whether a text names such a journal: postgres://…, postgresql://…, or one of these after "postgres:".
-bool is_postgres_url(std::string_view text);
-
 }  // namespace virga

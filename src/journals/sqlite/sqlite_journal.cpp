@@ -275,8 +275,7 @@ Status SqliteJournal::save_snapshot(const Snapshot& snapshot) {
 Result<std::optional<Snapshot>> SqliteJournal::snapshot(const char* which, const char* order) {
   try {
     ReadScope scope(*db_, !lock_);
-    SQLite::Statement s(*db_,
-                        fmt::format("SELECT seq, digest, state FROM snapshots ORDER BY seq {} LIMIT 1", order));
+    SQLite::Statement s(*db_, fmt::format("SELECT seq, digest, state FROM snapshots ORDER BY seq {} LIMIT 1", order));
     if (!s.executeStep()) {
       if (head().compacted == 0) return std::nullopt;
       return corrupt("its snapshot is missing, and the events it stood for were dropped");
@@ -398,9 +397,12 @@ Status SqliteJournal::import_all(Journal& source, Head& next) {
     return true;
   });
   if (!scripts) return scripts;
-  Result<std::optional<Snapshot>> snapshot = source.newest_snapshot();
-  if (!snapshot) return unexpected(snapshot.error());
-  if (*snapshot) put_snapshot(**snapshot);
+  Result<std::optional<Snapshot>> oldest = source.oldest_snapshot();
+  if (!oldest) return unexpected(oldest.error());
+  if (*oldest) put_snapshot(**oldest);
+  Result<std::optional<Snapshot>> newest = source.newest_snapshot();
+  if (!newest) return unexpected(newest.error());
+  if (*newest) put_snapshot(**newest);
   Result<std::vector<Job>> jobs = source.archived_jobs(everything);
   if (!jobs) return unexpected(jobs.error());
   for (const Job& job : *jobs) accounts_.put(job);

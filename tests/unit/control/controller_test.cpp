@@ -43,6 +43,7 @@ class MemoryJournal : public Journal {
     snapshot = s;
     return {};
   }
+  Result<std::optional<Snapshot>> oldest_snapshot() override { return newest_snapshot(); }
   Result<std::optional<Snapshot>> newest_snapshot() override { return snapshot; }
   Status compact() override {
     ++compactions;

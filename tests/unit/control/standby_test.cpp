@@ -112,6 +112,7 @@ class SharedJournal : public Journal {
   }
   Result<LaunchPayload> payload(Seq seq) override { return world_.payloads.at(seq.value - 1); }
   Status save_snapshot(const Snapshot&) override { return {}; }
+  Result<std::optional<Snapshot>> oldest_snapshot() override { return newest_snapshot(); }
   Result<std::optional<Snapshot>> newest_snapshot() override { return std::nullopt; }
   Status compact() override { return {}; }
   Result<std::vector<Job>> archived_jobs(const AccountQuery&) override { return std::vector<Job>{}; }

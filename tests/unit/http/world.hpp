@@ -45,6 +45,7 @@ class MemoryJournal : public Journal {
   }
   Result<LaunchPayload> payload(Seq seq) override { return payloads.at(seq.value - 1); }
   Status save_snapshot(const Snapshot&) override { return {}; }
+  Result<std::optional<Snapshot>> oldest_snapshot() override { return newest_snapshot(); }
   Result<std::optional<Snapshot>> newest_snapshot() override { return std::optional<Snapshot>(); }
   Status compact() override { return {}; }
   Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override {

@@ -45,6 +45,7 @@ TEST_CASE("postgres journal: copied to SQLite and back, it holds the same") {
   REQUIRE(journal->append(batch, jobs, vms));
   REQUIRE(journal->save_snapshot(jc::snapshot(4'000, "s4000")));
   REQUIRE(journal->compact());
+  REQUIRE(journal->save_snapshot(jc::snapshot(4'500, "s4500")));
   REQUIRE(journal->backup(dir / "copy.db"));
 
   auto copy = jc::opened([&] { return open_sqlite_journal(dir / "copy.db", OpenMode::read_only); });
@@ -54,7 +55,8 @@ TEST_CASE("postgres journal: copied to SQLite and back, it holds the same") {
   REQUIRE(imported);
   for (Journal* each : {copy.get(), back.get()}) {
     CHECK(jc::count_from(*each, 4'000, 4'001) == 1'000);
-    CHECK(each->newest_snapshot().value()->state == "s4000");
+    CHECK(each->oldest_snapshot().value()->state == "s4000");
+    CHECK(each->newest_snapshot().value()->state == "s4500");
     const JournalReport report = each->verify().value();
     const JournalReport original = journal->verify().value();
     CHECK(report.events == original.events);

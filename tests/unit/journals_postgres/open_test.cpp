@@ -24,9 +24,6 @@ TEST_CASE("postgres journal: urls that lead nowhere") {
   CHECK(nobody.retryable);
   CHECK_MESSAGE(contains(nobody.message, "/nonexistent"), nobody.message);
   CHECK_FALSE(contains(nobody.message, "s3cret"));
-  CHECK(is_postgres_url("postgres://x/y"));
-  CHECK(is_postgres_url("postgres:host=/tmp dbname=x"));
-  CHECK_FALSE(is_postgres_url("/var/postgres/journal.db"));
 }
 
 TEST_CASE("postgres journal: databases that hold none, or another one") {

@@ -48,6 +48,7 @@ struct JournalBetween : Journal {
   }
   Result<LaunchPayload> payload(Seq seq) override { return inner->payload(seq); }
   Status save_snapshot(const Snapshot& snapshot) override { return inner->save_snapshot(snapshot); }
+  Result<std::optional<Snapshot>> oldest_snapshot() override { return inner->oldest_snapshot(); }
   Result<std::optional<Snapshot>> newest_snapshot() override { return inner->newest_snapshot(); }
   Status compact() override { return inner->compact(); }
   Result<std::vector<Job>> archived_jobs(const AccountQuery& query) override { return inner->archived_jobs(query); }

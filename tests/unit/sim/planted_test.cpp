@@ -261,6 +261,7 @@ namespace {
 SeedHooks with_rotten_snapshots() {
   struct Rotten : JournalBetween {
     using JournalBetween::JournalBetween;
+    Result<std::optional<Snapshot>> oldest_snapshot() override { return newest_snapshot(); }
     Result<std::optional<Snapshot>> newest_snapshot() override {
       Result<std::optional<Snapshot>> snapshot = inner->newest_snapshot();
       if (!snapshot || !*snapshot) return snapshot;

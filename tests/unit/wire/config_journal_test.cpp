@@ -44,4 +44,14 @@ TEST_CASE("config: mistakes in the journal's section") {
   CHECK(contains(mistake("[journal]\nulr = \"x\""), "known are url, lease"));
 }
 
+TEST_CASE("config: words that name a journal") {
+  CHECK(names_postgres("postgres://x/y"));
+  CHECK(names_postgres("postgresql://x/y"));
+  CHECK(names_postgres("postgres:host=/tmp dbname=x"));
+  CHECK_FALSE(names_postgres("/var/postgres/journal.db"));
+  CHECK_FALSE(names_postgres("postgres-of-may.db"));
+  CHECK(sqlite_path("sqlite:/var/journal.db") == "/var/journal.db");
+  CHECK(sqlite_path("journal.db") == "journal.db");
+}
+
 }  // namespace virga
