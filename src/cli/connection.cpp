@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <boost/beast/http/string_body.hpp>
 #include <cerrno>
 #include <cstring>
+
+#include "wire/unix_address.hpp"
 
 namespace virga {
 namespace {
@@ -46,18 +47,13 @@ void Connection::close() {
 }
 
 tl::expected<void, Connection::Failure> Connection::open_unix() {
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  if (address_.socket_path.size() >= sizeof name.sun_path) {
-    return tl::make_unexpected(
-        Failure{{Code::invalid, "the socket's path is longer than 107 bytes: " + address_.socket_path}});
-  }
-  std::memcpy(name.sun_path, address_.socket_path.data(), address_.socket_path.size());
+  const Result<sockaddr_un> name = unix_address(address_.socket_path);
+  if (!name) return tl::make_unexpected(Failure{name.error()});
   fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return broken(error_text(errno), false);
   int result;
   do {
-    result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&name), sizeof name);
+    result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&*name), sizeof *name);
   } while (result != 0 && errno == EINTR);
   if (result == 0) return {};
   int number = errno;

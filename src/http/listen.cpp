@@ -4,13 +4,14 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
+
+#include "wire/unix_address.hpp"
 
 namespace virga {
 namespace {
@@ -25,16 +26,6 @@ tl::unexpected<Error> system_failure(const std::string& what) {
   return fail(code, what + ": " + std::strerror(number));
 }
 
-Result<sockaddr_un> address_of(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return fail(Code::invalid, "the socket's path is longer than 107 bytes: " + path + "; choose a shorter VIRGA_HOME");
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
 /// Nothing if the path is free or holds a socket that nobody listens on.
 Status check_path(const std::string& path) {
   struct stat info {};
@@ -46,7 +37,7 @@ Status check_path(const std::string& path) {
     return fail(Code::conflict,
                 path + " is taken by something that is no socket; remove it, or choose another VIRGA_HOME");
   }
-  Result<sockaddr_un> address = address_of(path);
+  Result<sockaddr_un> address = unix_address(path);
   if (!address) return unexpected(address.error());
   int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return system_failure("cannot make a socket");
@@ -65,7 +56,7 @@ Status check_path(const std::string& path) {
 Result<UnixListener> UnixListener::open(const std::string& path, std::uint32_t mode) {
   if (Status free = check_path(path); !free) return unexpected(free.error());
   std::string early = path + "." + std::to_string(::getpid());
-  Result<sockaddr_un> address = address_of(early);
+  Result<sockaddr_un> address = unix_address(early);
   if (!address) return unexpected(address.error());
   int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return system_failure("cannot make a socket");

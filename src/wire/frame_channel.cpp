@@ -4,12 +4,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "wire/unix_address.hpp"
 
 namespace virga {
 namespace {
@@ -91,15 +92,11 @@ bool FrameChannel::receive() {
 }
 
 Result<int> connect_to_agent(const std::string& socket_path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof(address.sun_path)) {
-    return fail(Code::invalid, "path of the agent's socket is too long: " + socket_path);
-  }
-  std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
+  const Result<sockaddr_un> address = unix_address(socket_path);
+  if (!address) return unexpected(address.error());
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return fail(Code::exhausted, std::string("cannot open a socket: ") + std::strerror(errno), true);
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
     int error = errno;
     close(fd);
     return fail(Code::unavailable, "no agent answers at " + socket_path + ": " + std::strerror(error), true);

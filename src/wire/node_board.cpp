@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "wire/json_codec.hpp"
+#include "wire/replace_file.hpp"
 
 namespace virga {
 namespace {
@@ -26,27 +27,6 @@ std::string machines_of(const std::string& folder) { return folder + "/machines"
 bool is_machine_id(std::string_view id) {
   constexpr std::string_view k_allowed = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
   return !id.empty() && id.size() <= 128 && id.find_first_not_of(k_allowed) == std::string_view::npos;
-}
-
-Status write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(Code::internal, std::strerror(errno));
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
-
-/// Readers see the old text or the new one.
-Status replace(const std::string& path, std::string_view text) {
-  const std::string fresh = path + ".new";
-  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return trouble("write", fresh);
-  const Status written = write_all(fd, text);
-  if (close(fd) != 0 || !written) return trouble("write", fresh);
-  if (rename(fresh.c_str(), path.c_str()) != 0) return trouble("rename", fresh);
-  return {};
 }
 
 }  // namespace
@@ -90,7 +70,7 @@ Status NodeBoard::put(const std::map<std::string, NodeEntry>& machines) {
   // Names first: a node that has read its entry may ask for its neighbours at once.
   if (auto written = write_hosts(); !written) return written;
   for (const auto& [machine, entry] : machines) {
-    if (auto put = replace(machines_of(folder_) + "/" + machine, to_json_text(entry)); !put) return put;
+    if (auto put = replace_file(machines_of(folder_) + "/" + machine, to_json_text(entry), 0600); !put) return put;
   }
   return {};
 }

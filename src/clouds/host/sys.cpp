@@ -48,18 +48,6 @@ Status write_into(const std::string& path, std::string_view text) {
   return write_all(fd.get(), text, path);
 }
 
-Status replace_file(const std::string& path, std::string_view text, mode_t mode) {
-  std::string temporary = path + ".new";
-  unlink(temporary.c_str());  // a crash may have left one, with another mode
-  UniqueFd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd) return fail_errno("create " + temporary);
-  if (auto ok = write_all(fd.get(), text, temporary); !ok) return ok;
-  if (fchmod(fd.get(), mode) != 0) return fail_errno("chmod " + temporary);
-  fd.reset();
-  if (rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("rename " + temporary);
-  return {};
-}
-
 Status make_folder(const std::string& path, mode_t mode) {
   for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
     if (mkdir(path.substr(0, at).c_str(), 0755) != 0 && errno != EEXIST) return fail_errno("mkdir " + path);

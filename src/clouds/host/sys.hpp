@@ -1,4 +1,5 @@
-// Small tools around Linux calls: owned file descriptors, errno as Error, whole-file reads and writes.
+// Small tools around Linux calls: owned file descriptors, errno as Error, whole-file reads and writes (replace_file()
+// is wire's).
 //
 //   UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
 //   if (!fd) return fail_errno("open " + path);
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "base/result.hpp"
+#include "wire/replace_file.hpp"
 
 namespace virga::host {
 
@@ -46,8 +48,6 @@ tl::unexpected<Error> fail_errno(const std::string& what, int number = errno);
 Result<std::string> read_file(const std::string& path);
 /// Writes into an existing file (as those of /proc and /sys are).
 Status write_into(const std::string& path, std::string_view text);
-/// Readers see the old text or the new one, never a part.
-Status replace_file(const std::string& path, std::string_view text, mode_t mode);
 /// mkdir -p for the missing parents; `mode` for the last.
 Status make_folder(const std::string& path, mode_t mode);
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -105,9 +106,9 @@ Result<std::vector<VmFile>> load_vm_files(const Home& home) {
 Status remove_vm_folder(const Home& home, VmId vm) {
   // A process that was killed in the middle of a boot may still end the system call that it was in.
   for (int tries = 0; tries < k_remove_tries_max; ++tries) {
-    for (const char* name :
-         {"/user-data", "/user-data.new", "/console.log", "/lock", "/ending", "/ending.new", "/state.new", "/state"}) {
-      unlink((home.vm(vm) + name).c_str());
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::directory_iterator(home.vm(vm), gone)) {
+      if (!entry.is_directory(gone)) unlink(entry.path().c_str());
     }
     rmdir(vm_host_tmp_path(home, vm).c_str());
     if (rmdir(home.vm(vm).c_str()) == 0 || errno == ENOENT) return {};

@@ -7,7 +7,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 #include "engines/local/process_tree.hpp"
 #include "engines/local/storage_mounts.hpp"
+#include "wire/unix_address.hpp"
 
 namespace virga {
 namespace {
@@ -46,16 +46,14 @@ Status Agent::listen() {
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   const std::string path = settings_.home.agent_socket(settings_.vm);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return fail(Code::invalid, "socket path is too long: " + path);
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  const Result<sockaddr_un> address = unix_address(path);
+  if (!address) return unexpected(address.error());
   mkdir(settings_.home.run().c_str(), 0755);
   mkdir(settings_.home.agents().c_str(), 0755);
   unlink(path.c_str());
   listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   mode_t before = umask(0);  // every user may connect; who may do what is decided by the peer's credentials
-  bool bound = listener_ >= 0 && bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+  bool bound = listener_ >= 0 && bind(listener_, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0 &&
                ::listen(listener_, k_backlog) == 0;
   int error = errno;
   umask(before);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string_view>
 
 #include "engines/slurm/listing.hpp"
@@ -32,12 +33,18 @@ bool is_slurms(std::string_view variable) {
   return std::find(std::begin(k_ours), std::end(k_ours), name) == std::end(k_ours);
 }
 
+/// Also by another way there: a link in PATH leads to the same srun.
+bool is_folder(const std::string& path, const std::string& folder) {
+  std::error_code neither_is_there;
+  return path == folder || std::filesystem::equivalent(path, folder, neither_is_there);
+}
+
 std::string path_without(const std::string& path, const std::string& folder) {
   std::string kept;
   for (std::size_t at = 0; at <= path.size();) {
     const std::size_t colon = std::min(path.find(':', at), path.size());
     const std::string one = path.substr(at, colon - at);
-    if (one != folder) kept += (kept.empty() ? "" : ":") + one;
+    if (!is_folder(one, folder)) kept += (kept.empty() ? "" : ":") + one;
     at = colon + 1;
   }
   return kept;

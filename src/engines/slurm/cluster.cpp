@@ -23,6 +23,8 @@
 #include "engines/slurm/conf.hpp"
 #include "wire/command.hpp"
 #include "wire/program.hpp"
+#include "wire/replace_file.hpp"
+#include "wire/unix_address.hpp"
 #include "wire/words.hpp"
 
 namespace virga::slurm {
@@ -41,18 +43,6 @@ constexpr const char* k_path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 
 tl::unexpected<Error> cannot(const std::string& what) {
   return fail(Code::internal, "cannot " + what + ": " + std::strerror(errno));
-}
-
-Status write_file(const std::string& path, std::string_view text, mode_t mode) {
-  const std::string fresh = path + ".new";
-  unlink(fresh.c_str());
-  const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return cannot("write " + fresh);
-  const bool whole = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-  const bool done = whole && fchmod(fd, mode) == 0;
-  close(fd);
-  if (!done || rename(fresh.c_str(), path.c_str()) != 0) return cannot("write " + path);
-  return {};
 }
 
 std::string text_of(const std::string& path) {
@@ -90,15 +80,14 @@ Status make_key(const std::string& path) {
   if (access(path.c_str(), R_OK) == 0) return {};
   char key[k_key_bytes];
   if (getrandom(key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return cannot("draw a key");
-  return write_file(path, {key, sizeof key}, 0400);
+  return replace_file(path, {key, sizeof key}, 0400);
 }
 
 bool answers(const std::string& path) {
+  const Result<sockaddr_un> address = unix_address(path);
+  if (!address) return false;
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  const bool connected = fd >= 0 && connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  const bool connected = fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
   close(fd);
   return connected;
 }
@@ -185,8 +174,8 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
   }
   const std::string& program = cluster.options_.node_program;
   const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
-  Status made = write_file(cluster.file("hook"), program_script(program, hook), 0755);
-  if (made) made = write_file(cluster.file("prolog"), program_script(program, "slurm-prolog"), 0755);
+  Status made = replace_file(cluster.file("hook"), program_script(program, hook), 0755);
+  if (made) made = replace_file(cluster.file("prolog"), program_script(program, "slurm-prolog"), 0755);
   if (made) made = cluster.options_.site_conf.empty() ? cluster.make_own_files() : cluster.make_files_for_site();
   if (!made) return unexpected(made.error());
   return cluster;
@@ -206,9 +195,9 @@ Status Cluster::make_own_files() const {
   conf.folder = options_.home.slurm();
   conf.partition = options_.partition;
   Status made = make_key(file("munge.key"));
-  if (made) made = write_file(file("slurm.conf"), conf_text(conf), 0644);
+  if (made) made = replace_file(file("slurm.conf"), conf_text(conf), 0644);
   conf.address = options_.node_address;
-  if (made) made = write_file(file("node.conf"), conf_text(conf), 0644);
+  if (made) made = replace_file(file("node.conf"), conf_text(conf), 0644);
   return made;
 }
 
@@ -223,12 +212,12 @@ Status Cluster::make_files_for_site() const {
     return fail(Code::invalid, "the cluster of " + options_.site_conf + " has no partition " + options_.partition +
                                    "; ask its administrator for one, or write another");
   }
-  return write_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
+  return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
 }
 
 Status Cluster::show_nodes(const std::vector<SlurmNode>& nodes) const {
   const std::string text = job_conf(text_of(file("node.conf")), nodes);
-  return text == text_of(file("job.conf")) ? Status() : write_file(file("job.conf"), text, 0644);
+  return text == text_of(file("job.conf")) ? Status() : replace_file(file("job.conf"), text, 0644);
 }
 
 Status Cluster::start_munge() const {

@@ -2,12 +2,10 @@
 #include "engines/slurm/hook_main.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -15,6 +13,7 @@
 #include "engines/slurm/listing.hpp"
 #include "wire/home.hpp"
 #include "wire/host_tmp.hpp"
+#include "wire/unix_address.hpp"
 
 namespace virga {
 namespace {
@@ -25,11 +24,10 @@ std::string variable(const char* name) {
 }
 
 void poke(const std::string& path) {
+  const Result<sockaddr_un> address = unix_address(path);
+  if (!address) return;
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  (void)sendto(fd, "!", 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  (void)sendto(fd, "!", 1, 0, reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   close(fd);
 }
 

@@ -37,7 +37,6 @@ class Ledger {
 
  private:
   std::string path_of(const JobKey& key) const;
-  Status replace(const JobKey& key, const std::string& text) const;
 
   std::string folder_;
 };

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 
 #include "engines/slurm/bootstrap.hpp"
 #include "engines/slurm/reconciler.hpp"
+#include "wire/unix_address.hpp"
 
 namespace virga {
 namespace {
@@ -28,12 +28,11 @@ constexpr std::int64_t k_wait_ms_max = 60'000;
 
 /// Where the hook says that something happened.
 Result<int> listen_for_pokes(const std::string& path) {
+  const Result<sockaddr_un> address = unix_address(path);
+  if (!address) return unexpected(address.error());
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
   unlink(path.c_str());
-  if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+  if (fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0) return fd;
   const int error = errno;
   if (fd >= 0) close(fd);
   return fail(Code::internal, "cannot make the socket " + path + ": " + std::strerror(error));

@@ -1,6 +1,5 @@
 // The pieces that need no Slurm: what its listings say, what a submission is, what the ledger keeps.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,21 +13,12 @@
 #include "engines/slurm/conf.hpp"
 #include "engines/slurm/ledger.hpp"
 #include "engines/slurm/listing.hpp"
+#include "support/temp_dir.hpp"
 #include "wire/command.hpp"
 #include "wire/text_file.hpp"
 
 namespace virga::slurm {
 namespace {
-
-struct Folder {
-  Folder() {
-    char pattern[] = "/tmp/virga-slurm-parts-XXXXXX";
-    REQUIRE(mkdtemp(pattern));
-    path = pattern;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 Job job_on(std::initializer_list<const char*> names) {
   Job job;
@@ -123,16 +113,16 @@ TEST_CASE("slurm listing: a job's key goes into a comment and back") {
 }
 
 TEST_CASE("slurm ledger: an end is written once, and outlasts the one who wrote it") {
-  const Folder folder;
+  const test::TempDir folder;
   const JobKey key{{17}, 0};
   {
-    const Ledger ledger(folder.path);
+    const Ledger ledger(folder.path());
     CHECK_FALSE(ledger.find(key));
     REQUIRE(ledger.note_submitted(key));
     CHECK_FALSE(ledger.find(key)->ended);
     REQUIRE(ledger.note_ended(key, {7, 0}, false));
   }
-  const Ledger ledger(folder.path);
+  const Ledger ledger(folder.path());
   REQUIRE(ledger.note_ended(key, {0, 9}, true));
   REQUIRE(ledger.note_submitted(key));
   const auto entry = ledger.find(key);
@@ -143,9 +133,9 @@ TEST_CASE("slurm ledger: an end is written once, and outlasts the one who wrote 
   CHECK_FALSE(ledger.find({{17}, 1}));
   ledger.forget(key);
   CHECK_FALSE(ledger.find(key));
-  REQUIRE(write_text_file(folder.path + "/17.0", "ended 7"));  // half a line
+  REQUIRE(write_text_file(folder.path() + "/17.0", "ended 7"));  // half a line
   CHECK_FALSE(ledger.find(key));
-  CHECK_FALSE(Ledger(folder.path + "/none").note_submitted(key));
+  CHECK_FALSE(Ledger(folder.path() + "/none").note_submitted(key));
 }
 
 TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what sbatch would do again") {
@@ -171,6 +161,16 @@ TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what
   CHECK(single.script.find("HOSTFILE") == std::string::npos);
 }
 
+TEST_CASE("slurm submission: a link to Virga's commands is not left in PATH before Slurm's") {
+  const test::TempDir folder;
+  std::filesystem::create_directory(folder / "bin");
+  std::filesystem::create_symlink(folder / "bin", folder / "link");
+  EnvironmentSite there = site().environment;
+  there.bin_dir = folder / "bin";
+  const auto variables = script_environment(job_on({"nd-1"}), {"PATH=" + (folder / "link") + ":/usr/bin"}, there);
+  CHECK(has(variables, "PATH=/usr/bin:" + (folder / "bin")));
+}
+
 TEST_CASE("slurm submission: the environment is the submitter's, and Slurm's own variables stay Slurm's") {
   const auto variables = script_environment(
       job_on({"nd-3", "nd-1"}),
@@ -189,7 +189,7 @@ TEST_CASE("slurm submission: the environment is the submitter's, and Slurm's own
 }
 
 TEST_CASE("slurm submission: the script becomes the user's, byte for byte") {
-  const Folder folder;
+  const test::TempDir folder;
   LaunchPayload payload;
   payload.script =
       "#!/bin/sh\necho \"$0|$1|$2|$WORD|$VIRGA_JOB_ID\"; cat \"$SLURM_HOSTFILE\" \"$SLURM_HOSTFILE\"; umask\n"
@@ -197,16 +197,16 @@ TEST_CASE("slurm submission: the script becomes the user's, byte for byte") {
   payload.environment = {"WORD=it's a \"word\"\nof two lines", "PATH=/usr/bin:/bin"};
   payload.umask = 077;
   const Submission made = submission_of(job_on({"b", "a"}), payload, site(), "c");
-  const std::string path = folder.path + "/slurm_script";
+  const std::string path = folder.path() + "/slurm_script";
   REQUIRE(write_text_file(path, made.script));
   std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
   const CommandEnd end =
-      run_command({path, "x", "y z"}, {"PATH=/usr/bin:/bin", "TMPDIR=" + folder.path}, std::chrono::seconds(20));
+      run_command({path, "x", "y z"}, {"PATH=/usr/bin:/bin", "TMPDIR=" + folder.path()}, std::chrono::seconds(20));
   CHECK(end.exit_code == 3);
   CHECK(end.err == "");
   CHECK(end.out == path + "|x|y z|it's a \"word\"\nof two lines|17\nb\na\nb\na\nb\na\nb\na\n0077\nit's $here\n");
   CHECK(*read_text_file(path) == payload.script);
-  const auto files = std::filesystem::directory_iterator(folder.path);
+  const auto files = std::filesystem::directory_iterator(folder.path());
   CHECK(std::distance(std::filesystem::begin(files), std::filesystem::end(files)) == 1);  // the host file has no name
 }
 
@@ -235,12 +235,12 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
 }
 
 TEST_CASE("a home that a cluster cannot live in is refused before anything is started") {
-  const Folder folder;  // private, as mkdtemp() makes it
+  const test::TempDir folder;  // private, as mkdtemp() makes it
   const auto refusal = [](const std::string& home) {
     const auto cluster = Cluster::prepare({Home{home}, "virga", "/usr/bin/virga-node", "10.77.250.1"});
     return cluster ? std::string() : cluster.error().message;
   };
-  CHECK(refusal(folder.path + "/home").find("the folder " + folder.path + " is private") == 0);
+  CHECK(refusal(folder.path() + "/home").find("the folder " + folder.path() + " is private") == 0);
   CHECK(refusal("/var/lib/two words").find("cannot be written in slurm.conf") != std::string::npos);
 }
 
