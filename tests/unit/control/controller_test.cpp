@@ -11,6 +11,7 @@
 #include "brain/brain.hpp"
 #include "control/inbox.hpp"
 #include "control/system_clock.hpp"
+#include "unit/control/small_config.hpp"
 
 namespace virga::test {
 
@@ -117,22 +118,6 @@ struct TickingClock : Clock {
   std::int64_t time = Time::from_seconds(1'000'000).ns;
 };
 
-Config config() {
-  Config c;
-  Pool pool;
-  pool.name = "nd";
-  pool.node_prefix = "nd-";
-  pool.max_nodes = 4;
-  pool.sku.resources = {8, 8, 1ULL << 40};
-  c.pools.push_back(pool);
-  Partition partition;
-  partition.name = "main";
-  partition.pools = {"nd"};
-  partition.is_default = true;
-  c.partitions.push_back(partition);
-  return c;
-}
-
 const Actor k_user{1000, 1000, "u", false};
 const Actor k_root{0, 0, "root", true};
 
@@ -141,7 +126,7 @@ struct Life {
   explicit Life(MemoryJournal& j, QuickCloud& c, QuickEngine& e, TickingClock& t) {
     c.sink = &controller;
     e.sink = &controller;
-    REQUIRE(controller.recover({&j, &c, &e, &t}, config()).has_value());
+    REQUIRE(controller.recover({&j, &c, &e, &t}, small_config()).has_value());
     thread = std::thread([this] { controller.run(); });
   }
   ~Life() {
@@ -215,7 +200,7 @@ TEST_CASE("a controller that ends drops events when many are kept") {
   controller.snapshot_every(30);
   cloud.sink = &controller;
   engine.sink = &controller;
-  REQUIRE(controller.recover({&journal, &cloud, &engine, &clock}, config()).has_value());
+  REQUIRE(controller.recover({&journal, &cloud, &engine, &clock}, small_config()).has_value());
   controller.stop();
   controller.run();
   CHECK(journal.snapshot.has_value());
@@ -400,7 +385,7 @@ TEST_CASE("driven step by step, the same loop runs on the caller's thread and cl
   cloud.sink = &controller;
   engine.sink = &controller;
   engine.ends_at_once = false;
-  REQUIRE(controller.recover({&journal, &cloud, &engine, &clock}, config()).has_value());
+  REQUIRE(controller.recover({&journal, &cloud, &engine, &clock}, small_config()).has_value());
   CHECK_FALSE(controller.step_now());
   CHECK(controller.next_deadline().is_never());
   JobSpec spec;

@@ -11,6 +11,7 @@
 #include "base/prng.hpp"
 #include "brain/brain.hpp"
 #include "control/controller.hpp"
+#include "unit/control/small_config.hpp"
 
 namespace virga::test {
 
@@ -208,22 +209,6 @@ struct WorldClock : Clock {
   const World& world;
 };
 
-Config config() {
-  Config c;
-  Pool pool;
-  pool.name = "nd";
-  pool.node_prefix = "nd-";
-  pool.max_nodes = 4;
-  pool.sku.resources = {8, 8, 1ULL << 40};
-  c.pools.push_back(pool);
-  Partition partition;
-  partition.name = "main";
-  partition.pools = {"nd"};
-  partition.is_default = true;
-  c.partitions.push_back(partition);
-  return c;
-}
-
 /// One process: from its start to its end, or to the moment at which it starts itself afresh.
 struct Process {
   explicit Process(World& world)
@@ -315,7 +300,7 @@ class Run {
     if (*turned != Followed::leads) return;
     process->acts = true;
     const Controller::Ports ports{&process->journal, &process->cloud, &process->engine, &process->clock};
-    if (!process->controller.lead(ports, config())) process.reset();
+    if (!process->controller.lead(ports, small_config())) process.reset();
   }
 
   void start(std::size_t i) {

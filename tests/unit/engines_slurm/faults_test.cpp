@@ -21,107 +21,83 @@ constexpr std::chrono::seconds k_saved_after{7};
 
 TEST_CASE("slurm faults: slurmctld is killed while a job runs, and comes back; the job neither") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink);
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  const Job job = world.job(1, {node});
-  engine->start({job}, world.script("while [ ! -e go ]; do sleep 0.1; done; exit 6"));
-  sink.wait_for_job<JobStarted>(job.id);
+  Session s;
+  const Job job = s.world.job(1, {s.node});
+  s.engine->start({job}, s.world.script("while [ ! -e go ]; do sleep 0.1; done; exit 6"));
+  s.sink.wait_for_job<JobStarted>(job.id);
   std::this_thread::sleep_for(k_saved_after);
-  const pid_t before = world.controller();
+  const pid_t before = s.world.controller();
   REQUIRE(kill(before, SIGKILL) == 0);
-  const Job second = world.job(2, {node});
-  engine->start({second}, world.script("exit 3"));  // finds nobody, and waits
-  CHECK(sink.wait_for_job<JobEnded>(second.id).exit == ExitStatus{3, 0});
-  CHECK(world.controller() != before);
-  CHECK(sink.count<JobEnded>() == 1);
-  std::ofstream(world.work("go")).put('\n');
-  CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{6, 0});
-  CHECK(world.runs(job.id) == 1);
-  CHECK(world.runs(second.id) == 1);
-  CHECK(sink.count<VmFailed>() == 0);
-  engine.reset();
+  const Job second = s.world.job(2, {s.node});
+  s.engine->start({second}, s.world.script("exit 3"));  // finds nobody, and waits
+  CHECK(s.sink.wait_for_job<JobEnded>(second.id).exit == ExitStatus{3, 0});
+  CHECK(s.world.controller() != before);
+  CHECK(s.sink.count<JobEnded>() == 1);
+  std::ofstream(s.world.work("go")).put('\n');
+  CHECK(s.sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{6, 0});
+  CHECK(s.world.runs(job.id) == 1);
+  CHECK(s.world.runs(second.id) == 1);
+  CHECK(s.sink.count<VmFailed>() == 0);
 }
 
 TEST_CASE("slurm faults: an end that the hook did not tell is found by the sweep") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink, milliseconds(1000));
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  std::ofstream(world.home().slurm() + "/hook") << "#!/bin/sh\nexit 0\n";
-  const Job job = world.job(1, {node});
-  engine->start({job}, world.script("sleep 3; exit 5"));
-  sink.wait_for_job<JobStarted>(job.id);
-  CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{5, 0});
-  engine.reset();
+  Session s(milliseconds(1000));
+  std::ofstream(s.world.home().slurm() + "/hook") << "#!/bin/sh\nexit 0\n";
+  const Job job = s.world.job(1, {s.node});
+  s.engine->start({job}, s.world.script("sleep 3; exit 5"));
+  s.sink.wait_for_job<JobStarted>(job.id);
+  CHECK(s.sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{5, 0});
 }
 
 TEST_CASE("slurm faults: a controller that died between submission and release finds its held job, and runs it once") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink);
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  const Job job = world.job(1, {node});
+  Session s;
+  const Job job = s.world.job(1, {s.node});
   slurm::SubmissionSite site;
-  site.environment.home = world.home();
+  site.environment.home = s.world.home();
   site.partition = "virga";
   const slurm::Commands slurm(
-      {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + world.home().slurm() + "/slurm.conf"}, world.work());
+      {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + s.world.home().slurm() + "/slurm.conf"}, s.world.work());
   for (int i = 0; i < 2; ++i) {  // and once more, as after an answer that was lost
-    REQUIRE(slurm.submit(slurm::submission_of(job, world.script("exit 9"), site, "virga:testing:1.0"), {}));
+    REQUIRE(slurm.submit(slurm::submission_of(job, s.world.script("exit 9"), site, "virga:testing:1.0"), {}));
   }
-  engine->start({job}, world.script("exit 9"));
-  CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{9, 0});
-  CHECK(world.runs(job.id) == 1);
-  REQUIRE(contract::eventually({}, [&] { return world.slurm({"squeue", "-h"}).empty(); }));
-  CHECK(world.runs(job.id) == 1);
-  engine.reset();
+  s.engine->start({job}, s.world.script("exit 9"));
+  CHECK(s.sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{9, 0});
+  CHECK(s.world.runs(job.id) == 1);
+  REQUIRE(contract::eventually({}, [&] { return s.world.slurm({"squeue", "-h"}).empty(); }));
+  CHECK(s.world.runs(job.id) == 1);
 }
 
 TEST_CASE("slurm faults: an end that Slurm has forgotten is told from the ledger") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink);
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  const Job job = world.job(1, {node});
-  engine->start({job}, world.script("sleep 1; exit 5"));
-  sink.wait_for_job<JobStarted>(job.id);
-  engine.reset();
-  REQUIRE(
-      contract::eventually({}, [&] { return read_file(world.home().slurm() + "/jobs/1.0").starts_with("ended 5 0"); }));
-  REQUIRE(kill(world.controller(), SIGKILL) == 0);
-  std::filesystem::remove_all(world.home().slurm() + "/state");
+  Session s;
+  const Job job = s.world.job(1, {s.node});
+  s.engine->start({job}, s.world.script("sleep 1; exit 5"));
+  s.sink.wait_for_job<JobStarted>(job.id);
+  s.engine.reset();
+  REQUIRE(contract::eventually(
+      {}, [&] { return read_file(s.world.home().slurm() + "/jobs/1.0").starts_with("ended 5 0"); }));
+  REQUIRE(kill(s.world.controller(), SIGKILL) == 0);
+  std::filesystem::remove_all(s.world.home().slurm() + "/state");
   RecordingSink second;
-  engine = world.engine(second);
-  engine->attach(node.vm);
-  engine->start({job}, world.script("exit 5"));
+  s.engine = s.world.engine(second);
+  s.engine->attach(s.node.vm);
+  s.engine->start({job}, s.world.script("exit 5"));
   CHECK(second.wait_for_job<JobEnded>(job.id).exit == ExitStatus{5, 0});
-  CHECK(world.runs(job.id) == 1);
-  engine.reset();
+  CHECK(s.world.runs(job.id) == 1);
+  s.engine.reset();  // before its sink
 }
 
 TEST_CASE("slurm faults: a job that somebody ends with Slurm's own scancel has ended") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink);
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  const Job job = world.job(1, {node});
-  engine->start({job}, world.script("exec sleep 300"));
-  sink.wait_for_job<JobStarted>(job.id);
-  REQUIRE(contract::eventually({}, [&] { return world.runs(job.id) == 1; }));
-  world.slurm({"scancel", "--user=nobody"});
-  CHECK_FALSE(sink.wait_for_job<JobEnded>(job.id).exit.ok());
-  engine.reset();
+  Session s;
+  const Job job = s.world.job(1, {s.node});
+  s.engine->start({job}, s.world.script("exec sleep 300"));
+  s.sink.wait_for_job<JobStarted>(job.id);
+  REQUIRE(contract::eventually({}, [&] { return s.world.runs(job.id) == 1; }));
+  s.world.slurm({"scancel", "--user=nobody"});
+  CHECK_FALSE(s.sink.wait_for_job<JobEnded>(job.id).exit.ok());
 }
 
 TEST_CASE("slurm faults: the name of a node that is gone goes to another, and Slurm knows the new one") {

@@ -41,46 +41,36 @@ TEST_CASE("slurm jobs: ranks lie on the nodes in the order that was chosen, and 
 
 TEST_CASE("slurm jobs: signals reach the batch shell or the steps, as asked") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink);
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  const Job job = world.job(1, {node});
-  engine->start({job},
-                world.script("trap 'echo shell' USR1\n"
-                             "srun sh -c 'trap \"echo step; exit 0\" USR2; echo ready; while :; do sleep 0.1; done' &\n"
-                             "while kill -0 $! 2>/dev/null; do wait $!; done; exit 4"));
-  sink.wait_for_job<JobStarted>(job.id);
-  REQUIRE(contract::eventually({}, [&] { return world.output(1).find("ready") != std::string::npos; }));
-  engine->signal({job.id, 0, SIGUSR1, true});
-  REQUIRE(contract::eventually({}, [&] { return world.output(1).find("shell") != std::string::npos; }));
-  CHECK(world.output(1).find("step") == std::string::npos);
-  engine->signal({job.id, 0, SIGUSR2, false});
-  CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{4, 0});
-  CHECK(world.output(1).find("step") != std::string::npos);
-  engine.reset();
+  Session s;
+  const Job job = s.world.job(1, {s.node});
+  s.engine->start(
+      {job}, s.world.script("trap 'echo shell' USR1\n"
+                            "srun sh -c 'trap \"echo step; exit 0\" USR2; echo ready; while :; do sleep 0.1; done' &\n"
+                            "while kill -0 $! 2>/dev/null; do wait $!; done; exit 4"));
+  s.sink.wait_for_job<JobStarted>(job.id);
+  REQUIRE(contract::eventually({}, [&] { return s.world.output(1).find("ready") != std::string::npos; }));
+  s.engine->signal({job.id, 0, SIGUSR1, true});
+  REQUIRE(contract::eventually({}, [&] { return s.world.output(1).find("shell") != std::string::npos; }));
+  CHECK(s.world.output(1).find("step") == std::string::npos);
+  s.engine->signal({job.id, 0, SIGUSR2, false});
+  CHECK(s.sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{4, 0});
+  CHECK(s.world.output(1).find("step") != std::string::npos);
 }
 
 TEST_CASE("slurm jobs: one that Slurm cannot begin is refused, with the reason") {
   if (!World::usable()) return;
-  World world;
-  RecordingSink sink;
-  auto engine = world.engine(sink);
-  const JobNode node = world.boot();
-  wait_ready(sink, *engine, {node});
-  Job job = world.job(1, {node});
+  Session s;
+  Job job = s.world.job(1, {s.node});
   job.spec.edit().std_out = "/no/such/folder/out";
-  engine->start({job}, world.script("true"));
-  const auto failed = sink.wait_for_job<JobLaunchFailed>(job.id);
+  s.engine->start({job}, s.world.script("true"));
+  const auto failed = s.sink.wait_for_job<JobLaunchFailed>(job.id);
   CHECK(failed.job_at_fault);
   CHECK(failed.message.find("output file") != std::string::npos);
-  Job stranger = world.job(2, {node});
+  Job stranger = s.world.job(2, {s.node});
   stranger.owner = {4'000'000, 4'000'000, "", false};
-  engine->start({stranger}, world.script("true"));
-  CHECK(sink.wait_for_job<JobLaunchFailed>(stranger.id).message.find("4000000") != std::string::npos);
-  CHECK(world.runs(job.id) + world.runs(stranger.id) == 0);
-  engine.reset();
+  s.engine->start({stranger}, s.world.script("true"));
+  CHECK(s.sink.wait_for_job<JobLaunchFailed>(stranger.id).message.find("4000000") != std::string::npos);
+  CHECK(s.world.runs(job.id) + s.world.runs(stranger.id) == 0);
 }
 
 }  // namespace virga::slurm_test

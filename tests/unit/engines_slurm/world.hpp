@@ -62,4 +62,15 @@ class World {
   std::uint64_t next_ = 1;
 };
 
+/// A world with one node that is ready. What is in it goes in the right order.
+struct Session {
+  explicit Session(std::chrono::milliseconds sweep = std::chrono::seconds(15)) : engine(world.engine(sink, sweep)) {
+    engine_contract::wait_ready(sink, *engine, {node});
+  }
+  World world;
+  engine_contract::RecordingSink sink;
+  std::unique_ptr<Engine> engine;
+  JobNode node = world.boot();
+};
+
 }  // namespace virga::slurm_test

@@ -1,12 +1,12 @@
 // A server that dies, sessions that are cut, a disk that is full, in the middle of commits: what append() returned for
 // is there, batches are whole, nothing is there twice.
-#include <sched.h>
-#include <sys/mount.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <random>
 #include <thread>
 
+#include "support/small_disk.hpp"
 #include "unit/journals_postgres/helpers.hpp"
 
 namespace virga {
@@ -119,40 +119,17 @@ TEST_CASE("postgres journal: a server that stays away costs the lead, and the jo
   CHECK(journal->append(jc::entries(11, 1), {}, {}).value() == Seq{11});
 }
 
-namespace {
-
-/// A file system of 24 MB for a tablespace, in a mount namespace of this process's own.
-class SmallDisk {
- public:
-  SmallDisk(const std::string& path, uid_t uid, gid_t gid) : path_(path) {
-    std::filesystem::create_directory(path_);
-    mounted_ = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-               ::mount("virga-test", path_.c_str(), "tmpfs", 0, "size=24m") == 0 &&
-               ::chown(path_.c_str(), uid, gid) == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
-
-}  // namespace
-
 TEST_CASE("postgres journal: the server's disk is full") {
   test::TempDir dir;
   std::filesystem::permissions(dir.path(), std::filesystem::perms::all);
-  SmallDisk disk(dir / "disk", getpwnam("postgres") != nullptr ? getpwnam("postgres")->pw_uid : 65'534,
-                 getpwnam("postgres") != nullptr ? getpwnam("postgres")->pw_gid : 65'534);
+  const test::SmallDisk disk(dir / "disk", 24);
   if (!disk.mounted()) {
     MESSAGE("skipped: no right to mount a small disk");
     return;
   }
   PostgresServer server;  // after the disk, so that it is in the same mount namespace
   if (test::skips(server)) return;
+  REQUIRE(::chown((dir / "disk").c_str(), server.uid(), server.gid()) == 0);
   REQUIRE(server.sql("CREATE TABLESPACE small LOCATION '" + dir / "disk" + "'") == 0);
   const std::string ballast = dir / "disk/ballast";
   std::ofstream(ballast) << std::string(2'000'000, 'b');

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "support/small_disk.hpp"
 #include "unit/journals_sqlite/helpers.hpp"
 
 namespace virga {
@@ -18,24 +19,6 @@ using test::TempDir;
 namespace jc = journal_contract;
 
 namespace {
-
-/// A file system of 3 MB, in a mount namespace of this process's own, so that nothing of it outlives the tests.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
-    std::filesystem::create_directory(path_);
-    mounted_ = ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-               ::mount("virga-test", path_.c_str(), "tmpfs", 0, "size=3m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
 
 /// Files of this process may not grow beyond `bytes`: what a full disk looks like to who cannot mount one.
 class FileSizeLimit {
@@ -96,7 +79,7 @@ void check_goes_on(Journal& journal, std::uint32_t count) {
 
 TEST_CASE("sqlite journal: the disk is full") {
   TempDir dir;
-  SmallDisk disk(dir / "disk");
+  const test::SmallDisk disk(dir / "disk", 3);
   if (!disk.mounted()) {
     MESSAGE("no right to mount a small disk: only the size limit below is tested");
     return;
