@@ -15,7 +15,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <string>
 
 #include "wire/metadata_client.hpp"
@@ -90,15 +89,15 @@ class Node {
     auto entry = board_.read(machine_);
     if (!entry) return complain(entry.error().message);
     // No entry any more: the machine will go, and what runs here goes with it.
-    if (!*entry || *entry == entry_) return;
+    if (!*entry || **entry == entry_) return;
     if (child_ > 0) {
-      say(fmt::format("node {} is now {} (VM {})", entry_->name, (*entry)->name, (*entry)->vm.value));
+      say(fmt::format("node {} is now {} (VM {})", entry_.name, (*entry)->name, (*entry)->vm.value));
       kill(-child_, SIGTERM);
       poll(nullptr, 0, k_change_pause_ms);
       kill(-child_, SIGKILL);
       waitpid(child_, nullptr, 0);
     }
-    entry_ = *std::move(entry);
+    entry_ = **std::move(entry);
     become_node();
   }
 
@@ -108,14 +107,14 @@ class Node {
   }
 
   void become_node() {
-    const std::string& name = entry_->name;
+    const std::string& name = entry_.name;
     if (sethostname(name.data(), name.size()) != 0) complain("cannot take the name " + name);
     if (!mounted_hosts_ && mount(board_.hosts_file().c_str(), "/etc/hosts", nullptr, MS_BIND, nullptr) != 0) {
       complain(fmt::format("cannot mount {} over /etc/hosts: {}", board_.hosts_file(), std::strerror(errno)));
     }
     mounted_hosts_ = true;
     setenv("VIRGA_NODE_NAME", name.c_str(), 1);
-    setenv("VIRGA_NODE_ADDRESS", entry_->address.c_str(), 1);
+    setenv("VIRGA_NODE_ADDRESS", entry_.address.c_str(), 1);
     setenv("VIRGA_IMDS", settings_.imds.c_str(), 1);
     start_bootstrap();
   }
@@ -124,7 +123,7 @@ class Node {
   void start_bootstrap() {
     // Not close-on-exec: an interpreter opens the script by this descriptor.
     const int script = memfd_create("bootstrap", 0);
-    const std::string& text = entry_->bootstrap;
+    const std::string& text = entry_.bootstrap;
     const bool written = script >= 0 && write(script, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     const std::string path = fmt::format("/proc/self/fd/{}", script);
     // A descriptor that is open for writing cannot be executed.
@@ -152,7 +151,7 @@ class Node {
   const Settings settings_;
   NodeBoard board_;
   const std::string machine_;
-  std::optional<NodeEntry> entry_;
+  NodeEntry entry_;  ///< as the board had it last; without a name until it has one
   pid_t child_ = 0;
   bool mounted_hosts_ = false;
   std::string trouble_;

@@ -33,18 +33,18 @@ bool is_slurms(std::string_view variable) {
   return std::find(std::begin(k_ours), std::end(k_ours), name) == std::end(k_ours);
 }
 
-/// Also by another way there: a link in PATH leads to the same srun.
-bool is_folder(const std::string& path, const std::string& folder) {
-  std::error_code neither_is_there;
-  return path == folder || std::filesystem::equivalent(path, folder, neither_is_there);
+/// Of this Virga or another one, whatever way leads there: its `srun` is the program `virga` under another name.
+bool has_virgas_commands(const std::string& folder) {
+  std::error_code not_there;
+  return std::filesystem::canonical(folder + "/srun", not_there).filename() == "virga";
 }
 
-std::string path_without(const std::string& path, const std::string& folder) {
+std::string path_without_virga(const std::string& path, const std::string& bin_dir) {
   std::string kept;
   for (std::size_t at = 0; at <= path.size();) {
     const std::size_t colon = std::min(path.find(':', at), path.size());
     const std::string one = path.substr(at, colon - at);
-    if (!is_folder(one, folder)) kept += (kept.empty() ? "" : ":") + one;
+    if (one != bin_dir && !has_virgas_commands(one)) kept += (kept.empty() ? "" : ":") + one;
     at = colon + 1;
   }
   return kept;
@@ -144,7 +144,7 @@ std::vector<std::string> script_environment(const Job& job, const std::vector<st
   plain.bin_dir.clear();
   Environment env(batch_environment(job, submitted, plain));
   if (!site.bin_dir.empty()) {
-    env.set("PATH", path_without(env.value("PATH"), site.bin_dir) + ":" + site.bin_dir);
+    env.set("PATH", path_without_virga(env.value("PATH"), site.bin_dir) + ":" + site.bin_dir);
   }
   env.set("VIRGA_JOB_ID", std::to_string(job.id.value));
   std::vector<std::string> variables = env.take();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "engines/slurm/batch_script.hpp"
@@ -161,14 +162,22 @@ TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what
   CHECK(single.script.find("HOSTFILE") == std::string::npos);
 }
 
-TEST_CASE("slurm submission: a link to Virga's commands is not left in PATH before Slurm's") {
+TEST_CASE("slurm submission: no Virga's commands, by whatever way, are in PATH before Slurm's") {
   const test::TempDir folder;
-  std::filesystem::create_directory(folder / "bin");
-  std::filesystem::create_symlink(folder / "bin", folder / "link");
+  for (const char* const installation : {"ours", "another"}) {
+    const std::string bin = folder / installation;
+    std::filesystem::create_directory(bin);
+    std::ofstream(bin + "/virga");
+    std::filesystem::create_symlink("virga", bin + "/srun");
+  }
+  std::filesystem::create_symlink(folder / "ours", folder / "link");
+  std::filesystem::create_directory(folder / "slurm");
+  std::ofstream(folder / "slurm/srun");
   EnvironmentSite there = site().environment;
-  there.bin_dir = folder / "bin";
-  const auto variables = script_environment(job_on({"nd-1"}), {"PATH=" + (folder / "link") + ":/usr/bin"}, there);
-  CHECK(has(variables, "PATH=/usr/bin:" + (folder / "bin")));
+  there.bin_dir = folder / "ours";
+  const std::string path = (folder / "link") + ":" + (folder / "another") + ":" + (folder / "slurm") + ":/none";
+  const auto variables = script_environment(job_on({"nd-1"}), {"PATH=" + path}, there);
+  CHECK(has(variables, "PATH=" + (folder / "slurm") + ":/none:" + (folder / "ours")));
 }
 
 TEST_CASE("slurm submission: the environment is the submitter's, and Slurm's own variables stay Slurm's") {
