@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 #include "wire/program.hpp"
 
@@ -20,7 +21,9 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::size_t k_kept_bytes_max = 16 << 20;
-constexpr int k_look_again_ms = 10;
+/// Between two looks at a process that has closed its streams: most are gone at once.
+constexpr std::chrono::microseconds k_look_again_first{100};
+constexpr std::chrono::microseconds k_look_again_most{10'000};
 
 struct Streams {
   int out;
@@ -82,13 +85,13 @@ bool collect(Streams streams, Clock::time_point limit, CommandEnd& end) {
 /// It has closed its streams; it may still hang before its end. False: the limit came. No status: somebody else has
 /// waited for it.
 bool wait_for(pid_t pid, Clock::time_point limit, std::optional<int>& status) {
-  for (;;) {
+  for (auto pause = k_look_again_first;; pause = std::min(pause * 2, k_look_again_most)) {
     int now = 0;
     const pid_t ended = waitpid(pid, &now, WNOHANG);
     if (ended == pid) status = now;
     if (ended == pid || (ended < 0 && errno != EINTR)) return true;
     if (Clock::now() >= limit) return false;
-    poll(nullptr, 0, k_look_again_ms);
+    std::this_thread::sleep_for(pause);
   }
 }
 

@@ -65,8 +65,9 @@ std::string absolute(const Job& job, const std::string& pattern) {
   return literal;
 }
 
-void add_nodes(const Job& job, const std::string& cluster, std::vector<std::string>& options) {
+void add_nodes(const Job& job, const SubmissionSite& site, std::vector<std::string>& options) {
   const JobSpec& spec = job.spec;
+  const std::string& cluster = site.environment.cluster_name;
   const auto count = job.nodes.size();
   options.push_back(fmt::format("--nodelist={}", fmt::join(node_names(job), ",")));
   options.push_back(fmt::format("--nodes={0}-{0}", count));
@@ -77,12 +78,18 @@ void add_nodes(const Job& job, const std::string& cluster, std::vector<std::stri
   if (spec.per_node.memory_bytes >= k_bytes_per_mib) {
     options.push_back(fmt::format("--mem={}M", spec.per_node.memory_bytes / k_bytes_per_mib));
   }
+  if (site.counts_gpus && spec.per_node.gpus > 0) options.push_back(fmt::format("--gres=gpu:{}", spec.per_node.gpus));
   if (spec.exclusive) options.push_back("--exclusive");
   if (count < 2) return;
   std::vector<std::string> features;
   for (const JobNode& node : job.nodes) features.push_back(feature_of(node.vm, cluster));
   options.push_back(fmt::format("--constraint={}", fmt::join(features, "|")));
   options.push_back("--batch=" + features.front());
+}
+
+bool names_gpus(std::string_view variable) {
+  const std::string_view name = variable.substr(0, variable.find('='));
+  return name == "CUDA_VISIBLE_DEVICES" || name == "GPU_DEVICE_ORDINAL" || name == "SLURM_JOB_GPUS";
 }
 
 /// A word that is not in the text, and so ends a here-document.
@@ -116,8 +123,17 @@ std::string begin_script(const Job& job, const LaunchPayload& payload, const std
   text += "unset SLURM_WORKING_CLUSTER\n";
   if (!conf.empty()) text += "[ ! -r " + shell_quoted(conf) + " ] || export SLURM_CONF=" + shell_quoted(conf) + "\n";
   text += "chmod u+w \"$0\" && cat >\"$0\" <<'" + mark + "' || exit 1\n" + body + mark + "\n";
-  text += "exec env -u OLDPWD";
-  for (const std::string& variable : variables) text += " \\\n  " + shell_quoted(variable);
+  std::string of_gpus;
+  std::string others;
+  for (const std::string& variable : variables) {
+    if (names_gpus(variable)) {
+      of_gpus += " " + shell_quoted(variable);
+    } else {
+      others += " \\\n  " + shell_quoted(variable);
+    }
+  }
+  if (!of_gpus.empty()) text += "[ -n \"${CUDA_VISIBLE_DEVICES:-}\" ] || export" + of_gpus + "\n";
+  text += "exec env -u OLDPWD" + others;
   return text + " \\\n  \"$0\" \"$@\"\n}\n";
 }
 
@@ -181,7 +197,7 @@ Submission submission_of(const Job& job, const LaunchPayload& payload, const Sub
                     absolute(job, spec.std_out.empty() ? std::string(default_output_pattern(job)) : spec.std_out));
   if (!spec.std_err.empty()) options.push_back("--error=" + absolute(job, spec.std_err));
   if (!spec.std_in.empty()) options.push_back("--input=" + absolute(job, spec.std_in));
-  add_nodes(job, site.environment.cluster_name, options);
+  add_nodes(job, site, options);
 
   made.script = begin_script(job, payload, site.conf, script_environment(job, payload.environment, site.environment));
   return made;

@@ -25,6 +25,7 @@ struct SubmissionSite {
   EnvironmentSite environment;  ///< its bin_dir is put last in PATH: inside the job srun and squeue are Slurm's own
   std::string partition;        ///< of Slurm
   std::string conf;             ///< slurm.conf for commands inside jobs, where the node sees it
+  bool counts_gpus = false;     ///< the cluster knows the generic resource "gpu"
   bool as_user = false;         ///< the controller is not root, and all jobs are its own
 };
 
@@ -36,7 +37,8 @@ struct Submission {
 Submission submission_of(const Job& job, const LaunchPayload& payload, const SubmissionSite& site,
                          const std::string& comment);
 
-/// The variables that a job's script has beside Slurm's own.
+/// The variables that a job's script has beside Slurm's own. Those of its GPUs are for clusters that count none: where
+/// Slurm hands them out, what it says holds (begin_script).
 std::vector<std::string> script_environment(const Job& job, const std::vector<std::string>& submitted,
                                             const EnvironmentSite& site);
 

@@ -10,6 +10,24 @@ namespace {
 
 constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
 
+/// slurmd looks for gres.conf beside its slurm.conf, so a node with GPUs has a folder of its own for the two. A GPU of
+/// Slurm's must have a file (22.05).
+std::string gres_lines(const BootstrapSettings& s) {
+  if (s.resources.gpus == 0) return "";
+  return fmt::format(
+      "etc=$folder/etc/{0}\n"
+      "mkdir -p \"$etc\" && ln -sfn ../../node.conf \"$etc/slurm.conf\" || exit 1\n"
+      "gpus=/dev/nvidia there=0\n"
+      "while [ $there -lt {1} ] && [ -c $gpus$there ]; do there=$((there + 1)); done\n"
+      "if [ $there -lt {1} ]; then\n"
+      "  gpus=$etc/gpu there=0\n"
+      "  while [ $there -lt {1} ]; do : > \"$gpus$there\"; there=$((there + 1)); done\n"
+      "fi\n"
+      "echo \"Name=gpu File=$gpus[0-{2}]\" > \"$etc/gres.conf\" || exit 1\n"
+      "export SLURM_CONF=\"$etc/slurm.conf\"\n",
+      s.node, s.resources.gpus, s.resources.gpus - 1);
+}
+
 }  // namespace
 
 std::string bootstrap_script(const BootstrapSettings& s) {
@@ -17,13 +35,15 @@ std::string bootstrap_script(const BootstrapSettings& s) {
   // slurmd takes a machine's processors as they are unless it is told, and refuses fewer; config_overrides in
   // slurm.conf lets a virtual node claim its size.
   const std::string node = fmt::format("CPUs={} RealMemory={} Feature=virga,{}", s.resources.cpus,
-                                       s.resources.memory_bytes / k_bytes_per_mib, feature);
+                                       s.resources.memory_bytes / k_bytes_per_mib, feature) +
+                           (s.resources.gpus == 0 ? "" : fmt::format(" Gres=gpu:{}", s.resources.gpus));
   return fmt::format(
       "#!/bin/sh\n"
       "# A node of Virga's Slurm cluster: ends when slurmd ends.\n"
       "folder={0}\n"
       "mkdir -p \"$folder/spool/{1}\" || exit 1\n"
       "export SLURM_CONF=\"$folder/node.conf\"\n"
+      "{5}"
       "# What Slurm remembers of an earlier node of this name, the controller deletes or hands over first.\n"
       "tries=0\n"
       "while [ $tries -lt 100 ] && known=$(scontrol show node {2} 2>/dev/null); do\n"
@@ -35,7 +55,7 @@ std::string bootstrap_script(const BootstrapSettings& s) {
       "  sleep 0.1\n"
       "done\n"
       "exec slurmd -D -Z -N {2} --conf \"{3}${{VIRGA_NODE_ADDRESS:+ NodeAddr=$VIRGA_NODE_ADDRESS}}\"\n",
-      shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature);
+      shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature, gres_lines(s));
 }
 
 }  // namespace virga::slurm

@@ -49,17 +49,20 @@ class Cluster {
   std::string file(const std::string& name) const { return options_.home.slurm() + "/" + name; }
   /// For srun inside jobs: job.conf, written anew if it changes.
   Status show_nodes(const std::vector<SlurmNode>& nodes) const;
+  /// Whether slurmctld knows the generic resource "gpu": one of ours does, a site's if its GresTypes says so.
+  bool counts_gpus() const { return counts_gpus_; }
   /// Of Slurm's commands on this machine.
   std::vector<std::string> environment() const;
 
  private:
   explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}
   Status make_own_files() const;
-  Status make_files_for_site() const;
+  Status make_files_for_site();
   Status start_munge() const;
   Status start_controller() const;
 
   ClusterOptions options_;
+  bool counts_gpus_ = true;
 };
 
 /// Ends both daemons and removes the folder. Nothing to do where there is none.

@@ -75,6 +75,7 @@ std::string conf_text(const ConfSettings& s) {
       "SchedulerParameters=batch_sched_delay=0,sched_min_interval=1\n"
       "SelectType=select/cons_tres\n"
       "SelectTypeParameters=CR_CPU\n"
+      "GresTypes=gpu\n"
       "JobRequeue=0\n"
       "KillOnBadExit=0\n"
       "KillWait=2\n"

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <fstream>
 
@@ -28,6 +30,8 @@ std::optional<LedgerEntry> Ledger::find(const JobKey& key) const {
   if ((word != "ended" && word != "refused") || !(file >> entry.exit.code >> entry.exit.signal)) return std::nullopt;
   return entry;
 }
+
+bool Ledger::may_have(const JobKey& key) const { return access(path_of(key).c_str(), F_OK) == 0 || errno != ENOENT; }
 
 Status Ledger::note_submitted(const JobKey& key) const {
   if (find(key)) return {};

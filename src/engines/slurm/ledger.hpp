@@ -31,6 +31,8 @@ class Ledger {
 
   /// Nothing if there is none, or none that can be read: nobody is told of an end that is not certain.
   std::optional<LedgerEntry> find(const JobKey& key) const;
+  /// Whether there is anything of it, be it that nobody can read it.
+  bool may_have(const JobKey& key) const;
   Status note_submitted(const JobKey& key) const;
   Status note_ended(const JobKey& key, ExitStatus exit, bool never_ran) const;
   void forget(const JobKey& key) const;

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
+#include <thread>
 
 #include "engines/slurm/conf.hpp"
 
@@ -18,6 +20,9 @@ using std::chrono::seconds;
 /// How fast Slurm is looked at while something is on its way.
 constexpr milliseconds k_pace_first{30};
 constexpr milliseconds k_pace_most{500};
+/// So many jobs under way do not keep Slurm busy if each of their events is looked at by itself.
+constexpr std::size_t k_few = 4;
+constexpr std::size_t k_submitters = 4;
 constexpr milliseconds k_retry_first{200};
 constexpr milliseconds k_retry_most{5000};
 /// A slurmctld that was killed forgets up to some seconds. By now the nodes have said what they run, and it has ended
@@ -44,18 +49,21 @@ Reconciler::Reconciler(ReconcilerOptions options, EventSink& sink)
 
 void Reconciler::wake() {
   pace_ = k_pace_first;
-  next_turn_ = Clock::now();
+  // Where much happens, one look sees several things.
+  next_look_ = under_way_ <= k_few ? Clock::now() : std::max(Clock::now(), last_look_ + k_pace_first);
+  next_turn_ = std::min(next_turn_, next_look_);
 }
 
 void Reconciler::start(Job job, LaunchPayload payload) {
   const JobKey key{job.id, job.incarnation};
   Run& run = runs_[key];
   run.key = key;
-  wake();
   if (run.start_asked || run.finished) return tell(run);
+  next_turn_ = Clock::now();
   run.start_asked = true;
   run.job = std::move(job);
   run.payload = std::move(payload);
+  run.looked_up = !ledger_.may_have(key);  // what was never submitted need not be looked for
   if (!run.job.started.is_set()) run.job.started = Time::from_seconds(std::time(nullptr));
 }
 
@@ -103,6 +111,7 @@ bool Reconciler::reachable() {
   reached_ = true;
   trouble_told_ = false;
   retry_after_ = k_retry_first;
+  next_look_ = Clock::now();
   for (auto& [key, run] : runs_) run.seen_at = Clock::now();
   for (auto& [vm, node] : nodes_) node.seen_at = Clock::now();
   return true;
@@ -126,17 +135,24 @@ bool Reconciler::take(const Status& status) {
 
 // Looking -------------------------------------------------------------------------------------------------------------
 
+bool Reconciler::has_to_find() const {
+  return std::any_of(runs_.begin(), runs_.end(), [](const auto& entry) {
+    const Run& run = entry.second;
+    return !run.finished && run.id == 0 && !run.looked_up;
+  });
+}
+
 /// Everything while an incarnation has to be found by its comment, and at each sweep; else only what is under way.
 bool Reconciler::look_at_jobs() {
-  bool all = Clock::now() >= next_sweep_;
+  const bool all = Clock::now() >= next_sweep_ || has_to_find();
   std::vector<std::uint32_t> ids;
   bool any = false;
   for (const auto& [key, run] : runs_) {
     if (run.finished) continue;
     any = true;
-    all = all || (run.id == 0 && !run.looked_up);
     if (run.id != 0) ids.push_back(run.id);
   }
+  under_way_ = ids.size();
   if (!any || (!all && ids.empty())) return true;
   const auto jobs = all ? slurm_.jobs() : slurm_.jobs(ids);
   if (!jobs) {
@@ -174,19 +190,32 @@ void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
 // Acting --------------------------------------------------------------------------------------------------------------
 
 void Reconciler::turn() {
+  const bool reaches = reachable();
   const bool sweeps = Clock::now() >= next_sweep_;
-  if (reachable() && look_at_jobs()) {
+  const bool looks = sweeps || Clock::now() >= next_look_ || has_to_find();
+  bool submits = false;
+  if (reaches && (!looks || look_at_jobs())) {
     for (auto& [key, run] : runs_) {
-      if (reached_) advance(run);
+      if (reached_ && (looks || run.id == 0)) advance(run);
     }
+    submits = !to_submit_.empty();
+    submit();
     if (reached_ && !to_release_.empty()) (void)take(slurm_.release(to_release_));
     to_release_.clear();
-    if (reached_) look_at_nodes();
+    if (reached_ && looks) look_at_nodes();
   }
   const auto now = Clock::now();
   if (sweeps) next_sweep_ = now + options_.sweep;
-  pace_ = std::min(pace_ + pace_ / 3, k_pace_most);
-  next_turn_ = std::min(next_sweep_, is_restless() ? now + pace_ : next_sweep_);
+  if (looks) {
+    last_look_ = now;
+    next_look_ = is_restless() ? now + pace_ : next_sweep_;
+    pace_ = std::min(pace_ + pace_ / 3, k_pace_most);
+  }
+  if (submits) {
+    pace_ = k_pace_first;
+    next_look_ = std::min(next_look_, now + pace_);
+  }
+  next_turn_ = std::min(next_sweep_, next_look_);
   if (!reached_) next_turn_ = retry_at_;
 }
 
@@ -216,10 +245,10 @@ void Reconciler::advance(Run& run) {
   if (run.end_signal != 0) return finish(run, {0, run.end_signal}, was_there);
   if (!run.start_asked) return;
   if (was_there) return refuse(run, "Slurm has lost the job", false);
-  submit(run);
+  prepare(run);
 }
 
-void Reconciler::submit(Run& run) {
+void Reconciler::prepare(Run& run) {
   if (const std::string gone = lost_node_of(run); !gone.empty()) return refuse(run, "node " + gone + " is gone", false);
   if (run.job.nodes.empty()) return refuse(run, "the job has no nodes", false);
   if (run.job.spec->kind == JobKind::allocation) {
@@ -235,16 +264,37 @@ void Reconciler::submit(Run& run) {
   site.environment.shell = user->shell;
   const std::string comment = comment_of(options_.cluster.options().cluster_name, run.key);
   run.submitted = true;
-  const auto id = slurm_.submit(submission_of(run.job, run.payload, site, comment), run.payload.arguments);
-  if (!id && id.error().retryable) {
-    run.looked_up = false;  // it may be there all the same
-    return unreachable(id.error());
+  to_submit_.push_back({&run, submission_of(run.job, run.payload, site, comment)});
+}
+
+/// Several at once: sbatch waits for slurmctld most of its time.
+void Reconciler::submit() {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < to_submit_.size(); i = next++) {
+      to_submit_[i].id = slurm_.submit(to_submit_[i].what, to_submit_[i].run->payload.arguments);
+    }
+  };
+  std::vector<std::thread> others;
+  while (others.size() + 1 < std::min(to_submit_.size(), k_submitters)) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  for (Submitting& submitting : to_submit_) {
+    Run& run = *submitting.run;
+    const Result<std::uint32_t>& id = submitting.id;
+    if (!id && id.error().retryable) {
+      run.looked_up = false;  // it may be there all the same
+      if (reached_) unreachable(id.error());
+    } else if (!id) {
+      refuse(run, id.error().message, !is_about_nodes(id.error().message));
+    } else {
+      run.id = *id;
+      run.seen_at = Clock::now();
+      run.payload = {};
+      release(run);
+    }
   }
-  if (!id) return refuse(run, id.error().message, !is_about_nodes(id.error().message));
-  run.id = *id;
-  run.seen_at = Clock::now();
-  run.payload = {};
-  release(run);
+  to_submit_.clear();
 }
 
 void Reconciler::release(Run& run) {

@@ -6,10 +6,11 @@
 //
 // Nothing here depends on having seen a change: each turn compares what Slurm lists now with what is wanted, so a lost
 // message, a restart of slurmctld or of this process only make it later. That an incarnation enters Slurm once follows
-// from three things: it is looked for by its comment before it is submitted, after a submission of which the answer was
-// lost it is looked for again, and it enters held, so that a second one can be thrown away before it runs.
+// from three things: one that the ledger knows as submitted is looked for by its comment first, after a submission of
+// which the answer was lost it is looked for again, and it enters held, so that a second one can be thrown away before
+// it runs.
 //
-// One thread. Everything blocks as long as Slurm's commands do.
+// One thread, but for several sbatch at once. Everything blocks as long as Slurm's commands do.
 #pragma once
 
 #include <chrono>
@@ -51,7 +52,7 @@ class Reconciler {
   void end(const EndJob& command);
   void forget(const ForgetJob& command);
 
-  /// Something happened: the next turn is at once.
+  /// Something happened: Slurm is looked at in the next turn, which is at once.
   void wake();
   void turn();
   Clock::time_point next_turn() const { return next_turn_; }
@@ -90,13 +91,15 @@ class Reconciler {
   bool reachable();
   void unreachable(const Error& error);
   bool take(const Status& status);
+  bool has_to_find() const;
   bool look_at_jobs();
   void observe(const std::vector<SlurmJob>& jobs, bool all);
   void advance(Run& run);
   void advance_known(Run& run);
   void advance_pending(Run& run);
   void release(Run& run);
-  void submit(Run& run);
+  void prepare(Run& run);
+  void submit();
   void send_signals(Run& run);
   void conclude(Run& run);
   void finish(Run& run, ExitStatus exit, bool ran);
@@ -117,6 +120,13 @@ class Reconciler {
   std::map<VmId, Node> nodes_;  ///< attached
   std::set<VmId> gone_;         ///< detached, and perhaps still in Slurm's list
   std::map<std::string, VmId> expected_;
+  /// What this turn gives to Slurm.
+  struct Submitting {
+    Run* run;
+    Submission what;
+    Result<std::uint32_t> id = 0U;
+  };
+  std::vector<Submitting> to_submit_;
   std::vector<std::uint32_t> to_release_;
 
   bool reached_ = false;  ///< the last command was answered
@@ -125,6 +135,9 @@ class Reconciler {
   Clock::time_point retry_at_;
   std::chrono::milliseconds retry_after_;
   Clock::time_point next_turn_;
+  Clock::time_point last_look_;
+  Clock::time_point next_look_;
+  std::size_t under_way_ = 0;  ///< jobs, at the last look
   Clock::time_point next_sweep_;
   std::chrono::milliseconds pace_;
 };

@@ -43,6 +43,7 @@ class SlurmEngine : public Engine {
   SlurmEngine(slurm::ReconcilerOptions options, int pokes, EventSink& sink)
       : folder_(options.cluster.options().home.slurm()),
         cluster_(options.cluster.options().cluster_name),
+        counts_gpus_(options.cluster.counts_gpus()),
         pokes_(pokes),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         reconciler_(std::move(options), sink) {
@@ -58,7 +59,9 @@ class SlurmEngine : public Engine {
 
   std::string user_data(const WantedVm& vm, const Pool& pool) override {
     ask([vm](Reconciler& r) { r.expect(vm.name, vm.vm); });
-    return slurm::bootstrap_script({folder_, cluster_, vm.name, vm.vm, pool.sku.resources});
+    Resources resources = pool.sku.resources;
+    if (!counts_gpus_) resources.gpus = 0;
+    return slurm::bootstrap_script({folder_, cluster_, vm.name, vm.vm, resources});
   }
   void attach(VmId vm) override {
     ask([vm](Reconciler& r) { r.attach(vm); });
@@ -120,6 +123,7 @@ class SlurmEngine : public Engine {
 
   std::string folder_;
   std::string cluster_;
+  bool counts_gpus_;
   int pokes_;
   int wake_;
   Reconciler reconciler_;  ///< of the thread alone
@@ -153,6 +157,7 @@ Result<std::unique_ptr<Engine>> make_slurm_engine(SlurmEngineOptions options, Ev
   site.environment.submit_host = name;
   site.partition = cluster->options().partition;
   site.conf = cluster->file("job.conf");
+  site.counts_gpus = cluster->counts_gpus();
   site.as_user = geteuid() != 0;
   slurm::ReconcilerOptions wanted{*std::move(cluster), std::move(site), options.sweep, std::move(options.say)};
   return std::make_unique<SlurmEngine>(std::move(wanted), *pokes, sink);

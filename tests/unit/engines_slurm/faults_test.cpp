@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "engines/slurm/commands.hpp"
+#include "engines/slurm/ledger.hpp"
 #include "unit/engines_slurm/world.hpp"
 
 namespace virga::slurm_test {
@@ -59,6 +60,7 @@ TEST_CASE("slurm faults: a controller that died between submission and release f
   site.partition = "virga";
   const slurm::Commands slurm(
       {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + s.world.home().slurm() + "/slurm.conf"}, s.world.work());
+  REQUIRE(slurm::Ledger(s.world.home().slurm() + "/jobs").note_submitted({job.id, 0}));
   for (int i = 0; i < 2; ++i) {  // and once more, as after an answer that was lost
     REQUIRE(slurm.submit(slurm::submission_of(job, s.world.script("exit 9"), site, "virga:testing:1.0"), {}));
   }

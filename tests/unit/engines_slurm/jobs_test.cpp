@@ -39,6 +39,30 @@ TEST_CASE("slurm jobs: ranks lie on the nodes in the order that was chosen, and 
   engine.reset();
 }
 
+TEST_CASE("slurm jobs: GPUs are Slurm's generic resource, so that srun may ask for some of them") {
+  if (!World::usable()) return;
+  World world;
+  RecordingSink sink;
+  auto engine = world.engine(sink);
+  JobNode node = world.boot("", 4);
+  wait_ready(sink, *engine, {node});
+  node.gpus = {0, 1, 2, 3};
+  Job job = world.job(1, {node});
+  job.spec.edit().per_node.gpus = 4;
+  engine->start({job}, world.script("echo $CUDA_VISIBLE_DEVICES\n"
+                                    "srun --gres=gpu:2 sh -c 'echo $SLURM_STEP_ID'\n"
+                                    "srun --gpus-per-task=4 true && echo four\n"
+                                    "srun --gres=gpu:5 true || echo not five\n"
+                                    "scontrol show job $SLURM_JOB_ID | grep -o 'TresPerNode=.*'"));
+  CHECK(sink.wait_for_job<JobEnded>(job.id).exit.ok());
+  const std::string output = world.output(1);
+  CAPTURE(output);
+  CHECK(output.starts_with("0,1,2,3\n0\nfour\n"));
+  CHECK(output.find("not five\n") != std::string::npos);
+  CHECK(output.ends_with("TresPerNode=gres:gpu:4\n"));
+  engine.reset();
+}
+
 TEST_CASE("slurm jobs: signals reach the batch shell or the steps, as asked") {
   if (!World::usable()) return;
   Session s;

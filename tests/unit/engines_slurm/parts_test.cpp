@@ -119,7 +119,9 @@ TEST_CASE("slurm ledger: an end is written once, and outlasts the one who wrote 
   {
     const Ledger ledger(folder.path());
     CHECK_FALSE(ledger.find(key));
+    CHECK_FALSE(ledger.may_have(key));
     REQUIRE(ledger.note_submitted(key));
+    CHECK(ledger.may_have(key));
     CHECK_FALSE(ledger.find(key)->ended);
     REQUIRE(ledger.note_ended(key, {7, 0}, false));
   }
@@ -136,6 +138,7 @@ TEST_CASE("slurm ledger: an end is written once, and outlasts the one who wrote 
   CHECK_FALSE(ledger.find(key));
   REQUIRE(write_text_file(folder.path() + "/17.0", "ended 7"));  // half a line
   CHECK_FALSE(ledger.find(key));
+  CHECK(ledger.may_have(key));
   CHECK_FALSE(Ledger(folder.path() + "/none").note_submitted(key));
 }
 
@@ -155,6 +158,11 @@ TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what
   // sbatch reads #SBATCH lines up to the first command: ours is before the user's.
   CHECK(made.script.find("umask") < made.script.find("#SBATCH"));
   CHECK(host_file(job) == "nd-3\nnd-1\nnd-3\nnd-1\n");
+  job.spec.edit().per_node.gpus = 8;
+  CHECK_FALSE(has(submission_of(job, payload, site(), "c").options, "--gres=gpu:8"));
+  SubmissionSite with_gpus = site();
+  with_gpus.counts_gpus = true;
+  CHECK(has(submission_of(job, payload, with_gpus, "c").options, "--gres=gpu:8"));
   job.spec.edit().tasks = 3;
   CHECK(host_file(job).starts_with("nd-3\nnd-3\nnd-1\n"));
 
@@ -230,7 +238,10 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
   const std::string script = bootstrap_script({"/var/lib/virga/slurm", "virga", "nd-1", VmId{7}, {96, 8, 2ULL << 30}});
   CHECK(script.starts_with("#!/bin/sh\n"));
   CHECK(script.find("slurmd -D -Z -N 'nd-1'") != std::string::npos);
-  CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga,virga_virga_7") != std::string::npos);
+  CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga,virga_virga_7 Gres=gpu:8") != std::string::npos);
+  CHECK(script.find("File=$gpus[0-7]") != std::string::npos);
+  const std::string without = bootstrap_script({"/v/slurm", "virga", "nd-1", VmId{7}, {96, 0, 2ULL << 30}});
+  CHECK(without.find("gpu") == std::string::npos);
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);

@@ -83,11 +83,11 @@ std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds
   return std::move(*engine);
 }
 
-JobNode World::boot(const std::string& name) {
+JobNode World::boot(const std::string& name, std::uint32_t gpus) {
   ReserveGang gang{GangId{next_}, {}, {{VmId{next_}, name.empty() ? "nd-" + std::to_string(next_) : name}}};
   gang.pool.name = "nd";
   gang.pool.node_prefix = "nd-";
-  gang.pool.sku.resources = {16, 0, 4ULL << 30};
+  gang.pool.sku.resources = {16, gpus, 4ULL << 30};
   ++next_;
   cloud_->reserve(gang, [&](const WantedVm& vm) { return bootstraps_->user_data(vm, gang.pool); });
   cloud_sink_.wait_for<GangGranted>([&](const GangGranted& granted) { return granted.gang == gang.gang; });

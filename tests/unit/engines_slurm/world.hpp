@@ -40,7 +40,7 @@ class World {
   std::unique_ptr<Engine> engine(EventSink& sink, std::chrono::milliseconds sweep = std::chrono::seconds(15),
                                  const std::string& cluster = "testing");
   /// `name`: of one that was there before; empty: a new one.
-  JobNode boot(const std::string& name = "");
+  JobNode boot(const std::string& name = "", std::uint32_t gpus = 0);
   void kill(VmId vm);
 
   Job job(std::uint32_t id, std::vector<JobNode> nodes) const;
