@@ -72,7 +72,7 @@ def throughput(virga: Instance, way: str, jobs: int) -> float:
     folder.mkdir()
     folder.chmod(0o777)
     start = time.monotonic()
-    done = virga.sh(f"for i in $(seq {jobs}); do {SUBMIT[way]} -o /dev/null --wrap 'touch {folder}/$$.$RANDOM' "
+    done = virga.sh(f"for i in $(seq {jobs}); do {SUBMIT[way]} -o /dev/null --wrap 'touch {folder}/$SLURM_JOB_ID' "
                     "> /dev/null || exit 1; done", timeout=PATIENCE_S)
     if done.returncode != 0:
         raise SystemExit(done.stdout)
