@@ -48,6 +48,7 @@
 #include "wire/error_codes.hpp"
 #include "wire/home.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/term_file.hpp"
 
 namespace {
 
@@ -293,7 +294,7 @@ Status Service::take_up() {
   if (Status opened = hands_ ? Status{} : open_hands(); !opened) return opened;
   if (journal_.leadership && journal_.leadership->confirm()) {
     // Nodes and cloud would let every command under an earlier term pass by, as one that comes too late.
-    if (Status known = virga::check_term_on_host(home_, journal_.leadership->term()); !known) return known;
+    if (Status known = virga::check_term(home_, journal_.leadership->term()); !known) return known;
   }
   const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
   Status up =
@@ -357,7 +358,7 @@ Status Service::run() {
   if (ended == virga::Ended::down && hands_) {  // after `virga down`, nothing goes on
     hands_->engine.reset();
     virga::slurm::stop_cluster(home_);
-    virga::forget_terms_on_host(home_);
+    virga::forget_terms(home_);
   }
   unlink(home_.pid_file().c_str());
   return {};

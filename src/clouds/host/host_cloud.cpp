@@ -17,11 +17,11 @@
 #include "clouds/host/fabric.hpp"
 #include "clouds/host/metadata.hpp"
 #include "clouds/host/spawn.hpp"
-#include "clouds/host/term_file.hpp"
 #include "clouds/host/vm_file.hpp"
 #include "clouds/host/vm_plan.hpp"
 #include "clouds/host/watcher.hpp"
 #include "clouds/host/worker_pool.hpp"
+#include "wire/term_file.hpp"
 
 namespace virga::host {
 
@@ -486,10 +486,6 @@ void HostCloud::on_fabric_end(ProcessId fabric) {
 }  // namespace virga::host
 
 std::string virga::host_address_on_fabric(const Home& home) { return host::machine_address(home); }
-virga::Status virga::check_term_on_host(const Home& home, std::uint64_t term) { return host::check_term(home, term); }
-
-void virga::forget_terms_on_host(const Home& home) { host::forget_terms(home); }
-
 std::unique_ptr<virga::Cloud> virga::make_host_cloud(HostCloudOptions options, EventSink& sink) {
   return std::make_unique<host::HostCloud>(std::move(options), sink);
 }

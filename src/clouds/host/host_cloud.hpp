@@ -37,11 +37,6 @@ struct HostCloudOptions {
 /// The address that this machine has for nodes on the fabric unless another one is wanted.
 std::string host_address_on_fabric(const Home& home);
 
-/// For who leads for sure: whether nodes of this home have not heard of a later term (then it is another journal).
-Status check_term_on_host(const Home& home, std::uint64_t term);
-/// After `virga down`: the journal that this home has next counts its terms anew (ports/leadership.hpp).
-void forget_terms_on_host(const Home& home);
-
 /// Makes the calling process a child subreaper, so that it hears of the end of nodes whose launcher is gone.
 /// Call it while there is one thread. `sink` must outlive the cloud.
 std::unique_ptr<Cloud> make_host_cloud(HostCloudOptions options, EventSink& sink);

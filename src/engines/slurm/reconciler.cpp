@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "engines/slurm/conf.hpp"
+#include "wire/term_file.hpp"
 
 namespace virga::slurm {
 namespace {
@@ -28,6 +29,8 @@ constexpr milliseconds k_retry_most{5000};
 /// A slurmctld that was killed forgets up to some seconds. By now the nodes have said what they run, and it has ended
 /// there what it does not know.
 constexpr seconds k_lost_after{15};
+
+constexpr seconds k_stray_after{5};
 
 /// Faults of the nodes' and not of the job.
 bool is_about_nodes(std::string_view text) {
@@ -53,6 +56,13 @@ void Reconciler::wake() {
   next_look_ = under_way_ <= k_few ? Clock::now() : std::max(Clock::now(), last_look_ + k_pace_first);
   next_turn_ = std::min(next_turn_, next_look_);
 }
+
+void Reconciler::lead(std::uint64_t term) {
+  term_ = term;
+  note_term(options_.cluster.options().home, term);
+}
+
+bool Reconciler::is_superseded() const { return has_later_term(options_.cluster.options().home, term_); }
 
 void Reconciler::start(Job job, LaunchPayload payload) {
   const JobKey key{job.id, job.incarnation};
@@ -146,14 +156,11 @@ bool Reconciler::has_to_find() const {
 bool Reconciler::look_at_jobs() {
   const bool all = Clock::now() >= next_sweep_ || has_to_find();
   std::vector<std::uint32_t> ids;
-  bool any = false;
   for (const auto& [key, run] : runs_) {
-    if (run.finished) continue;
-    any = true;
-    if (run.id != 0) ids.push_back(run.id);
+    if (!run.finished && run.id != 0) ids.push_back(run.id);
   }
   under_way_ = ids.size();
-  if (!any || (!all && ids.empty())) return true;
+  if (!all && ids.empty()) return true;
   const auto jobs = all ? slurm_.jobs() : slurm_.jobs(ids);
   if (!jobs) {
     unreachable(jobs.error());
@@ -171,9 +178,14 @@ void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
   const std::string& cluster = options_.cluster.options().cluster_name;
   for (const SlurmJob& job : jobs) {
     const auto key = key_of(job.comment, cluster);
-    const auto it = key ? runs_.find(*key) : runs_.end();
-    if (it == runs_.end() || it->second.finished) continue;
+    if (!key) continue;
+    const auto it = runs_.find(*key);
+    if (it == runs_.end() || it->second.finished) {
+      if (job.stage == JobStage::held && all) throw_away_stray(job);
+      continue;
+    }
     Run& run = it->second;
+    strays_.erase(job.id);
     if (run.start_asked && run.job.owner.uid != job.uid) continue;  // somebody's who only says so
     if (run.seen) {
       // Twice: a submission whose answer was lost. The one that was released counts; nothing of the other has run.
@@ -187,9 +199,24 @@ void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
   }
 }
 
+/// Held under a key that nobody asks for (any more): what an old leader submitted late. Whoever has just taken over is
+/// given time to ask.
+void Reconciler::throw_away_stray(const SlurmJob& job) {
+  const auto since = strays_.try_emplace(job.id, Clock::now()).first->second;
+  if (Clock::now() - since < k_stray_after) return;
+  options_.say("Slurm's job " + std::to_string(job.id) + " (" + job.comment +
+               ") was submitted too late, and is cancelled");
+  (void)take(slurm_.cancel(job.id));
+  strays_.erase(job.id);
+}
+
 // Acting --------------------------------------------------------------------------------------------------------------
 
 void Reconciler::turn() {
+  if (is_superseded()) {
+    next_turn_ = Clock::now() + k_pace_most;
+    return;
+  }
   const bool reaches = reachable();
   const bool sweeps = Clock::now() >= next_sweep_;
   const bool looks = sweeps || Clock::now() >= next_look_ || has_to_find();
@@ -200,7 +227,7 @@ void Reconciler::turn() {
     }
     submits = !to_submit_.empty();
     submit();
-    if (reached_ && !to_release_.empty()) (void)take(slurm_.release(to_release_));
+    if (reached_ && !to_release_.empty() && !is_superseded()) (void)take(slurm_.release(to_release_));
     to_release_.clear();
     if (reached_ && looks) look_at_nodes();
   }

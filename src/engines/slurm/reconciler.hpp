@@ -10,6 +10,9 @@
 // which the answer was lost it is looked for again, and it enters held, so that a second one can be thrown away before
 // it runs.
 //
+// A leader that was frozen, and wakes under its successor, does nothing: a job that it submits nevertheless, because it
+// was frozen in the middle of that, stays held, and the successor throws it away.
+//
 // One thread, but for several sbatch at once. Everything blocks as long as Slurm's commands do.
 #pragma once
 
@@ -42,6 +45,9 @@ class Reconciler {
   using Clock = std::chrono::steady_clock;
 
   Reconciler(ReconcilerOptions options, EventSink& sink);
+
+  /// From here on nothing is done once another controller has begun a later term.
+  void lead(std::uint64_t term);
 
   /// A node of this name will come: what Slurm remembers of an earlier one must not be taken for it.
   void expect(const std::string& name, VmId vm);
@@ -88,12 +94,14 @@ class Reconciler {
   };
 
   void tell(const Run& run);
+  bool is_superseded() const;
   bool reachable();
   void unreachable(const Error& error);
   bool take(const Status& status);
   bool has_to_find() const;
   bool look_at_jobs();
   void observe(const std::vector<SlurmJob>& jobs, bool all);
+  void throw_away_stray(const SlurmJob& job);
   void advance(Run& run);
   void advance_known(Run& run);
   void advance_pending(Run& run);
@@ -120,6 +128,7 @@ class Reconciler {
   std::map<VmId, Node> nodes_;  ///< attached
   std::set<VmId> gone_;         ///< detached, and perhaps still in Slurm's list
   std::map<std::string, VmId> expected_;
+  std::map<std::uint32_t, Clock::time_point> strays_;  ///< jobs of Slurm's, and when they were seen first
   /// What this turn gives to Slurm.
   struct Submitting {
     Run* run;
@@ -132,6 +141,7 @@ class Reconciler {
   bool reached_ = false;  ///< the last command was answered
   std::uint32_t outages_ = 0;
   bool trouble_told_ = false;
+  std::uint64_t term_ = 0;  ///< 0: there is one controller only
   Clock::time_point retry_at_;
   std::chrono::milliseconds retry_after_;
   Clock::time_point next_turn_;

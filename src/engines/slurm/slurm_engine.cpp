@@ -57,6 +57,10 @@ class SlurmEngine : public Engine {
     close(pokes_);
   }
 
+  void lead(std::uint64_t term) override {
+    ask([term](Reconciler& r) { r.lead(term); });
+  }
+
   std::string user_data(const WantedVm& vm, const Pool& pool) override {
     ask([vm](Reconciler& r) { r.expect(vm.name, vm.vm); });
     Resources resources = pool.sku.resources;

@@ -71,6 +71,32 @@ TEST_CASE("slurm faults: a controller that died between submission and release f
   CHECK(s.world.runs(job.id) == 1);
 }
 
+TEST_CASE("slurm faults: a leader that comes too late submits nothing, and what it has submitted is thrown away") {
+  if (!World::usable()) return;
+  Session s(milliseconds(1000));
+  s.engine->lead(1);
+  RecordingSink second_sink;
+  auto second = s.world.engine(second_sink, milliseconds(1000));
+  second->lead(2);
+  wait_ready(second_sink, *second, {s.node});
+  const Job job = s.world.job(1, {s.node});
+  s.engine->start({job}, s.world.script("exit 9"));
+  second->start({job}, s.world.script("sleep 1; exit 5"));
+  CHECK(second_sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{5, 0});
+  CHECK(s.world.runs(job.id) == 1);
+  CHECK(s.sink.count<JobStarted>() == 0);
+
+  slurm::SubmissionSite site;
+  site.environment.home = s.world.home();
+  site.partition = "virga";
+  const slurm::Commands slurm(
+      {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + s.world.home().slurm() + "/slurm.conf"}, s.world.work());
+  REQUIRE(slurm.submit(slurm::submission_of(job, s.world.script("exit 9"), site, "virga:testing:1.0"), {}));
+  REQUIRE(contract::eventually({}, [&] { return s.world.slurm({"squeue", "-h"}).empty(); }));
+  CHECK(s.world.runs(job.id) == 1);
+  second.reset();
+}
+
 TEST_CASE("slurm faults: an end that Slurm has forgotten is told from the ledger") {
   if (!World::usable()) return;
   Session s;

@@ -1,11 +1,11 @@
-// The term that the host cloud remembers: it only grows, and tells who comes too late.
-#include "clouds/host/term_file.hpp"
+// The term that a home remembers: it only grows, and tells who comes too late.
+#include "wire/term_file.hpp"
 
 #include <doctest/doctest.h>
 
 #include "support/temp_dir.hpp"
 
-namespace virga::host {
+namespace virga {
 
 TEST_CASE("term file: the highest term counts, and one controller alone has none") {
   test::TempDir dir;
@@ -25,4 +25,4 @@ TEST_CASE("term file: the highest term counts, and one controller alone has none
   CHECK_FALSE(has_later_term(home, 1));
 }
 
-}  // namespace virga::host
+}  // namespace virga

@@ -1,15 +1,15 @@
-#include "clouds/host/term_file.hpp"
+#include "wire/term_file.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
+#include <fstream>
 #include <string>
 
-#include "clouds/host/sys.hpp"
+#include "wire/replace_file.hpp"
 
-namespace virga::host {
+namespace virga {
 
 namespace {
 
@@ -26,8 +26,8 @@ void note_term(const Home& home, std::uint64_t term) {
 
 bool has_later_term(const Home& home, std::uint64_t term) {
   if (term == 0) return false;
-  const Result<std::string> highest = read_file(term_path(home));
-  return highest && std::strtoull(highest->c_str(), nullptr, 10) > term;
+  std::uint64_t highest = 0;
+  return std::ifstream(term_path(home)) >> highest && highest > term;
 }
 
 Status check_term(const Home& home, std::uint64_t term) {
@@ -41,4 +41,4 @@ Status check_term(const Home& home, std::uint64_t term) {
 
 void forget_terms(const Home& home) { unlink(term_path(home).c_str()); }
 
-}  // namespace virga::host
+}  // namespace virga

@@ -1,5 +1,6 @@
-// Which of several controllers of one home leads, as the host cloud knows it: the highest term lies in a file there, so
-// that an old leader's late wish, such as to boot a node, has no effect (ports/leadership.hpp).
+// Which of several controllers of one home leads, as whoever acts on its machine knows it: the highest term lies in a
+// file there, so that an old leader's late wish, such as to boot a node or to let a job of Slurm begin, has no effect
+// (ports/leadership.hpp).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include "base/result.hpp"
 #include "wire/home.hpp"
 
-namespace virga::host {
+namespace virga {
 
 /// Keeps the term if it is the highest so far.
 void note_term(const Home& home, std::uint64_t term);
@@ -22,4 +23,4 @@ Status check_term(const Home& home, std::uint64_t term);
 /// Terms are those of one journal: once nothing is left that a late wish could meet, the next journal may begin with 1.
 void forget_terms(const Home& home);
 
-}  // namespace virga::host
+}  // namespace virga
