@@ -24,7 +24,8 @@ std::optional<LedgerEntry> Ledger::find(const JobKey& key) const {
   if (!(file >> word) || stat(path.c_str(), &info) != 0) return std::nullopt;
   LedgerEntry entry;
   entry.age = std::chrono::seconds(std::max<std::time_t>(std::time(nullptr) - info.st_mtime, 0));
-  if (word == "submitted") return entry;
+  entry.released = word != "submitted";
+  if (word == "submitted" || word == "released") return entry;
   entry.ended = true;
   entry.never_ran = word == "refused";
   if ((word != "ended" && word != "refused") || !(file >> entry.exit.code >> entry.exit.signal)) return std::nullopt;
@@ -36,6 +37,11 @@ bool Ledger::may_have(const JobKey& key) const { return access(path_of(key).c_st
 Status Ledger::note_submitted(const JobKey& key) const {
   if (find(key)) return {};
   return replace_file(path_of(key), "submitted\n", 0600, Durable::yes);
+}
+
+Status Ledger::note_released(const JobKey& key) const {
+  if (const auto known = find(key); known && known->released) return {};
+  return replace_file(path_of(key), "released\n", 0600, Durable::yes);
 }
 
 Status Ledger::note_ended(const JobKey& key, ExitStatus exit, bool never_ran) const {

@@ -1,7 +1,9 @@
-// What must outlast Slurm's own memory of a job: which incarnations were given to Slurm, and how they ended.
+// What must outlast Slurm's own memory of a job: which incarnations were given to Slurm, which of them it was told to
+// begin, and how they ended.
 //
 //   Ledger ledger(home.slurm() + "/jobs");
 //   ledger.note_submitted(key);                       // before sbatch
+//   ledger.note_released(key);                        // before scontrol release
 //   ledger.note_ended(key, {ExitStatus{7, 0}});       // by the hook on Slurm's controller, or by the engine
 //   ledger.find(key)->ended;                          // true
 //   ledger.forget(key);
@@ -19,6 +21,7 @@
 namespace virga::slurm {
 
 struct LedgerEntry {
+  bool released = false;  ///< or about to be
   bool ended = false;
   ExitStatus exit;         ///< if it ended
   bool never_ran = false;  ///< it ended without having begun
@@ -34,6 +37,7 @@ class Ledger {
   /// Whether there is anything of it, be it that nobody can read it.
   bool may_have(const JobKey& key) const;
   Status note_submitted(const JobKey& key) const;
+  Status note_released(const JobKey& key) const;
   Status note_ended(const JobKey& key, ExitStatus exit, bool never_ran) const;
   void forget(const JobKey& key) const;
 

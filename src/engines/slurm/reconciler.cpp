@@ -8,6 +8,7 @@
 #include <atomic>
 #include <ctime>
 #include <thread>
+#include <utility>
 
 #include "engines/slurm/conf.hpp"
 #include "wire/term_file.hpp"
@@ -74,6 +75,8 @@ void Reconciler::start(Job job, LaunchPayload payload) {
   run.job = std::move(job);
   run.payload = std::move(payload);
   run.looked_up = !ledger_.may_have(key);  // what was never submitted need not be looked for
+  const auto entry = ledger_.find(key);
+  run.released_before = entry && entry->released && !entry->ended;
   if (!run.job.started.is_set()) run.job.started = Time::from_seconds(std::time(nullptr));
 }
 
@@ -227,8 +230,7 @@ void Reconciler::turn() {
     }
     submits = !to_submit_.empty();
     submit();
-    if (reached_ && !to_release_.empty() && !is_superseded()) (void)take(slurm_.release(to_release_));
-    to_release_.clear();
+    release();
     if (reached_ && looks) look_at_nodes();
   }
   const auto now = Clock::now();
@@ -318,15 +320,28 @@ void Reconciler::submit() {
       run.id = *id;
       run.seen_at = Clock::now();
       run.payload = {};
-      release(run);
+      want_release(run);
     }
   }
   to_submit_.clear();
 }
 
-void Reconciler::release(Run& run) {
-  to_release_.push_back(run.id);
+void Reconciler::want_release(Run& run) {
+  to_release_.push_back(&run);
   run.released_after = outages_;
+}
+
+void Reconciler::release() {
+  std::vector<std::uint32_t> ids;
+  for (Run* run : std::exchange(to_release_, {})) {
+    if (!reached_ || is_superseded()) continue;
+    if (Status noted = ledger_.note_released(run->key); noted) {
+      ids.push_back(run->id);
+    } else {
+      unreachable(noted.error());
+    }
+  }
+  if (!ids.empty()) (void)take(slurm_.release(ids));
 }
 
 void Reconciler::advance_known(Run& run) {
@@ -349,12 +364,14 @@ void Reconciler::advance_pending(Run& run) {
   if (run.start_asked && run.lost_node.empty()) run.lost_node = lost_node_of(run);
   // A slurmctld that was killed may know the job as it was before it began, while its script runs on the node, or has
   // ended there. Released again, it would fail as a duplicate.
-  const bool had_begun = run.started || (run.released_after && *run.released_after != outages_);
+  const bool was_released =
+      run.released_after ? *run.released_after != outages_ : run.released_before && run.seen->stage == JobStage::held;
+  const bool had_begun = run.started || was_released;
   if (had_begun && !run.forgotten_at) run.forgotten_at = Clock::now();
   if (run.end_signal != 0 || !run.lost_node.empty() || had_begun) {
     (void)take(slurm_.cancel(run.id));
   } else if (run.start_asked && run.seen->stage == JobStage::held) {
-    release(run);
+    want_release(run);
   }
 }
 

@@ -77,6 +77,7 @@ class Reconciler {
     std::optional<SlurmJob> seen;  ///< in the last listing
     Clock::time_point seen_at;
     bool submitted = false;                         ///< sbatch was run for it, whatever came of that
+    bool released_before = false;                   ///< by an earlier process, or it was about to be
     std::optional<std::uint32_t> released_after;    ///< that many outages Slurm was told to begin it
     std::optional<Clock::time_point> forgotten_at;  ///< slurmctld no longer knows that it was told
     std::optional<Clock::time_point> node_failed_at;
@@ -105,7 +106,8 @@ class Reconciler {
   void advance(Run& run);
   void advance_known(Run& run);
   void advance_pending(Run& run);
-  void release(Run& run);
+  void want_release(Run& run);
+  void release();
   void prepare(Run& run);
   void submit();
   void send_signals(Run& run);
@@ -136,7 +138,7 @@ class Reconciler {
     Result<std::uint32_t> id = 0U;
   };
   std::vector<Submitting> to_submit_;
-  std::vector<std::uint32_t> to_release_;
+  std::vector<Run*> to_release_;
 
   bool reached_ = false;  ///< the last command was answered
   std::uint32_t outages_ = 0;

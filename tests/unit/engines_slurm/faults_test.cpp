@@ -18,6 +18,16 @@ using std::chrono::milliseconds;
 /// As long as slurmctld may keep what is new to itself (SAVE_MAX_WAIT in its state_save.c is 5 s).
 constexpr std::chrono::seconds k_saved_after{7};
 
+/// Held, and with exit code 9, behind the engine's back.
+void submit_late(const Session& s, const Job& job) {
+  slurm::SubmissionSite site;
+  site.environment.home = s.world.home();
+  site.partition = "virga";
+  const slurm::Commands slurm(
+      {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + s.world.home().slurm() + "/slurm.conf"}, s.world.work());
+  REQUIRE(slurm.submit(slurm::submission_of(job, s.world.script("exit 9"), site, "virga:testing:1.0"), {}));
+}
+
 }  // namespace
 
 TEST_CASE("slurm faults: slurmctld is killed while a job runs, and comes back; the job neither") {
@@ -41,6 +51,19 @@ TEST_CASE("slurm faults: slurmctld is killed while a job runs, and comes back; t
   CHECK(s.sink.count<VmFailed>() == 0);
 }
 
+TEST_CASE("slurm faults: a job that was told to begin, and that Slurm has as held again, may run somewhere already") {
+  if (!World::usable()) return;
+  Session s;
+  const Job job = s.world.job(1, {s.node});
+  const slurm::Ledger ledger(s.world.home().slurm() + "/jobs");
+  REQUIRE(ledger.note_submitted({job.id, 0}));
+  submit_late(s, job);
+  REQUIRE(ledger.note_released({job.id, 0}));
+  s.engine->start({job}, s.world.script("exit 9"));
+  CHECK_FALSE(s.sink.wait_for_job<JobLaunchFailed>(job.id).job_at_fault);
+  CHECK(s.world.runs(job.id) == 0);
+}
+
 TEST_CASE("slurm faults: an end that the hook did not tell is found by the sweep") {
   if (!World::usable()) return;
   Session s(milliseconds(1000));
@@ -55,14 +78,9 @@ TEST_CASE("slurm faults: a controller that died between submission and release f
   if (!World::usable()) return;
   Session s;
   const Job job = s.world.job(1, {s.node});
-  slurm::SubmissionSite site;
-  site.environment.home = s.world.home();
-  site.partition = "virga";
-  const slurm::Commands slurm(
-      {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + s.world.home().slurm() + "/slurm.conf"}, s.world.work());
   REQUIRE(slurm::Ledger(s.world.home().slurm() + "/jobs").note_submitted({job.id, 0}));
   for (int i = 0; i < 2; ++i) {  // and once more, as after an answer that was lost
-    REQUIRE(slurm.submit(slurm::submission_of(job, s.world.script("exit 9"), site, "virga:testing:1.0"), {}));
+    submit_late(s, job);
   }
   s.engine->start({job}, s.world.script("exit 9"));
   CHECK(s.sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{9, 0});
@@ -86,12 +104,7 @@ TEST_CASE("slurm faults: a leader that comes too late submits nothing, and what 
   CHECK(s.world.runs(job.id) == 1);
   CHECK(s.sink.count<JobStarted>() == 0);
 
-  slurm::SubmissionSite site;
-  site.environment.home = s.world.home();
-  site.partition = "virga";
-  const slurm::Commands slurm(
-      {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF=" + s.world.home().slurm() + "/slurm.conf"}, s.world.work());
-  REQUIRE(slurm.submit(slurm::submission_of(job, s.world.script("exit 9"), site, "virga:testing:1.0"), {}));
+  submit_late(s, job);
   REQUIRE(contract::eventually({}, [&] { return s.world.slurm({"squeue", "-h"}).empty(); }));
   CHECK(s.world.runs(job.id) == 1);
   second.reset();

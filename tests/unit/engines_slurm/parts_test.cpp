@@ -122,6 +122,10 @@ TEST_CASE("slurm ledger: an end is written once, and outlasts the one who wrote 
     CHECK_FALSE(ledger.may_have(key));
     REQUIRE(ledger.note_submitted(key));
     CHECK(ledger.may_have(key));
+    CHECK_FALSE(ledger.find(key)->released);
+    REQUIRE(ledger.note_released(key));
+    REQUIRE(ledger.note_submitted(key));
+    CHECK(ledger.find(key)->released);
     CHECK_FALSE(ledger.find(key)->ended);
     REQUIRE(ledger.note_ended(key, {7, 0}, false));
   }
