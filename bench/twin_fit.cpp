@@ -7,10 +7,12 @@
 //     --by COLUMN    mixtures of experts of Megatron-Bridge are sources by model (the default), gpu or container
 //     --only a,b     only constants whose name begins with one of these
 //     --groups a,b   fit to these sources only
+//     --out a,b      leave out these only
 //
 // The objective is the sum over sources of the mean error and a tenth of the worst, so that a thousand runs of one
 // source weigh as much as five of another. Coordinate descent with steps that shrink: no random number, the same result
-// always.
+// always. Beside a source that is left out stands what the others make of the objective, and each constant that leaves
+// its prior: one that ends elsewhere without a source is known from that source only.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -98,7 +100,8 @@ std::vector<Constant> constants() {
       of_stacks("modern.flash_share", modern, &Stack::flash_share, 0.2, 0.75, 0.33),
       of_stacks("modern.elementwise", modern, &Stack::elementwise, 0.3, 3, 1),
       of_stacks("modern.tp_hidden", modern, &Stack::tp_hidden, 0, 0.95, 0.7),
-      of_stacks("modern.dp_window", modern, &Stack::dp_window, 0, 4, 0.5),
+      // Gradients travel behind the last backward pass, weights behind the first forward pass: one micro batch at most.
+      of_stacks("modern.dp_window", modern, &Stack::dp_window, 0, 1, 0.5),
       of_stacks("modern.pp_hidden", modern, &Stack::pp_hidden, 0, 1, 0.9),
       of_stacks("modern.step_s", modern, &Stack::step_s, 0, 0.2, 0.02),
       of_stacks("modern.host_layer_s", modern, &Stack::host_layer_s, 0, 2e-3, 0),
@@ -203,23 +206,78 @@ Errors errors_of(const Source& source, const Assumptions& a) {
   return e;
 }
 
-double objective(const std::vector<Source>& sources, const std::vector<std::string>& groups,
-                 const std::vector<Constant>& what, Assumptions& a) {
-  double sum = 0;
-  for (const Constant& c : what) sum += k_prior_weight * std::abs(get(c, a) - c.prior) / (c.high - c.low);
-  for (const Source& s : sources) {
-    if (std::find(groups.begin(), groups.end(), s.group) == groups.end()) continue;
-    const Errors e = errors_of(s, a);
-    sum += e.inside_mean + 0.1 * e.inside_worst;
+/// What a fit is about, and which of its sources each constant changes at all: the others need not be predicted again.
+class Objective {
+ public:
+  Objective(const std::vector<Source>& sources, const std::vector<std::string>& groups,
+            const std::vector<Constant>& what)
+      : what_(what) {
+    for (const Source& s : sources) {
+      if (std::find(groups.begin(), groups.end(), s.group) != groups.end()) sources_.push_back(&s);
+    }
+    const Assumptions prior = at_priors();
+    const std::vector<double> terms = terms_of(prior);
+    for (const Constant& c : what) {
+      std::vector<bool> changed(sources_.size());
+      for (const double value : {c.low, c.high}) {
+        Assumptions a = prior;
+        set(c, a, value);
+        for (std::size_t i = 0; i < sources_.size(); ++i) changed[i] = changed[i] || term(i, a) != terms[i];
+      }
+      changes_.push_back(changed);
+    }
   }
-  return sum;
-}
 
-Assumptions fit(const std::vector<Source>& sources, const std::vector<std::string>& groups,
-                const std::vector<Constant>& what) {
-  Assumptions best;
-  for (const Constant& c : what) set(c, best, c.prior);
-  double least = objective(sources, groups, what, best);
+  const std::vector<Constant>& constants() const { return what_; }
+
+  Assumptions at_priors() const {
+    Assumptions a;
+    for (const Constant& c : what_) set(c, a, c.prior);
+    return a;
+  }
+
+  /// Of each source.
+  std::vector<double> terms_of(const Assumptions& a) const {
+    std::vector<double> terms;
+    for (std::size_t i = 0; i < sources_.size(); ++i) terms.push_back(term(i, a));
+    return terms;
+  }
+
+  /// Brings `terms` up to date after constant number `moved` was set; false if it changes nothing anywhere.
+  bool update(const Assumptions& a, std::size_t moved, std::vector<double>& terms) const {
+    bool any = false;
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      if (!changes_[moved][i]) continue;
+      terms[i] = term(i, a);
+      any = true;
+    }
+    return any;
+  }
+
+  double total(Assumptions a, const std::vector<double>& terms) const {
+    double sum = 0;
+    for (const Constant& c : what_) sum += k_prior_weight * std::abs(get(c, a) - c.prior) / (c.high - c.low);
+    for (const double t : terms) sum += t;
+    return sum;
+  }
+  double total(const Assumptions& a) const { return total(a, terms_of(a)); }
+
+ private:
+  double term(std::size_t source, const Assumptions& a) const {
+    const Errors e = errors_of(*sources_[source], a);
+    return e.inside_mean + 0.1 * e.inside_worst;
+  }
+
+  const std::vector<Constant>& what_;
+  std::vector<const Source*> sources_;
+  std::vector<std::vector<bool>> changes_;  ///< by constant, then source
+};
+
+/// The nearest point from which no step of one constant leads down.
+Assumptions descend(const Objective& objective, Assumptions best) {
+  const std::vector<Constant>& what = objective.constants();
+  std::vector<double> terms = objective.terms_of(best);
+  double least = objective.total(best, terms);
   std::vector<double> steps;
   for (const Constant& c : what) steps.push_back((c.high - c.low) / 8);
   for (int round = 0; round < 14; ++round) {
@@ -229,12 +287,14 @@ Assumptions fit(const std::vector<Source>& sources, const std::vector<std::strin
         bool moved = false;
         for (;;) {
           Assumptions tried = best;
-          const double value = std::clamp(get(what[i], tried) + sign * steps[i], what[i].low, what[i].high);
-          set(what[i], tried, value);
-          const double now = objective(sources, groups, what, tried);
+          std::vector<double> tried_terms = terms;
+          set(what[i], tried, std::clamp(get(what[i], tried) + sign * steps[i], what[i].low, what[i].high));
+          if (!objective.update(tried, i, tried_terms)) break;
+          const double now = objective.total(tried, tried_terms);
           if (now >= least - 1e-9) break;
           least = now;
           best = tried;
+          terms = tried_terms;
           moved = better = true;
         }
         if (moved) break;
@@ -242,6 +302,28 @@ Assumptions fit(const std::vector<Source>& sources, const std::vector<std::strin
     }
     if (!better || round % 2 == 1) {
       for (double& step : steps) step /= 2;
+    }
+  }
+  return best;
+}
+
+/// One constant at a time ends in corners where only two together lead further down. So what has left its prior is put
+/// back, one constant after the other, and all descend from there; whatever is lower stays.
+Assumptions fit(const Objective& objective) {
+  Assumptions best = descend(objective, objective.at_priors());
+  double least = objective.total(best);
+  for (bool better = true; better;) {
+    better = false;
+    for (const Constant& c : objective.constants()) {
+      if (get(c, best) == c.prior) continue;
+      Assumptions tried = best;
+      set(c, tried, c.prior);
+      tried = descend(objective, tried);
+      const double now = objective.total(tried);
+      if (now >= least - 1e-6) continue;
+      least = now;
+      best = tried;
+      better = true;
     }
   }
   return best;
@@ -280,12 +362,14 @@ int main(int argc, char** argv) {
   std::vector<std::string> groups;
   for (const Source& s : sources) groups.push_back(s.group);
   std::vector<Constant> what = constants();
+  std::vector<std::string> outs;
   bool fitting = false;
   bool leaving_out = false;
   for (int i = 2; i < argc; ++i) {
     const std::string option = argv[i];
     if (option == "--fit") fitting = true;
     if (option == "--leave-one-out") leaving_out = true;
+    if (option == "--out" && i + 1 < argc) outs = words(argv[++i]);
     if (option == "--groups" && i + 1 < argc) groups = words(argv[++i]);
     if (option == "--only" && i + 1 < argc) {
       const std::vector<std::string> only = words(argv[++i]);
@@ -295,18 +379,24 @@ int main(int argc, char** argv) {
     }
   }
   if (fitting || leaving_out) {
-    Assumptions best = fitting ? fit(sources, groups, what) : Assumptions{};
+    Assumptions best = fitting ? fit(Objective(sources, groups, what)) : Assumptions{};
     if (fitting) {
       for (const Constant& c : what) fmt::print("  {:<30} {:.4g}\n", c.name, get(c, best));
       print_errors(sources, best);
     }
-    for (const std::string& out : leaving_out ? groups : std::vector<std::string>{}) {
+    for (const std::string& out : leaving_out ? (outs.empty() ? groups : outs) : std::vector<std::string>{}) {
       std::vector<std::string> others = groups;
       std::erase(others, out);
-      const Assumptions a = fit(sources, others, what);
+      const Objective objective(sources, others, what);
+      Assumptions a = fit(objective);
       for (const Source& s : sources) {
         if (s.group == out) print_errors({s}, a);
       }
+      fmt::print("    objective {:.4f}", objective.total(a));
+      for (const Constant& c : what) {
+        if (get(c, a) != c.prior) fmt::print(", {} {:.4g}", c.name, get(c, a));
+      }
+      fmt::print("\n");
       std::fflush(stdout);
     }
     return 0;

@@ -172,13 +172,17 @@ double Evaluator::mlp_seconds(const Layout& l, bool backward, double& expert_tra
   return share * (pair(rows, m.expert_ffn, local) + shared) + (1 - share) * dense;
 }
 
-/// What nothing hides of a layer's two all-reduces (or, as much traffic, gathers and scatters) between tensor ranks.
+/// What nothing hides of a layer's two all-reduces (or, with sequence parallelism, gathers and scatters) between tensor
+/// ranks.
 double Evaluator::tensor_seconds(const Layout& l, bool backward) const {
   const Transformer& m = *model_;
   const std::uint64_t tokens = std::uint64_t{l.micro_batch} * m.seq / l.cp;
   const RankGroup group{l.tp, std::min(l.tp, system_->domain), 0};
-  const double both =
-      2 * collective_seconds(Collective::all_reduce, group, number(tokens) * m.hidden * k_element_bytes, net_);
+  const double bytes = number(tokens) * m.hidden * k_element_bytes;
+  // NVLink SHARP adds up what all-reduces send, and saves gathers and scatters nothing.
+  const double both = 2 * (l.sequence_parallel ? collective_seconds(Collective::all_gather, group, bytes, net_) +
+                                                     collective_seconds(Collective::reduce_scatter, group, bytes, net_)
+                                               : collective_seconds(Collective::all_reduce, group, bytes, net_));
   if (!backward || !stack_.async_tensor) return both * (1 - stack_.tp_hidden);
   const Rates& rates = rates_[static_cast<std::size_t>(l.precision)];
   const std::uint64_t up = m.gated ? 2 : 1;

@@ -183,7 +183,11 @@ bool choose_rest(const Evaluator& evaluator, std::uint32_t gpus, Layout& stated)
           l.dp = gpus / (l.tp * l.pp * l.cp);
           if (l.tp == 1) l.sequence_parallel = false;
           if (!divides(l, evaluator.model(), evaluator.machine())) continue;
-          if (stated.pp == 0 && evaluator.model().layers % (l.pp * l.interleave) != 0) continue;
+          // Chunks have the same number of layers, at times with embedding and output counted as one each.
+          const std::uint32_t layers = evaluator.model().layers;
+          const std::uint32_t chunks = l.pp * l.interleave;
+          const bool chosen = stated.pp == 0 || (stated.interleave == 0 && v > 1);
+          if (chosen && layers % chunks != 0 && (stated.pp == 0 || (layers + 2) % chunks != 0)) continue;
           const Prediction p = evaluator.predict(l);
           const bool better = fastest == 0 || (p.fits && !best_fits) || (p.fits == best_fits && p.seconds < fastest);
           if (!better) continue;

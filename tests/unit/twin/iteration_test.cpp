@@ -123,6 +123,20 @@ TEST_CASE("iteration: the slowest rank sets the pace") {
   CHECK(slowest({1.0, 1.3, 1.1}) == 1.3);
 }
 
+TEST_CASE("iteration: NVLink SHARP helps all-reduces of tensor ranks, not the gathers of sequence parallelism") {
+  const Stack& stack = *find_stack("megatron-2024");
+  const Transformer& model = *find_model("llama-3-70b");
+  const auto more = [&](const char* system) {
+    const Evaluator evaluator(model, *find_system(system), stack);
+    Layout layout{.tp = 8, .pp = 4, .global_batch = 64, .distributed_optimizer = true};
+    const double reduced = evaluator.predict(layout).terms.tensor;
+    layout.sequence_parallel = true;
+    return evaluator.predict(layout).terms.tensor / reduced;
+  };
+  CHECK(more("dgx-h100") > 1.1);
+  CHECK(more("dgx-a100") < 1.1);  // no SHARP: both are rings, with as much traffic
+}
+
 TEST_CASE("iteration: gradients of experts travel between the GPUs that hold the same experts") {
   // Eight nodes, each with all experts: a GPU's experts are reduced with seven others through its own NIC. With experts
   // over all 64 GPUs of an NVLink domain, nobody else has them.

@@ -63,6 +63,21 @@ TEST_CASE("validate: a row has a prediction or a reason") {
   CHECK(v->summary[0].worst_error == v->summary[0].mean_error);
 }
 
+TEST_CASE("validate: an interleave that the row leaves open has chunks of the same size") {
+  // Sixteen layers a stage: nine to twelve chunks would have less bubble, and do not come out even.
+  const std::string run =
+      "x,megatron-h100,GPT-177B,96,12288,96,4096,131072,H100,2304,8,6,2,1152,none,iteration_time,5,s,";
+  const auto v = validate(
+      "source,source_group,model,layers,hidden,heads,seq,vocab,gpu,gpus,tp,pp,micro_batch,"
+      "global_batch,recompute,metric,value,unit,interleave\n" +
+          run + "\n" + run + "8\n" + run + "4\n",
+      "runs.csv");
+  REQUIRE(v);
+  REQUIRE(v->rows[0].predicted);
+  CHECK(*v->rows[0].predicted == *v->rows[1].predicted);
+  CHECK(*v->rows[0].predicted < *v->rows[2].predicted);
+}
+
 TEST_CASE("validate: bad files") {
   CHECK(error_of("") == "runs.csv: its header has no column \"gpu\"");
   CHECK(error_of("gpu,gpus,metric,value,unit\n") == "runs.csv: its header has neither \"model\" nor \"message_bytes\"");
