@@ -26,7 +26,10 @@ void read_engine(const toml::table& root, EngineSettings& settings, Mistakes& mi
   // Who cannot be told of what happens looks for it.
   if (!settings.conf.empty()) settings.sweep = k_site_sweep;
   section.duration("sweep", settings.sweep, {Duration::seconds(1), Duration::minutes(10)});
-  for (const std::string_view key : {"conf", "partition", "address", "sweep"}) {
+  if (section.word("foreign_jobs", settings.foreign_jobs) && settings.foreign_jobs == ForeignJobs::adopt) {
+    section.wrong("foreign_jobs", "\"adopt\" is not there yet; write \"leave\"");
+  }
+  for (const std::string_view key : {"conf", "partition", "address", "sweep", "foreign_jobs"}) {
     if (settings.kind == EngineKind::local && section.has(key)) {
       section.wrong(key, "is of kind = \"slurm\" only; leave it out");
     }

@@ -175,13 +175,15 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
   const std::string& program = cluster.options_.node_program;
   const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
   Status made = replace_file(cluster.file("hook"), program_script(program, hook), 0755);
-  if (made) made = replace_file(cluster.file("prolog"), program_script(program, "slurm-prolog"), 0755);
+  const std::string prolog =
+      "slurm-prolog " + shell_quoted(home.path) + " " + shell_quoted(direct_partition(cluster.options_.partition));
+  if (made) made = replace_file(cluster.file("prolog"), program_script(program, prolog), 0755);
   if (made) made = cluster.options_.site_conf.empty() ? cluster.make_own_files() : cluster.make_files_for_site();
   if (!made) return unexpected(made.error());
   return cluster;
 }
 
-Status Cluster::make_own_files() const {
+Status Cluster::make_own_files() {
   char host[256] = "";
   gethostname(host, sizeof host - 1);
   host[std::strcspn(host, ".")] = '\0';
@@ -194,8 +196,12 @@ Status Cluster::make_own_files() const {
   conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
   conf.folder = options_.home.slurm();
   conf.partition = options_.partition;
+  conf.direct_jobs_wait = options_.direct_jobs_wait;
   Status made = make_key(file("munge.key"));
-  if (made) made = replace_file(file("slurm.conf"), conf_text(conf), 0644);
+  const std::string text = conf_text(conf);
+  const std::string old = text_of(file("slurm.conf"));
+  is_changed_ = !old.empty() && text != old;  // a slurmctld that runs does not know it
+  if (made) made = replace_file(file("slurm.conf"), text, 0644);
   conf.address = options_.node_address;
   if (made) made = replace_file(file("node.conf"), conf_text(conf), 0644);
   return made;
@@ -237,7 +243,14 @@ Status Cluster::start_controller() const {
   return {};
 }
 
-Status Cluster::keep() const {
+Status Cluster::reconfigure() {
+  const CommandEnd end = run_command({"scontrol", "reconfigure"}, environment(), k_command_limit);
+  if (!end.ok()) return fail(Code::unavailable, "scontrol reconfigure: " + end.why(), true);
+  is_changed_ = false;
+  return {};
+}
+
+Status Cluster::keep() {
   const bool is_own = options_.site_conf.empty();
   if (is_own) {
     if (Status started = start_munge(); !started) return started;
@@ -245,7 +258,7 @@ Status Cluster::keep() const {
   }
   for (int i = 0; i < (is_own ? k_start_tries : 1); ++i) {
     const CommandEnd end = run_command({"scontrol", "ping"}, environment(), k_command_limit);
-    if (end.ok() && end.out.find("is UP") != std::string::npos) return {};
+    if (end.ok() && end.out.find("is UP") != std::string::npos) return is_changed_ ? reconfigure() : Status();
     poll(nullptr, 0, k_start_step_ms);
   }
   return fail(Code::timeout,

@@ -96,6 +96,11 @@ Status Commands::cancel(std::uint32_t job) const {
   return answer ? Status() : Status(unexpected(answer.error()));
 }
 
+Status Commands::cancel_pending(std::uint32_t job) const {
+  const auto answer = run({"scancel", "--state=PENDING", std::to_string(job)});
+  return answer ? Status() : Status(unexpected(answer.error()));
+}
+
 Status Commands::signal(std::uint32_t job, std::uint32_t signal, Whom whom) const {
   std::vector<std::string> argv = {"scancel", "--signal=" + std::to_string(signal), std::to_string(job)};
   if (whom == Whom::batch_shell) argv.insert(argv.begin() + 1, "--batch");

@@ -32,6 +32,8 @@ class Commands {
   Status release(const std::vector<std::uint32_t>& jobs) const;
   /// Ends it whatever it does: SIGTERM, and SIGKILL after Slurm's KillWait; one that waits never starts.
   Status cancel(std::uint32_t job) const;
+  /// The same, unless it has begun.
+  Status cancel_pending(std::uint32_t job) const;
   enum class Whom : std::uint8_t { steps, batch_shell, everything };
   Status signal(std::uint32_t job, std::uint32_t signal, Whom whom) const;
 

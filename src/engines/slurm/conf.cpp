@@ -46,6 +46,8 @@ std::string job_conf(std::string_view node_conf, const std::vector<SlurmNode>& n
   return made;
 }
 
+std::string direct_partition(const std::string& partition) { return partition + "_direct"; }
+
 std::string conf_text(const ConfSettings& s) {
   return fmt::format(
       "# Made by virgad, which writes it anew when it starts: changes are lost.\n"
@@ -69,7 +71,9 @@ std::string conf_text(const ConfSettings& s) {
       "SlurmdParameters=config_overrides\n"
       "ReturnToService=2\n"
       "SlurmdTimeout=60\n"
-      "PartitionName={partition} Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
+      "# Virga's own jobs come first: one that came past it and waits must not keep them waiting.\n"
+      "PartitionName={partition} Nodes=ALL PriorityTier=100 MaxTime=INFINITE State=UP\n"
+      "PartitionName={direct} Nodes=ALL Default=YES MaxTime=INFINITE State={direct_state}\n"
       "# Virga has scheduled when a job comes, and keeps the time.\n"
       "SchedulerType=sched/builtin\n"
       "SchedulerParameters=batch_sched_delay=0,sched_min_interval=1\n"
@@ -91,6 +95,7 @@ std::string conf_text(const ConfSettings& s) {
       fmt::arg("cluster", s.cluster), fmt::arg("host", s.host), fmt::arg("address", s.address),
       fmt::arg("port", s.port), fmt::arg("user", s.user), fmt::arg("folder", s.folder),
       fmt::arg("slurmd_files", slurmd_files(s.folder)), fmt::arg("partition", s.partition),
+      fmt::arg("direct", direct_partition(s.partition)), fmt::arg("direct_state", s.direct_jobs_wait ? "DOWN" : "UP"),
       fmt::arg("age", k_min_job_age_s));
 }
 

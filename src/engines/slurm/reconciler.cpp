@@ -128,7 +128,7 @@ bool Reconciler::take(const Status& status) {
 
 /// Everything while an incarnation has to be found by its comment, and at each sweep; else only what is under way.
 bool Reconciler::look_at_jobs() {
-  bool all = Clock::now() >= next_sweep_;
+  bool all = Clock::now() >= next_sweep_ || stirred_;
   std::vector<std::uint32_t> ids;
   bool any = false;
   for (const auto& [key, run] : runs_) {
@@ -137,13 +137,14 @@ bool Reconciler::look_at_jobs() {
     all = all || (run.id == 0 && !run.looked_up);
     if (run.id != 0) ids.push_back(run.id);
   }
-  if (!any || (!all && ids.empty())) return true;
+  if (all ? !any && nodes_.empty() : ids.empty()) return true;
   const auto jobs = all ? slurm_.jobs() : slurm_.jobs(ids);
   if (!jobs) {
     unreachable(jobs.error());
     return false;
   }
   observe(*jobs, all);
+  if (all) note_foreign(*jobs);
   return true;
 }
 
@@ -176,6 +177,7 @@ void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
 void Reconciler::turn() {
   const bool sweeps = Clock::now() >= next_sweep_;
   if (reachable() && look_at_jobs()) {
+    tell_foreign();
     for (auto& [key, run] : runs_) {
       if (reached_) advance(run);
     }
@@ -191,7 +193,7 @@ void Reconciler::turn() {
 }
 
 bool Reconciler::is_restless() const {
-  if (!gone_.empty()) return true;
+  if (!gone_.empty() || stirred_) return true;
   for (const auto& [vm, node] : nodes_) {
     if (!node.ready && !node.failed) return true;
   }
@@ -222,6 +224,7 @@ void Reconciler::advance(Run& run) {
 void Reconciler::submit(Run& run) {
   if (const std::string gone = lost_node_of(run); !gone.empty()) return refuse(run, "node " + gone + " is gone", false);
   if (run.job.nodes.empty()) return refuse(run, "the job has no nodes", false);
+  if (const std::string occupied = occupied_node_of(run); !occupied.empty()) return refuse(run, occupied, false);
   if (run.job.spec->kind == JobKind::allocation) {
     return refuse(run, "Slurm's nodes are used by batch scripts only: put srun into a script for sbatch", true);
   }
@@ -270,12 +273,15 @@ void Reconciler::advance_known(Run& run) {
 
 void Reconciler::advance_pending(Run& run) {
   if (run.start_asked && run.lost_node.empty()) run.lost_node = lost_node_of(run);
+  if (run.start_asked && run.occupied.empty()) run.occupied = occupied_node_of(run);
   // A slurmctld that was killed may know the job as it was before it began, while its script runs on the node, or has
   // ended there. Released again, it would fail as a duplicate.
   const bool had_begun = run.started || (run.released_after && *run.released_after != outages_);
   if (had_begun && !run.forgotten_at) run.forgotten_at = Clock::now();
   if (run.end_signal != 0 || !run.lost_node.empty() || had_begun) {
     (void)take(slurm_.cancel(run.id));
+  } else if (!run.occupied.empty()) {
+    (void)take(slurm_.cancel_pending(run.id));  // it may begin beside the other one at this very moment
   } else if (run.start_asked && run.seen->stage == JobStage::held) {
     release(run);
   }
@@ -303,6 +309,9 @@ void Reconciler::conclude(Run& run) {
   }
   if (!run.lost_node.empty() && !run.started && run.end_signal == 0) {
     return refuse(run, "node " + run.lost_node + " was lost while the job was being started", false);
+  }
+  if (!run.occupied.empty() && !run.started && run.end_signal == 0 && run.seen && run.seen->nodes.empty()) {
+    return refuse(run, run.occupied, false);
   }
   const bool never_ran = !run.seen || run.seen->never_ran();
   if (never_ran && run.end_signal == 0) {  // Slurm calls it running even while it fails to begin it

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "core/foreign.hpp"
 #include "engines/slurm/cluster.hpp"
 #include "engines/slurm/commands.hpp"
 #include "engines/slurm/ledger.hpp"
@@ -53,6 +54,8 @@ class Reconciler {
 
   /// Something happened: the next turn is at once.
   void wake();
+  /// The same, and perhaps to a job that is not ours.
+  void stir();
   void turn();
   Clock::time_point next_turn() const { return next_turn_; }
 
@@ -74,6 +77,7 @@ class Reconciler {
     std::optional<Clock::time_point> forgotten_at;  ///< slurmctld no longer knows that it was told
     std::optional<Clock::time_point> node_failed_at;
     std::string lost_node;           ///< before it began
+    std::string occupied;            ///< what was on a node of it before it began, past Virga
     std::vector<SignalJob> signals;  ///< to be sent while it runs
     bool started = false;            ///< JobStarted was posted
     bool finished = false;           ///< JobEnded or JobLaunchFailed was posted
@@ -81,8 +85,11 @@ class Reconciler {
     ExitStatus exit;
   };
   struct Node {
+    std::string name;  ///< empty until Slurm has listed it
     bool ready = false;
     bool failed = false;
+    std::optional<std::string>
+        foreign;  ///< what was told of it (core/foreign.hpp); unset: an earlier controller may have
     Clock::time_point seen_at;
   };
 
@@ -107,6 +114,10 @@ class Reconciler {
   void give_up_nodes(const std::vector<SlurmNode>& nodes);
   bool make_way(const SlurmNode& old, VmId expected);
   bool is_restless() const;
+  bool is_foreign(const SlurmJob& job) const;
+  void note_foreign(const std::vector<SlurmJob>& jobs);
+  void tell_foreign();
+  std::string occupied_node_of(const Run& run) const;
 
   ReconcilerOptions options_;
   EventSink& sink_;
@@ -118,6 +129,9 @@ class Reconciler {
   std::set<VmId> gone_;         ///< detached, and perhaps still in Slurm's list
   std::map<std::string, VmId> expected_;
   std::vector<std::uint32_t> to_release_;
+  std::map<std::string, std::vector<ForeignJob>> foreign_;  ///< by node, in the last listing of all jobs
+  bool looked_for_foreign_ = false;
+  bool stirred_ = false;  ///< the next listing is one of all jobs
 
   bool reached_ = false;  ///< the last command was answered
   std::uint32_t outages_ = 0;

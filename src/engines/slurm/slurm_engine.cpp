@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engines/slurm/bootstrap.hpp"
+#include "engines/slurm/hook_main.hpp"
 #include "engines/slurm/reconciler.hpp"
 #include "wire/unix_address.hpp"
 
@@ -101,8 +102,16 @@ class SlurmEngine : public Engine {
     (void)!read(wake_, &count, sizeof count);
     char byte = 0;
     bool poked = false;
-    while (recv(pokes_, &byte, 1, 0) >= 0) poked = true;
-    if (poked) reconciler_.wake();
+    bool stirred = false;
+    while (recv(pokes_, &byte, 1, 0) >= 0) {
+      poked = true;
+      stirred = stirred || byte == slurm::k_foreign_poke;
+    }
+    if (stirred) {
+      reconciler_.stir();
+    } else if (poked) {
+      reconciler_.wake();
+    }
   }
 
   void loop() {
