@@ -137,7 +137,7 @@ bool Reconciler::look_at_jobs() {
     all = all || (run.id == 0 && !run.looked_up);
     if (run.id != 0) ids.push_back(run.id);
   }
-  if (all ? !any && nodes_.empty() : ids.empty()) return true;
+  if (all ? !any && nodes_.empty() && !options_.adopt : ids.empty()) return true;
   const auto jobs = all ? slurm_.jobs() : slurm_.jobs(ids);
   if (!jobs) {
     unreachable(jobs.error());
@@ -145,6 +145,7 @@ bool Reconciler::look_at_jobs() {
   }
   observe(*jobs, all);
   if (all) note_foreign(*jobs);
+  if (all && options_.adopt) look_for_adoptable(*jobs);
   return true;
 }
 
@@ -184,6 +185,7 @@ void Reconciler::turn() {
     if (reached_ && !to_release_.empty()) (void)take(slurm_.release(to_release_));
     to_release_.clear();
     if (reached_) look_at_nodes();
+    if (reached_) advance_adoptions();
   }
   const auto now = Clock::now();
   if (sweeps) next_sweep_ = now + options_.sweep;
@@ -193,7 +195,7 @@ void Reconciler::turn() {
 }
 
 bool Reconciler::is_restless() const {
-  if (!gone_.empty() || stirred_) return true;
+  if (!gone_.empty() || stirred_ || is_adopting()) return true;
   for (const auto& [vm, node] : nodes_) {
     if (!node.ready && !node.failed) return true;
   }

@@ -15,12 +15,16 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/foreign.hpp"
+#include "engines/slurm/adoption.hpp"
 #include "engines/slurm/cluster.hpp"
 #include "engines/slurm/commands.hpp"
 #include "engines/slurm/ledger.hpp"
@@ -35,6 +39,7 @@ struct ReconcilerOptions {
   SubmissionSite site;
   std::chrono::milliseconds sweep{15'000};  ///< how often Slurm is looked at though nothing happened
   std::function<void(const std::string&)> say;
+  Adopt adopt;  ///< empty: jobs that come past Virga are left alone
 };
 
 class Reconciler {
@@ -93,6 +98,28 @@ class Reconciler {
     Clock::time_point seen_at;
   };
 
+  /// A job that waits in Slurm, past Virga. Each stage but the last two is gone through again after a restart.
+  struct Adoption {
+    enum class Stage : std::uint8_t {
+      found,
+      asked,       ///< held in Slurm; Virga's queue has been asked to take it
+      journalled,  ///< Virga's journal has it
+      refused,
+      cancelled,  ///< in Slurm
+      left,       ///< alone
+    };
+    Stage stage = Stage::found;
+    Clock::time_point not_before;
+    std::uint64_t job = 0;  ///< its number in Virga
+    std::string why;        ///< it was refused
+  };
+  /// Outlives the reconciler where Virga answers late.
+  struct AdoptionAnswers {
+    void put(std::uint32_t id, Result<std::uint64_t> answer);
+    std::mutex mutex;
+    std::vector<std::pair<std::uint32_t, Result<std::uint64_t>>> all;
+  };
+
   void tell(const Run& run);
   bool reachable();
   void unreachable(const Error& error);
@@ -118,6 +145,12 @@ class Reconciler {
   void note_foreign(const std::vector<SlurmJob>& jobs);
   void tell_foreign();
   std::string occupied_node_of(const Run& run) const;
+  void look_for_adoptable(const std::vector<SlurmJob>& jobs);
+  void take_answers();
+  void advance_adoptions();
+  void begin_adoption(std::uint32_t id, Adoption& adoption);
+  void ask_for(std::uint32_t id, Adoption& adoption, Adoptee job);
+  bool is_adopting() const;
 
   ReconcilerOptions options_;
   EventSink& sink_;
@@ -131,7 +164,9 @@ class Reconciler {
   std::vector<std::uint32_t> to_release_;
   std::map<std::string, std::vector<ForeignJob>> foreign_;  ///< by node, in the last listing of all jobs
   bool looked_for_foreign_ = false;
-  bool stirred_ = false;  ///< the next listing is one of all jobs
+  bool stirred_ = false;                         ///< the next listing is one of all jobs
+  std::map<std::uint32_t, Adoption> adoptions_;  ///< by Slurm's number
+  std::shared_ptr<AdoptionAnswers> answers_ = std::make_shared<AdoptionAnswers>();
 
   bool reached_ = false;  ///< the last command was answered
   std::uint32_t outages_ = 0;

@@ -163,7 +163,8 @@ Result<std::unique_ptr<Engine>> make_slurm_engine(SlurmEngineOptions options, Ev
   site.partition = cluster->options().partition;
   site.conf = cluster->file("job.conf");
   site.as_user = geteuid() != 0;
-  slurm::ReconcilerOptions wanted{*std::move(cluster), std::move(site), options.sweep, std::move(options.say)};
+  slurm::ReconcilerOptions wanted{*std::move(cluster), std::move(site), options.sweep, std::move(options.say),
+                                  std::move(options.adopt)};
   return std::make_unique<SlurmEngine>(std::move(wanted), *pokes, sink);
 }
 

@@ -23,8 +23,18 @@ std::uint32_t give_to_slurm(const World& world, std::vector<std::string> options
   return static_cast<std::uint32_t>(std::stoul(world.slurm(argv)));
 }
 
+/// Waits until the last word on the node is this one.
 NodeUpdated wait_told(RecordingSink& sink, const std::string& node, bool occupied) {
-  return sink.wait_for<NodeUpdated>([&](const NodeUpdated& e) { return e.node == node && e.drained == occupied; });
+  NodeUpdated last;
+  const bool came = contract::eventually({}, [&] {
+    last = {};
+    for (const NodeUpdated& told : sink.all<NodeUpdated>()) {
+      if (told.node == node) last = told;
+    }
+    return last.node == node && last.drained == occupied;
+  });
+  REQUIRE_MESSAGE(came, "was not told of ", node);
+  return last;
 }
 
 std::size_t told_occupied(RecordingSink& sink) {

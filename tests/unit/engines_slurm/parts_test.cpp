@@ -238,8 +238,9 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);
-  CHECK(conf.find("PartitionName=virga Nodes=ALL PriorityTier=100 ") != std::string::npos);
-  CHECK(conf.find("PartitionName=virga_direct Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n") != std::string::npos);
+  CHECK(conf.find("PartitionName=virga Nodes=virga PriorityTier=100 ") != std::string::npos);
+  CHECK(conf.find("PartitionName=virga_direct Nodes=virga Default=YES MaxTime=INFINITE State=UP\n") !=
+        std::string::npos);
   CHECK(
       node_conf_of_site("ClusterName=site\nslurmctldhost=head(192.0.2.1) # main\nSlurmdSpoolDir=/var/spool/slurmd\nX=1",
                         "10.1.2.3", "/v/slurm") ==
