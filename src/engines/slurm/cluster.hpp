@@ -59,7 +59,6 @@ class Cluster {
   Status make_files_for_site() const;
   Status start_munge() const;
   Status start_controller() const;
-  Status reconfigure();
 
   ClusterOptions options_;
   bool is_changed_ = false;  ///< slurm.conf is another one than before
