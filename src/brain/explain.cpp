@@ -3,6 +3,7 @@
 
 #include "brain/brain.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/fleet/foreign.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/forecast.hpp"
@@ -73,7 +74,10 @@ Time next_try(const State& state, const Partition& partition) {
 }
 
 ExplainedReason explain_reason(const State& state, const Job& job) {
-  const std::string own = job.detail.empty() ? "" : ": " + job.detail;
+  std::string own = job.detail.empty() ? "" : ": " + job.detail;
+  const Partition* partition = state.find_partition(job.spec->partition);
+  const bool wants_nodes = job.reason == Reason::resources || job.reason == Reason::drained_nodes;
+  if (wants_nodes && partition != nullptr) own += foreign_note(state, *partition);
   switch (job.reason) {
     case Reason::none:
       return {job.reason, "", ""};

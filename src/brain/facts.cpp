@@ -4,6 +4,7 @@
 #include <set>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/fleet/foreign.hpp"
 #include "brain/fleet/health.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/sched/lifecycle.hpp"
@@ -122,6 +123,11 @@ void on_job_started(Effects& fx, const JobStarted& e) {
   if (is_doomed) warn_job(fx, *job);  // the notice came while it was being started
 }
 
+/// Whether a node of the job takes nothing by its own state: sick, or occupied by others.
+bool takes_no_launch(const State& state, const Job& job) {
+  return has_sick_node(state, job) || has_occupied_node(state, job);
+}
+
 void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e) {
   Job* job = living_job(fx.state, e.job, e.incarnation);
   if (job == nullptr) return;
@@ -129,8 +135,8 @@ void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e) {
     finish_job(fx, *job, job->ending, job->reason, job->detail);
     return;
   }
-  if (!e.job_at_fault && job->state == JobState::configuring && has_sick_node(fx.state, *job)) {
-    // Nothing of it has run, and that node takes no other job: it goes elsewhere as if it had never been launched.
+  if (!e.job_at_fault && job->state == JobState::configuring && takes_no_launch(fx.state, *job)) {
+    // Nothing of it has run, and its node takes no other job: it goes elsewhere as if it had never been launched.
     unlaunch_job(fx, *job, e.message);
     return;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.hpp"
+#include "brain/fleet/foreign.hpp"
 #include "brain/fleet/health.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
@@ -22,7 +23,7 @@ void check_job(const State& state, const Job& job) {
                "a promise is all or nothing, and for waiting jobs only");
   VIRGA_ASSERT(job.state != JobState::configuring || job.nodes_booting == count_booting(state, job),
                "a configuring job knows how many of its nodes boot");
-  VIRGA_ASSERT(job.launched || !holds || !has_sick_node(state, job),
+  VIRGA_ASSERT(job.launched || !holds || !(has_sick_node(state, job) || has_occupied_node(state, job)),
                "a sick node is taken from who was not launched there");
   VIRGA_ASSERT((job.indexed_as == IndexedAs::queued) == state.index.queue.contains(job), "the queue has who waits");
 }

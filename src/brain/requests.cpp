@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "brain/fleet/fleet.hpp"
+#include "brain/fleet/foreign.hpp"
 #include "brain/fleet/health.hpp"
 #include "brain/policy/admission.hpp"
 #include "brain/policy/policy_state.hpp"
 #include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "core/array.hpp"
+#include "core/foreign.hpp"
 
 namespace virga {
 
@@ -177,6 +179,10 @@ struct Refuse {
       return Error{Code::conflict,
                    fmt::format("{} jobs hold nodes: wait for them, or cancel them", state.index.living.size())};
     }
+    if (const std::size_t nodes = count_occupied(state); !e.cancel_jobs && nodes > 0) {
+      return Error{Code::conflict,
+                   fmt::format("jobs that came past Virga are on {} nodes: wait for them, or cancel them", nodes)};
+    }
     return std::nullopt;
   }
   std::optional<Error> operator()(const ConfigChanged& e) const {
@@ -291,6 +297,10 @@ std::uint64_t on_job_acted(Effects& fx, const JobActed& e) {
 }
 
 std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
+  if (is_engine(e.actor)) {
+    on_foreign_jobs(fx, e);
+    return 0;
+  }
   if (e.drained) {
     fx.state.node_marks[e.node] = {true, e.reason, e.actor, fx.state.now};
   } else {
@@ -302,8 +312,9 @@ std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
   if (!there) index_absent_node(fx.state, *pool, number);
   if (there) {
     Vm& vm = fx.state.vms.at(there);
-    vm.drained = e.drained;
-    vm.drain_reason = e.drained ? e.reason : "";
+    const bool occupied = is_occupied(vm);  // which no operator's word ends
+    vm.drained = e.drained || occupied;
+    if (!occupied) vm.drain_reason = e.drained && !is_foreign_reason(e.reason) ? e.reason : "";
     if (!e.drained) end_quarantine(fx.state, vm);
     index_vm(fx.state, vm);
   }

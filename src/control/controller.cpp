@@ -10,6 +10,7 @@
 #include "control/crash_point.hpp"
 #include "control/inbox.hpp"
 #include "core/binary.hpp"
+#include "core/foreign.hpp"
 
 namespace virga {
 
@@ -199,6 +200,10 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
       in.ports.cloud->reserve(c, [this, &c](const WantedVm& vm) { return in.ports.engine->user_data(vm, c.pool); });
     }
     void operator()(ReleaseVm& c) const {
+      const auto vm = in.brain.state().vms.find(c.vm);
+      if (vm != in.brain.state().vms.end() && is_occupied(vm->second)) {
+        in.say(fmt::format("node {} is given back all the same: {}", vm->second.name, vm->second.release_reason));
+      }
       in.ports.engine->detach(c.vm);
       in.ports.cloud->release(c.vm);
     }

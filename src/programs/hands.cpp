@@ -50,7 +50,7 @@ std::unique_ptr<Cloud> open_azure(const Home& home, const std::string& node_prog
 
 /// As with Azure, the settings are those of the start.
 Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& bin_dir, const Settings& settings,
-                                           EventSink& sink) {
+                                           Controller& controller) {
   SlurmEngineOptions options;
   options.cluster.home = home;
   options.cluster.cluster_name = settings.config.cluster_name;
@@ -62,7 +62,15 @@ Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& 
   options.bin_dir = bin_dir;
   options.sweep = std::chrono::milliseconds(settings.engine.sweep.ns / 1'000'000);
   options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: slurm: %s\n", line.c_str()); };
-  return make_slurm_engine(std::move(options), sink);
+  if (settings.engine.foreign_jobs == ForeignJobs::adopt) {
+    options.cluster.direct_jobs_wait = true;
+    options.adopt = [&controller](JobSubmitted job, LaunchPayload payload, auto done) {
+      controller.request(
+          std::move(job), std::move(payload),
+          [done = std::move(done)](Result<std::uint64_t> answer, const Brain&) { done(std::move(answer)); });
+    };
+  }
+  return make_slurm_engine(std::move(options), controller);
 }
 
 std::unique_ptr<Engine> open_local(const Home& home, const std::string& bin_dir, const Config& config,

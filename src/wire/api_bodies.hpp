@@ -171,6 +171,19 @@ struct StandbyBody {
   }
 };
 
+/// A job that came to the engine past Virga and is on nodes of ours (core/foreign.hpp): its number there, a hostlist.
+struct ForeignBody {
+  std::uint32_t job = 0;
+  std::string user;
+  std::string nodes;
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("user", s.user);
+    v("nodes", s.nodes);
+  }
+};
+
 struct StatusBody {
   std::string version;
   std::uint32_t pid = 0;  ///< 0 without a daemon
@@ -186,6 +199,7 @@ struct StatusBody {
   std::uint64_t jobs_archived = 0;            ///< ended jobs that only the accounts still know
   Money cost_usd;                             ///< of the VMs that exist now, list price since they were granted
   Money cost_per_hour_usd;                    ///< of the VMs that exist now
+  std::vector<ForeignBody> foreign;           ///< ascending by their numbers
   std::optional<StandbyBody> standby;         ///< where several controllers share the journal
 
   template <class Self, class V>
@@ -204,6 +218,7 @@ struct StatusBody {
     v("jobs_archived", s.jobs_archived);
     v("cost_usd", s.cost_usd);
     v("cost_per_hour_usd", s.cost_per_hour_usd);
+    v("foreign", s.foreign);
     v("standby", s.standby);
   }
 };

@@ -21,6 +21,16 @@ struct EnumNames<EngineKind> {
   static constexpr std::string_view names[] = {"local", "slurm"};
 };
 
+/// What is done about jobs that somebody gives to the batch system itself, past Virga.
+enum class ForeignJobs : std::uint8_t {
+  leave,  ///< they are seen, and nothing is done to them; where one is, Virga puts no job
+  adopt,  ///< those that wait become jobs of Virga's queue
+};
+template <>
+struct EnumNames<ForeignJobs> {
+  static constexpr std::string_view names[] = {"leave", "adopt"};
+};
+
 struct EngineSettings {
   EngineKind kind = EngineKind::local;
   // Of slurm:
@@ -28,6 +38,7 @@ struct EngineSettings {
   std::string partition = "virga";         ///< Virga's in that cluster
   std::string address;                     ///< where nodes reach this machine; empty: on the host cloud's fabric
   Duration sweep = Duration::seconds(15);  ///< how often it is looked at though it has told nothing
+  ForeignJobs foreign_jobs = ForeignJobs::leave;
 };
 
 Result<EngineSettings> parse_engine_settings(std::string_view text, const std::string& file_name);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/foreign.hpp"
 #include "wire/slurm_text.hpp"
 #include "wire/words.hpp"
 
@@ -36,6 +37,8 @@ void take_vm(SlurmNode& node, const Vm& vm, const std::string& gpu_model) {
     if (vm.is_sick()) {
       node.reason_user = "virgad";
       node.reason_at = vm.sick_since;
+    } else if (is_occupied(vm)) {
+      node.reason_user = "virgad";
     }
   }
 }
@@ -66,8 +69,10 @@ std::vector<SlurmNode> slurm_nodes(const Config& config, const VmsBody& vms) {
       node.address = node.name;
       if (auto vm = by_name.find(node.name); vm != by_name.end()) take_vm(node, *vm->second, pool.sku.gpu_model);
       if (auto mark = vms.marks.find(node.name); mark != vms.marks.end() && mark->second.drained) {
+        // Both are true of it: what an operator said, and who is on it.
+        const bool occupied = is_foreign_reason(node.reason);
         node.drained = true;
-        node.reason = mark->second.reason;
+        node.reason = mark->second.reason + (occupied ? "; " + node.reason : "");
         node.reason_user = mark->second.by.user;
         node.reason_uid = mark->second.by.uid;
         node.reason_at = mark->second.at;

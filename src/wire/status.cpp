@@ -1,5 +1,9 @@
 // The status as the state alone tells it: used by the server, and by `virga status` without one.
+#include <utility>
+
+#include "core/foreign.hpp"
 #include "wire/api_bodies.hpp"
+#include "wire/hostlist.hpp"
 
 namespace virga {
 namespace {
@@ -20,6 +24,21 @@ void count(VmCounts& counts, VmState state) {
       ++counts.releasing;
       break;
   }
+}
+
+std::vector<ForeignBody> foreign_of(const State& state) {
+  std::map<std::uint32_t, std::pair<std::string, std::vector<std::string>>> by_number;
+  for (const auto& [id, vm] : state.vms) {
+    if (!is_occupied(vm)) continue;
+    for (ForeignJob& job : foreign_jobs_of(vm.drain_reason)) {
+      auto& [user, nodes] = by_number[job.id];
+      user = std::move(job.user);
+      nodes.push_back(vm.name);
+    }
+  }
+  std::vector<ForeignBody> all;
+  for (const auto& [number, job] : by_number) all.push_back({number, job.first, compress_hostlist(job.second)});
+  return all;
 }
 
 }  // namespace
@@ -61,6 +80,7 @@ StatusBody status_of(const State& state, Time now) {
     if (node) body.pools.push_back(std::move(node.mapped()));
   }
   for (auto& [name, pool] : by_pool) body.pools.push_back(std::move(pool));
+  body.foreign = foreign_of(state);
   return body;
 }
 

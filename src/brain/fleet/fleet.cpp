@@ -11,6 +11,7 @@
 #include "brain/sched/fit.hpp"
 #include "brain/sched/lifecycle.hpp"
 #include "brain/sched/supply.hpp"
+#include "core/foreign.hpp"
 
 namespace virga {
 
@@ -104,6 +105,8 @@ void release_idle(Effects& fx) {
     };
     if (vm.doomed) {
       release_vm(fx, vm, "evicted");
+    } else if (is_occupied(vm)) {
+      continue;  // looked at again when nobody is on it
     } else if (vm.is_sick()) {
       release_vm(fx, vm, vm.drain_reason);
     } else if (!is_kept()) {
@@ -225,6 +228,7 @@ void remove_vm(State& state, VmId id) {
 
 void release_vm(Effects& fx, Vm& vm, std::string reason) {
   VIRGA_ASSERT(vm.state == VmState::booting || vm.state == VmState::ready, "only a granted VM can be released");
+  if (is_occupied(vm)) reason += "; with " + vm.drain_reason;
   vm.state = VmState::releasing;
   vm.release_reason = std::move(reason);
   vm.idle_since = {};
@@ -274,7 +278,7 @@ void evict_vm(Effects& fx, VmId id, Time at) {
 void note_idle(const State& state, Vm& vm, const Pool& pool) {
   vm.idle_since = state.now;
   const Duration stays = vm.doomed ? Duration{} : vm.is_sick() ? pool.quarantine_time : pool.idle_time;
-  vm.release_after = state.now + stays;
+  vm.release_after = is_occupied(vm) && !vm.doomed ? Time::never() : state.now + stays;
   if (vm.is_sick()) vm.wasted_since = state.now;
 }
 

@@ -85,6 +85,13 @@ void print_status(const StatusBody& s) {
     if (count > 0) jobs += fmt::format("{}{} {}", jobs.empty() ? "" : ", ", count, state);
   }
   fmt::print("jobs: {}; {} more in the accounts\n", jobs.empty() ? "none" : jobs, s.jobs_archived);
+  if (!s.foreign.empty()) {
+    std::string foreign;
+    for (const ForeignBody& job : s.foreign) {
+      foreign += fmt::format("{}job {} of {} on {}", foreign.empty() ? "" : ", ", job.job, job.user, job.nodes);
+    }
+    fmt::print("past Virga: {}: {}\n", s.foreign.size(), foreign);
+  }
   fmt::print("cost: {} an hour now, {} so far for the nodes that exist (list price)\n", usd_text(s.cost_per_hour_usd),
              usd_text(s.cost_usd));
   fmt::print("journal: event {}, {} bytes\n", s.journal.last.value, s.journal.bytes);

@@ -18,6 +18,7 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <utility>
 
 #include "base/digest.hpp"
 #include "engines/slurm/conf.hpp"
@@ -92,24 +93,28 @@ bool answers(const std::string& path) {
   return connected;
 }
 
+bool runs(pid_t pid, const std::string& program) {
+  if (pid <= 1 || kill(pid, 0) != 0) return false;
+  std::string name = text_of("/proc/" + std::to_string(pid) + "/comm");
+  if (!name.starts_with(program)) return false;
+  const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t end = stat.rfind(')');
+  return end == std::string::npos || end + 2 >= stat.size() || stat[end + 2] != 'Z';
+}
+
 /// The process that a pid file names, if it is still that program.
 std::optional<pid_t> running(const std::string& pid_file, const std::string& program) {
   const pid_t pid = std::atoi(text_of(pid_file).c_str());
-  if (pid <= 1 || kill(pid, 0) != 0) return std::nullopt;
-  std::string name = text_of("/proc/" + std::to_string(pid) + "/comm");
-  if (!name.starts_with(program)) return std::nullopt;
-  const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t end = stat.rfind(')');
-  if (end != std::string::npos && end + 2 < stat.size() && stat[end + 2] == 'Z') return std::nullopt;
-  return pid;
+  return runs(pid, program) ? std::optional(pid) : std::nullopt;
 }
 
+/// slurmctld removes its pid file first, and then writes down what it knows.
 void end_process(const std::string& pid_file, const std::string& program) {
   const auto pid = running(pid_file, program);
   if (!pid) return;
   kill(*pid, SIGTERM);
-  for (int i = 0; i < k_stop_tries && running(pid_file, program); ++i) poll(nullptr, 0, k_start_step_ms);
-  if (running(pid_file, program)) kill(*pid, SIGKILL);
+  for (int i = 0; i < k_stop_tries && runs(*pid, program); ++i) poll(nullptr, 0, k_start_step_ms);
+  if (runs(*pid, program)) kill(*pid, SIGKILL);
 }
 
 std::string program_script(const std::string& node_program, const std::string& arguments) {
@@ -175,13 +180,15 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
   const std::string& program = cluster.options_.node_program;
   const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
   Status made = replace_file(cluster.file("hook"), program_script(program, hook), 0755);
-  if (made) made = replace_file(cluster.file("prolog"), program_script(program, "slurm-prolog"), 0755);
+  const std::string prolog =
+      "slurm-prolog " + shell_quoted(home.path) + " " + shell_quoted(direct_partition(cluster.options_.partition));
+  if (made) made = replace_file(cluster.file("prolog"), program_script(program, prolog), 0755);
   if (made) made = cluster.options_.site_conf.empty() ? cluster.make_own_files() : cluster.make_files_for_site();
   if (!made) return unexpected(made.error());
   return cluster;
 }
 
-Status Cluster::make_own_files() const {
+Status Cluster::make_own_files() {
   char host[256] = "";
   gethostname(host, sizeof host - 1);
   host[std::strcspn(host, ".")] = '\0';
@@ -194,8 +201,12 @@ Status Cluster::make_own_files() const {
   conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
   conf.folder = options_.home.slurm();
   conf.partition = options_.partition;
+  conf.direct_jobs_wait = options_.direct_jobs_wait;
   Status made = make_key(file("munge.key"));
-  if (made) made = replace_file(file("slurm.conf"), conf_text(conf), 0644);
+  const std::string text = conf_text(conf);
+  const std::string old = text_of(file("slurm.conf"));
+  is_changed_ = !old.empty() && text != old;  // a slurmctld that runs does not know it
+  if (made) made = replace_file(file("slurm.conf"), text, 0644);
   conf.address = options_.node_address;
   if (made) made = replace_file(file("node.conf"), conf_text(conf), 0644);
   return made;
@@ -250,10 +261,12 @@ Status Cluster::start_controller() const {
   return {};
 }
 
-Status Cluster::keep() const {
+Status Cluster::keep() {
   const bool is_own = options_.site_conf.empty();
   if (is_own) {
     if (Status started = start_munge(); !started) return started;
+    // Not `scontrol reconfigure`: a slurmctld 22.05 that is shown more nodes by that ends itself. Its jobs go on.
+    if (std::exchange(is_changed_, false)) end_process(file("slurmctld.pid"), "slurmctld");
     if (Status started = start_controller(); !started) return started;
   }
   for (int i = 0; i < (is_own ? k_start_tries : 1); ++i) {

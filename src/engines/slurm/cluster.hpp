@@ -29,7 +29,8 @@ struct ClusterOptions {
   std::string node_program;  ///< path of virga-node
   std::string node_address;  ///< of this machine, as the nodes reach it
   std::string partition = "virga";
-  std::string site_conf = {};  ///< slurm.conf of a cluster that exists; empty: one is raised
+  std::string site_conf = {};     ///< slurm.conf of a cluster that exists; empty: one is raised
+  bool direct_jobs_wait = false;  ///< in a cluster that is raised: what comes past Virga is not begun
 };
 
 /// What this machine has of Slurm: "22.05.8", or why it cannot be used.
@@ -43,7 +44,7 @@ class Cluster {
   static Result<Cluster> prepare(ClusterOptions options);
 
   /// Starts what does not run, and waits a moment until the controller answers.
-  Status keep() const;
+  Status keep();
 
   const ClusterOptions& options() const { return options_; }
   std::string file(const std::string& name) const { return options_.home.slurm() + "/" + name; }
@@ -56,13 +57,14 @@ class Cluster {
 
  private:
   explicit Cluster(ClusterOptions options) : options_(std::move(options)) {}
-  Status make_own_files() const;
+  Status make_own_files();
   Status make_files_for_site();
   Status start_munge() const;
   Status start_controller() const;
 
   ClusterOptions options_;
   bool counts_gpus_ = true;
+  bool is_changed_ = false;  ///< slurm.conf is another one than before
 };
 
 /// Ends both daemons and removes the folder. Nothing to do where there is none.

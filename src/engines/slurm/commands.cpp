@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "wire/command.hpp"
+#include "wire/text_file.hpp"
 
 namespace virga::slurm {
 namespace {
@@ -94,6 +95,47 @@ Status Commands::release(const std::vector<std::uint32_t>& jobs) const {
 Status Commands::cancel(std::uint32_t job) const {
   const auto answer = run({"scancel", std::to_string(job)});
   return answer ? Status() : Status(unexpected(answer.error()));
+}
+
+Status Commands::cancel_pending(std::uint32_t job) const {
+  const auto answer = run({"scancel", "--state=PENDING", std::to_string(job)});
+  return answer ? Status() : Status(unexpected(answer.error()));
+}
+
+Status Commands::note(std::uint32_t job, const std::string& text, Hold hold) const {
+  std::vector<std::string> argv = {"scontrol", "update", "jobid=" + std::to_string(job), "admincomment=" + text};
+  if (hold == Hold::yes) argv.push_back("priority=0");
+  const auto answer = run(argv);
+  return answer ? Status() : Status(unexpected(answer.error()));
+}
+
+Result<std::string> Commands::describe(std::uint32_t job, const std::string& columns) const {
+  return run({"squeue", "--noheader", "--all", "--states=all", "--jobs=" + std::to_string(job), "-O", columns});
+}
+
+Result<std::string> Commands::script_of(std::uint32_t job) const {
+  const Result<std::string> path = write_script(scratch_, "");  // byte for byte, which standard output is not
+  if (!path) return unexpected(path.error());
+  const auto answer = run({"scontrol", "write", "batch_script", std::to_string(job), *path});
+  Result<std::string> script = answer ? read_text_file(*path) : Result<std::string>(unexpected(answer.error()));
+  unlink(path->c_str());
+  return script;
+}
+
+Result<bool> Commands::counts_memory_per_cpu(std::uint32_t job) const {
+  const auto text = run({"scontrol", "show", "job", std::to_string(job)});
+  if (!text) return unexpected(text.error());
+  return text->find(" MinMemoryCPU=") != std::string::npos;
+}
+
+Result<std::string> Commands::state_folder() const {
+  constexpr std::string_view k_name = "StateSaveLocation";
+  const auto text = run({"scontrol", "show", "config"});
+  if (!text) return unexpected(text.error());
+  const std::size_t line = text->find(std::string("\n").append(k_name));
+  const std::size_t begin = line == std::string::npos ? line : text->find('/', line);
+  if (begin == std::string::npos) return fail(Code::internal, "Slurm does not say where its state is");
+  return text->substr(begin, text->find_first_of(" \n", begin) - begin);
 }
 
 Status Commands::signal(std::uint32_t job, std::uint32_t signal, Whom whom) const {

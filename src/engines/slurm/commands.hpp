@@ -32,6 +32,18 @@ class Commands {
   Status release(const std::vector<std::uint32_t>& jobs) const;
   /// Ends it whatever it does: SIGTERM, and SIGKILL after Slurm's KillWait; one that waits never starts.
   Status cancel(std::uint32_t job) const;
+  /// The same, unless it has begun.
+  Status cancel_pending(std::uint32_t job) const;
+  /// Writes an AdminComment, which only administrators can, and perhaps keeps the job from beginning.
+  enum class Hold : std::uint8_t { unchanged, yes };
+  Status note(std::uint32_t job, const std::string& text, Hold hold) const;
+  /// One job, in columns of the caller's.
+  Result<std::string> describe(std::uint32_t job, const std::string& columns) const;
+  Result<std::string> script_of(std::uint32_t job) const;
+  /// Whether what it asks for of memory is for each CPU and not for each node.
+  Result<bool> counts_memory_per_cpu(std::uint32_t job) const;
+  /// Where slurmctld keeps what it knows.
+  Result<std::string> state_folder() const;
   enum class Whom : std::uint8_t { steps, batch_shell, everything };
   Status signal(std::uint32_t job, std::uint32_t signal, Whom whom) const;
 

@@ -7,6 +7,9 @@
 namespace virga::slurm {
 namespace {
 
+/// Of the largest job that may wait for Virga.
+constexpr int k_nodes_shown = 1024;
+
 /// Paths of a slurmd; %n is its node.
 std::string slurmd_files(const std::string& folder) {
   return fmt::format(
@@ -14,6 +17,20 @@ std::string slurmd_files(const std::string& folder) {
       "SlurmdPidFile={0}/spool/%n.pid\n"
       "SlurmdLogFile={0}/log/slurmd.%n.log\n",
       folder);
+}
+
+/// Where jobs that come past Virga are. sbatch refuses what no node could hold, also where the partition is down, so
+/// those that are to wait for Virga are shown nodes that nobody has, and that hold anything.
+std::string direct_part(const ConfSettings& s) {
+  const std::string name = direct_partition(s.partition);
+  if (!s.direct_jobs_wait) {
+    return fmt::format("PartitionName={} Nodes=virga Default=YES MaxTime=INFINITE State=UP\n", name);
+  }
+  return fmt::format(
+      "NodeName=anynode[1-{1}] CPUs=4096 RealMemory=16777216 NodeAddr=127.0.0.1 State=DOWN Reason=\"stands for all of "
+      "Virga\"\n"
+      "PartitionName={0} Nodes=anynode[1-{1}] Default=YES MaxTime=INFINITE State=DOWN\n",
+      name, k_nodes_shown);
 }
 
 }  // namespace
@@ -46,6 +63,8 @@ std::string job_conf(std::string_view node_conf, const std::vector<SlurmNode>& n
   return made;
 }
 
+std::string direct_partition(const std::string& partition) { return partition + "_direct"; }
+
 std::string conf_text(const ConfSettings& s) {
   return fmt::format(
       "# Made by virgad, which writes it anew when it starts: changes are lost.\n"
@@ -69,14 +88,17 @@ std::string conf_text(const ConfSettings& s) {
       "SlurmdParameters=config_overrides\n"
       "ReturnToService=2\n"
       "SlurmdTimeout=60\n"
-      "PartitionName={partition} Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
+      "# Virga's own jobs come first: one that came past it and waits must not keep them waiting.\n"
+      "NodeSet=virga Feature=virga\n"
+      "PartitionName={partition} Nodes=virga PriorityTier=100 MaxTime=INFINITE State=UP\n"
+      "{direct}"
       "# Virga has scheduled when a job comes, and keeps the time.\n"
       "SchedulerType=sched/builtin\n"
       "SchedulerParameters=batch_sched_delay=0,sched_min_interval=1\n"
       "SelectType=select/cons_tres\n"
       "SelectTypeParameters=CR_CPU\n"
       "GresTypes=gpu\n"
-      "JobRequeue=0\n"
+      "JobRequeue={requeue}\n"  // Virga's own say no
       "KillOnBadExit=0\n"
       "KillWait=2\n"
       "MaxJobCount=200000\n"
@@ -92,6 +114,7 @@ std::string conf_text(const ConfSettings& s) {
       fmt::arg("cluster", s.cluster), fmt::arg("host", s.host), fmt::arg("address", s.address),
       fmt::arg("port", s.port), fmt::arg("user", s.user), fmt::arg("folder", s.folder),
       fmt::arg("slurmd_files", slurmd_files(s.folder)), fmt::arg("partition", s.partition),
+      fmt::arg("direct", direct_part(s)), fmt::arg("requeue", s.direct_jobs_wait ? 1 : 0),
       fmt::arg("age", k_min_job_age_s));
 }
 

@@ -24,7 +24,11 @@ struct ConfSettings {
   std::string user;    ///< whom slurmctld and slurmd run as
   std::string folder;  ///< of the cluster's state; see slurm_cluster.hpp for what lies in it
   std::string partition;
+  bool direct_jobs_wait = false;  ///< those that come past Virga are not begun
 };
+
+/// Where jobs that come past Virga end up unless they ask for another partition, beside the one of Virga's own.
+std::string direct_partition(const std::string& partition);
 
 std::string conf_text(const ConfSettings& settings);
 

@@ -23,11 +23,11 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-void poke(const std::string& path) {
-  const Result<sockaddr_un> address = unix_address(path);
+void poke(const Home& home, char what) {
+  const Result<sockaddr_un> address = unix_address(home.slurm() + "/poke.sock");
   if (!address) return;
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  (void)sendto(fd, "!", 1, 0, reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
+  (void)sendto(fd, &what, 1, 0, reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   close(fd);
 }
 
@@ -53,11 +53,12 @@ int virga_node_slurm_hook_main(int argc, char** argv) {
       std::fprintf(stderr, "virga-node slurm-hook: %s\n", noted.error().message.c_str());
     }
   }
-  poke(home.slurm() + "/poke.sock");
+  poke(home, key ? '!' : slurm::k_foreign_poke);
   return 0;
 }
 
-int virga_node_slurm_prolog_main(int, char**) {
+int virga_node_slurm_prolog_main(int argc, char** argv) {
+  if (argc == 3 && variable("SLURM_JOB_PARTITION") == argv[2]) poke(Home{argv[1]}, slurm::k_foreign_poke);
   const std::string host_tmp = parents_variable("VIRGA_HOST_TMP");
   const std::string folder = variable("SLURM_JOB_WORK_DIR");
   if (host_tmp.empty() || folder.empty()) return 0;

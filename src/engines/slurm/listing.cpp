@@ -59,6 +59,9 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
   job.state = take_field(line);
   const std::string_view exit = take_field(line);
   const std::string_view uid = take_field(line);
+  job.user = take_field(line);
+  job.partition = take_field(line);
+  job.nodes = take_field(line);
   job.reason = take_field(line);
   job.comment = line.ends_with('|') ? line.substr(0, line.size() - 1) : line;
   if (!read_number(id, job.id) || !read_number(uid, job.uid) || !read_number(exit, status)) return std::nullopt;

@@ -21,7 +21,8 @@
 
 namespace virga::slurm {
 
-inline constexpr const char* k_job_columns = "JobID:|,State:|,exit_code:|,UserID:|,Reason:|,Comment:|";
+inline constexpr const char* k_job_columns =
+    "JobID:|,State:|,exit_code:|,UserID:|,UserName:|,Partition:|,NodeList:|,Reason:|,Comment:|";
 inline constexpr const char* k_node_columns = "NodeList:|,StateLong:|,Features:|,NodeAddr:|,Reason:|";
 
 enum class JobStage : std::uint8_t {
@@ -38,6 +39,9 @@ inline constexpr std::uint32_t k_launch_failure_signal = 53;
 struct SlurmJob {
   std::uint32_t id = 0;
   std::uint32_t uid = 0;
+  std::string user;
+  std::string partition;
+  std::string nodes;  ///< as a hostlist: those it has, or had; empty: it never got any
   JobStage stage = JobStage::waiting;
   std::string state;   ///< Slurm's word
   std::string reason;  ///< the same

@@ -157,7 +157,7 @@ bool Reconciler::has_to_find() const {
 
 /// Everything while an incarnation has to be found by its comment, and at each sweep; else only what is under way.
 bool Reconciler::look_at_jobs() {
-  const bool all = Clock::now() >= next_sweep_ || has_to_find();
+  const bool all = Clock::now() >= next_sweep_ || stirred_ || has_to_find();
   std::vector<std::uint32_t> ids;
   for (const auto& [key, run] : runs_) {
     if (!run.finished && run.id != 0) ids.push_back(run.id);
@@ -170,6 +170,8 @@ bool Reconciler::look_at_jobs() {
     return false;
   }
   observe(*jobs, all);
+  if (all) note_foreign(*jobs);
+  if (all && options_.adopt) look_for_adoptable(*jobs);
   return true;
 }
 
@@ -225,6 +227,7 @@ void Reconciler::turn() {
   const bool looks = sweeps || Clock::now() >= next_look_ || has_to_find();
   bool submits = false;
   if (reaches && (!looks || look_at_jobs())) {
+    if (looks) tell_foreign();
     for (auto& [key, run] : runs_) {
       if (reached_ && (looks || run.id == 0)) advance(run);
     }
@@ -232,6 +235,7 @@ void Reconciler::turn() {
     submit();
     release();
     if (reached_ && looks) look_at_nodes();
+    if (reached_) advance_adoptions();
   }
   const auto now = Clock::now();
   if (sweeps) next_sweep_ = now + options_.sweep;
@@ -249,7 +253,7 @@ void Reconciler::turn() {
 }
 
 bool Reconciler::is_restless() const {
-  if (!gone_.empty()) return true;
+  if (!gone_.empty() || stirred_ || is_adopting()) return true;
   for (const auto& [vm, node] : nodes_) {
     if (!node.ready && !node.failed) return true;
   }
@@ -280,6 +284,7 @@ void Reconciler::advance(Run& run) {
 void Reconciler::prepare(Run& run) {
   if (const std::string gone = lost_node_of(run); !gone.empty()) return refuse(run, "node " + gone + " is gone", false);
   if (run.job.nodes.empty()) return refuse(run, "the job has no nodes", false);
+  if (const std::string occupied = occupied_node_of(run); !occupied.empty()) return refuse(run, occupied, false);
   if (run.job.spec->kind == JobKind::allocation) {
     return refuse(run, "Slurm's nodes are used by batch scripts only: put srun into a script for sbatch", true);
   }
@@ -362,6 +367,7 @@ void Reconciler::advance_known(Run& run) {
 
 void Reconciler::advance_pending(Run& run) {
   if (run.start_asked && run.lost_node.empty()) run.lost_node = lost_node_of(run);
+  if (run.start_asked && run.occupied.empty()) run.occupied = occupied_node_of(run);
   // A slurmctld that was killed may know the job as it was before it began, while its script runs on the node, or has
   // ended there. Released again, it would fail as a duplicate.
   const bool was_released =
@@ -370,6 +376,8 @@ void Reconciler::advance_pending(Run& run) {
   if (had_begun && !run.forgotten_at) run.forgotten_at = Clock::now();
   if (run.end_signal != 0 || !run.lost_node.empty() || had_begun) {
     (void)take(slurm_.cancel(run.id));
+  } else if (!run.occupied.empty()) {
+    (void)take(slurm_.cancel_pending(run.id));  // it may begin beside the other one at this very moment
   } else if (run.start_asked && run.seen->stage == JobStage::held) {
     want_release(run);
   }
@@ -397,6 +405,9 @@ void Reconciler::conclude(Run& run) {
   }
   if (!run.lost_node.empty() && !run.started && run.end_signal == 0) {
     return refuse(run, "node " + run.lost_node + " was lost while the job was being started", false);
+  }
+  if (!run.occupied.empty() && !run.started && run.end_signal == 0 && run.seen && run.seen->nodes.empty()) {
+    return refuse(run, run.occupied, false);
   }
   const bool never_ran = !run.seen || run.seen->never_ran();
   if (never_ran && run.end_signal == 0) {  // Slurm calls it running even while it fails to begin it

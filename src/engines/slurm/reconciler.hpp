@@ -19,11 +19,16 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/foreign.hpp"
+#include "engines/slurm/adoption.hpp"
 #include "engines/slurm/cluster.hpp"
 #include "engines/slurm/commands.hpp"
 #include "engines/slurm/ledger.hpp"
@@ -38,6 +43,7 @@ struct ReconcilerOptions {
   SubmissionSite site;
   std::chrono::milliseconds sweep{15'000};  ///< how often Slurm is looked at though nothing happened
   std::function<void(const std::string&)> say;
+  Adopt adopt;  ///< empty: jobs that come past Virga are left alone
 };
 
 class Reconciler {
@@ -60,6 +66,8 @@ class Reconciler {
 
   /// Something happened: Slurm is looked at in the next turn, which is at once.
   void wake();
+  /// The same, and perhaps to a job that is not ours.
+  void stir();
   void turn();
   Clock::time_point next_turn() const { return next_turn_; }
 
@@ -82,6 +90,7 @@ class Reconciler {
     std::optional<Clock::time_point> forgotten_at;  ///< slurmctld no longer knows that it was told
     std::optional<Clock::time_point> node_failed_at;
     std::string lost_node;           ///< before it began
+    std::string occupied;            ///< what was on a node of it before it began, past Virga
     std::vector<SignalJob> signals;  ///< to be sent while it runs
     bool started = false;            ///< JobStarted was posted
     bool finished = false;           ///< JobEnded or JobLaunchFailed was posted
@@ -89,9 +98,34 @@ class Reconciler {
     ExitStatus exit;
   };
   struct Node {
+    std::string name;  ///< empty until Slurm has listed it
     bool ready = false;
     bool failed = false;
+    std::optional<std::string>
+        foreign;  ///< what was told of it (core/foreign.hpp); unset: an earlier controller may have
     Clock::time_point seen_at;
+  };
+
+  /// A job that waits in Slurm, past Virga. Each stage but the last two is gone through again after a restart.
+  struct Adoption {
+    enum class Stage : std::uint8_t {
+      found,
+      asked,       ///< held in Slurm; Virga's queue has been asked to take it
+      journalled,  ///< Virga's journal has it
+      refused,
+      cancelled,  ///< in Slurm
+      left,       ///< alone
+    };
+    Stage stage = Stage::found;
+    Clock::time_point not_before;
+    std::uint64_t job = 0;  ///< its number in Virga
+    std::string why;        ///< it was refused
+  };
+  /// Outlives the reconciler where Virga answers late.
+  struct AdoptionAnswers {
+    void put(std::uint32_t id, Result<std::uint64_t> answer);
+    std::mutex mutex;
+    std::vector<std::pair<std::uint32_t, Result<std::uint64_t>>> all;
   };
 
   void tell(const Run& run);
@@ -120,6 +154,16 @@ class Reconciler {
   void give_up_nodes(const std::vector<SlurmNode>& nodes);
   bool make_way(const SlurmNode& old, VmId expected);
   bool is_restless() const;
+  bool is_foreign(const SlurmJob& job) const;
+  void note_foreign(const std::vector<SlurmJob>& jobs);
+  void tell_foreign();
+  std::string occupied_node_of(const Run& run) const;
+  void look_for_adoptable(const std::vector<SlurmJob>& jobs);
+  void take_answers();
+  void advance_adoptions();
+  void begin_adoption(std::uint32_t id, Adoption& adoption);
+  void ask_for(std::uint32_t id, Adoption& adoption, Adoptee job);
+  bool is_adopting() const;
 
   ReconcilerOptions options_;
   EventSink& sink_;
@@ -139,6 +183,11 @@ class Reconciler {
   };
   std::vector<Submitting> to_submit_;
   std::vector<Run*> to_release_;
+  std::map<std::string, std::vector<ForeignJob>> foreign_;  ///< by node, in the last listing of all jobs
+  bool looked_for_foreign_ = false;
+  bool stirred_ = false;                         ///< the next listing is one of all jobs
+  std::map<std::uint32_t, Adoption> adoptions_;  ///< by Slurm's number
+  std::shared_ptr<AdoptionAnswers> answers_ = std::make_shared<AdoptionAnswers>();
 
   bool reached_ = false;  ///< the last command was answered
   std::uint32_t outages_ = 0;

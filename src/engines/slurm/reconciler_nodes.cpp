@@ -18,6 +18,7 @@ void Reconciler::attach(VmId vm) {
   const auto [it, is_new] = nodes_.try_emplace(vm);
   if (!is_new && it->second.ready) sink_.post(VmReady{vm});
   if (is_new) it->second.seen_at = Clock::now();
+  if (is_new && looked_for_foreign_) it->second.foreign = "";
   gone_.erase(vm);
   wake();
 }
@@ -47,6 +48,7 @@ void Reconciler::observe(const std::vector<SlurmNode>& nodes) {
     if (it == nodes_.end()) continue;
     Node& node = it->second;
     node.seen_at = now;
+    node.name = listed.name;
     if (listed.usable && !node.ready) {
       node.ready = true;
       sink_.post(VmReady{listed.vm});

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engines/slurm/bootstrap.hpp"
+#include "engines/slurm/hook_main.hpp"
 #include "engines/slurm/reconciler.hpp"
 #include "wire/unix_address.hpp"
 
@@ -108,8 +109,16 @@ class SlurmEngine : public Engine {
     (void)!read(wake_, &count, sizeof count);
     char byte = 0;
     bool poked = false;
-    while (recv(pokes_, &byte, 1, 0) >= 0) poked = true;
-    if (poked) reconciler_.wake();
+    bool stirred = false;
+    while (recv(pokes_, &byte, 1, 0) >= 0) {
+      poked = true;
+      stirred = stirred || byte == slurm::k_foreign_poke;
+    }
+    if (stirred) {
+      reconciler_.stir();
+    } else if (poked) {
+      reconciler_.wake();
+    }
   }
 
   void loop() {
@@ -163,7 +172,8 @@ Result<std::unique_ptr<Engine>> make_slurm_engine(SlurmEngineOptions options, Ev
   site.conf = cluster->file("job.conf");
   site.counts_gpus = cluster->counts_gpus();
   site.as_user = geteuid() != 0;
-  slurm::ReconcilerOptions wanted{*std::move(cluster), std::move(site), options.sweep, std::move(options.say)};
+  slurm::ReconcilerOptions wanted{*std::move(cluster), std::move(site), options.sweep, std::move(options.say),
+                                  std::move(options.adopt)};
   return std::make_unique<SlurmEngine>(std::move(wanted), *pokes, sink);
 }
 

@@ -18,6 +18,7 @@
 #include <memory>
 #include <string>
 
+#include "engines/slurm/adoption.hpp"
 #include "engines/slurm/cluster.hpp"
 #include "ports/engine.hpp"
 #include "ports/event_sink.hpp"
@@ -29,6 +30,9 @@ struct SlurmEngineOptions {
   std::string bin_dir;  ///< where Virga's commands lie; last in the PATH of jobs
   std::chrono::milliseconds sweep{15'000};
   std::function<void(const std::string&)> say = [](const std::string&) {};  ///< from the engine's thread
+  /// Takes jobs that wait in Slurm into Virga's queue; empty: jobs that come past Virga are left alone. Jobs of a
+  /// cluster that is raised then wait there (ClusterOptions::direct_jobs_wait).
+  slurm::Adopt adopt = {};
 };
 
 Result<std::unique_ptr<Engine>> make_slurm_engine(SlurmEngineOptions options, EventSink& sink);

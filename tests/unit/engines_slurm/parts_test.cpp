@@ -54,14 +54,14 @@ bool has(const std::vector<std::string>& words, const std::string& word) {
 
 TEST_CASE("slurm listing: jobs, as squeue of 22.05.8 printed them") {
   const auto jobs = parse_jobs(
-      "50000013|FAILED|1792|65534|NonZeroExitCode|(null)|\n"
-      "50000014|FAILED|15|65534|JobLaunchFailure|(null)|\n"
-      "50000016|FAILED|4021|65534|JobLaunchFailure|(null)|\n"
-      "50000017|RUNNING|0|65534|None|virga:a|b:3.1|\n"
-      "50000018|PENDING|0|65534|JobHeldUser|virga:x:17.0|\n"
-      "50000019|PENDING|0|0|None||\n"
-      "50000020|COMPLETING|0|0|None|(null)|\n"
-      "50000021|CANCELLED|0|65534|JobHeldUser|(null)|\n"
+      "50000013|FAILED|1792|65534|nobody|virga|n1|NonZeroExitCode|(null)|\n"
+      "50000014|FAILED|15|65534|nobody|virga|n1|JobLaunchFailure|(null)|\n"
+      "50000016|FAILED|4021|65534|nobody|virga|n1|JobLaunchFailure|(null)|\n"
+      "50000017|RUNNING|0|65534|nobody|virga|n[1-2]|None|virga:a|b:3.1|\n"
+      "50000018|PENDING|0|65534|nobody|virga||JobHeldUser|virga:x:17.0|\n"
+      "50000019|PENDING|0|0|root|virga_direct||None||\n"
+      "50000020|COMPLETING|0|0|root|virga_direct|n1|None|(null)|\n"
+      "50000021|CANCELLED|0|65534|nobody|virga||JobHeldUser|(null)|\n"
       "squeue: something else\n");
   REQUIRE(jobs.size() == 8);
   CHECK(jobs[0].exit == ExitStatus{7, 0});
@@ -73,6 +73,10 @@ TEST_CASE("slurm listing: jobs, as squeue of 22.05.8 printed them") {
   CHECK(jobs[3].stage == JobStage::running);
   CHECK(jobs[3].comment == "virga:a|b:3.1");
   CHECK(jobs[3].uid == 65534);
+  CHECK(jobs[3].user == "nobody");
+  CHECK(jobs[3].nodes == "n[1-2]");
+  CHECK(jobs[5].partition == "virga_direct");
+  CHECK(jobs[5].nodes.empty());
   CHECK(jobs[4].stage == JobStage::held);
   CHECK(jobs[5].stage == JobStage::waiting);
   CHECK(jobs[6].stage == JobStage::completing);
@@ -249,6 +253,9 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);
+  CHECK(conf.find("PartitionName=virga Nodes=virga PriorityTier=100 ") != std::string::npos);
+  CHECK(conf.find("PartitionName=virga_direct Nodes=virga Default=YES MaxTime=INFINITE State=UP\n") !=
+        std::string::npos);
   CHECK(
       node_conf_of_site("ClusterName=site\nslurmctldhost=head(192.0.2.1) # main\nSlurmdSpoolDir=/var/spool/slurmd\nX=1",
                         "10.1.2.3", "/v/slurm") ==

@@ -76,6 +76,8 @@ std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds
   options.cluster = {home_, cluster, own_program(), host_address_on_fabric(home_)};
   options.cluster.site_conf = site_conf_;
   options.sweep = sweep;
+  options.adopt = adopt;
+  options.cluster.direct_jobs_wait = static_cast<bool>(adopt);
   options.say = [](const std::string& line) { std::fprintf(stderr, "slurm: %s\n", line.c_str()); };
   auto engine = make_slurm_engine(std::move(options), sink);
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));

@@ -39,6 +39,8 @@ class World {
 
   std::unique_ptr<Engine> engine(EventSink& sink, std::chrono::milliseconds sweep = std::chrono::seconds(15),
                                  const std::string& cluster = "testing");
+  /// Of engines that are made from now on: takes jobs that wait in Slurm, which do not begin there then.
+  slurm::Adopt adopt;
   /// `name`: of one that was there before; empty: a new one.
   JobNode boot(const std::string& name = "", std::uint32_t gpus = 0);
   void kill(VmId vm);

@@ -14,6 +14,11 @@ TEST_CASE("engine settings: local unless the file says otherwise") {
   CHECK(slurm->kind == EngineKind::slurm);
   CHECK(slurm->sweep == Duration::seconds(3));
   CHECK(slurm->conf.empty());
+  CHECK(slurm->foreign_jobs == ForeignJobs::leave);
+  const auto adopts = parse_engine_settings("[engine]\nkind = \"slurm\"\nforeign_jobs = \"adopt\"\n", "v.toml");
+  REQUIRE(adopts);
+  CHECK(adopts->foreign_jobs == ForeignJobs::adopt);
+  CHECK(adopts->sweep == Duration::seconds(2));
   const auto site = parse_engine_settings("[engine]\nkind = \"slurm\"\nconf = \"/etc/slurm/slurm.conf\"\n", "v.toml");
   REQUIRE(site);
   CHECK(site->partition == "virga");
@@ -34,6 +39,9 @@ TEST_CASE("engine settings: each mistake has its place and says what is right") 
   CHECK(message("[engine]\nkind = \"slurm\"\nconf = \"x\"\n").find("is no absolute path") != std::string::npos);
   CHECK(message("[engine]\nkind = \"slurm\"\naddress = \"here\"\n").find("is no address") != std::string::npos);
   CHECK(message("[engine]\naddress = \"10.64.255.254\"\n").find("\"slurm\" only") != std::string::npos);
+  CHECK(message("[engine]\nforeign_jobs = \"leave\"\n").find("\"slurm\" only") != std::string::npos);
+  CHECK(message("[engine]\nkind = \"slurm\"\nforeign_jobs = \"kill\"\n").find("\"leave\", \"adopt\"") !=
+        std::string::npos);
   CHECK(message("[[=").find("no TOML") != std::string::npos);
   CHECK_FALSE(parse_config("engine = 3\n", "v.toml", {}));
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "core/foreign.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/api_routes.hpp"
 #include "wire/api_schema.hpp"
@@ -108,12 +109,24 @@ TEST_CASE("the status counts what is there") {
   state.vms[{1}].state = virga::VmState::ready;
   state.vms[{1}].granted = virga::Time::from_seconds(1000);
   state.vms[{2}].pool = "gone";
+  for (const std::uint32_t node : {1, 2}) {
+    virga::Vm& vm = state.vms[{node}];
+    vm.name = "nd" + std::to_string(node);
+    vm.drained = true;
+    vm.drain_reason = virga::foreign_reason({{9, "bob"}, {node, "ada"}});
+  }
   state.jobs[{1}].state = virga::JobState::running;
   virga::StatusBody body = virga::status_of(state, virga::Time::from_seconds(1000 + 1800));
   CHECK(body.vms.total == 2);
   CHECK(body.vms.ready == 1);
   REQUIRE(body.pools.size() == 2);
   CHECK(body.pools[0].name == "p");
+  REQUIRE(body.foreign.size() == 3);
+  CHECK(body.foreign[0].nodes == "nd1");
+  CHECK(body.foreign[1].user == "ada");
+  CHECK(body.foreign[2].job == 9);
+  CHECK(body.foreign[2].user == "bob");
+  CHECK(body.foreign[2].nodes == "nd[1-2]");
   CHECK(body.pools[1].name == "gone");
   CHECK(body.jobs.at("RUNNING") == 1);
   CHECK(body.jobs.at("FAILED") == 0);
