@@ -25,7 +25,7 @@ TEST_CASE("slurm jobs: ranks lie on the nodes in the order that was chosen, and 
   const LaunchPayload payload = world.script(
       "hostname\n"
       "srun -l sh -c 'echo $SLURM_PROCID on $(hostname)' | sort\n"
-      "srun -N 1 -n 1 hostname\n"
+      "srun -Q -N 1 -n 1 hostname\n"  // not that it waits for the step before
       "echo $SLURM_JOB_NODELIST $VIRGA_JOB_ID $SLURM_RESTART_COUNT $(id -un)\n"
       "squeue -h -j $SLURM_JOB_ID -o '%j %T %D'\n"
       "echo \"$1|$2\"");
