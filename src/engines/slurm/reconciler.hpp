@@ -174,6 +174,7 @@ class Reconciler {
   std::map<VmId, Node> nodes_;  ///< attached
   std::set<VmId> gone_;         ///< detached, and perhaps still in Slurm's list
   std::map<std::string, VmId> expected_;
+  std::set<VmId> booted_;  ///< under this controller: no earlier one has told anything of them
   std::map<std::uint32_t, Clock::time_point> strays_;  ///< jobs of Slurm's, and when they were seen first
   /// What this turn gives to Slurm.
   struct Submitting {

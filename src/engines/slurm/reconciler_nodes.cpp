@@ -11,6 +11,7 @@ constexpr std::chrono::seconds k_unknown_after{20};
 
 void Reconciler::expect(const std::string& name, VmId vm) {
   expected_[name] = vm;
+  booted_.insert(vm);
   wake();
 }
 
@@ -18,13 +19,14 @@ void Reconciler::attach(VmId vm) {
   const auto [it, is_new] = nodes_.try_emplace(vm);
   if (!is_new && it->second.ready) sink_.post(VmReady{vm});
   if (is_new) it->second.seen_at = Clock::now();
-  if (is_new && looked_for_foreign_) it->second.foreign = "";
+  if (is_new && booted_.erase(vm) != 0) it->second.foreign = "";
   gone_.erase(vm);
   wake();
 }
 
 void Reconciler::detach(VmId vm) {
   nodes_.erase(vm);
+  booted_.erase(vm);
   gone_.insert(vm);
   wake();
 }
