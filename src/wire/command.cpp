@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,12 +21,23 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::size_t k_kept_bytes_max = 16 << 20;
-constexpr int k_look_again_ms = 10;
+constexpr int k_look_again_ms_max = 10;
 
 struct Streams {
   int out;
   int err;
 };
+
+/// A descriptor from which a program reads `input`; -1 with errno.
+int input_of(std::string_view input) {
+  if (input.empty()) return open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int file = memfd_create("input", MFD_CLOEXEC);
+  if (file < 0) return file;
+  if (pwrite(file, input.data(), input.size(), 0) == static_cast<ssize_t>(input.size())) return file;
+  close(file);
+  errno = ENOSPC;
+  return -1;
+}
 
 JobIdentity own_identity() {
   JobIdentity self{geteuid(), getegid(), {}};
@@ -35,23 +47,23 @@ JobIdentity own_identity() {
 }
 
 Result<pid_t> start_with(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                         Streams streams, bool own_session) {
+                         Streams streams, bool own_session, std::string_view input = {}) {
   const auto cannot = [&](int error) {
     return fail(Code::unavailable, "cannot run " + argv.front() + ": " + std::strerror(error));
   };
   const std::string path = find_program(argv.front(), environment);
   if (path.empty()) return cannot(ENOENT);
-  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (nothing < 0) return cannot(errno);
+  const int in = input_of(input);
+  if (in < 0) return cannot(errno);
   const StartedProgram program = start_program({.path = path,
                                                 .argv = argv,
                                                 .environment = environment,
-                                                .in = nothing,
+                                                .in = in,
                                                 .out = streams.out,
                                                 .err = streams.err,
                                                 .identity = own_identity(),
                                                 .own_session = own_session});
-  close(nothing);
+  close(in);
   if (program.pid < 0) return cannot(program.error);
   return program.pid;
 }
@@ -82,13 +94,13 @@ bool collect(Streams streams, Clock::time_point limit, CommandEnd& end) {
 /// It has closed its streams; it may still hang before its end. False: the limit came. No status: somebody else has
 /// waited for it.
 bool wait_for(pid_t pid, Clock::time_point limit, std::optional<int>& status) {
-  for (;;) {
+  for (int pause_ms = 1;; pause_ms = std::min(2 * pause_ms, k_look_again_ms_max)) {
     int now = 0;
     const pid_t ended = waitpid(pid, &now, WNOHANG);
     if (ended == pid) status = now;
     if (ended == pid || (ended < 0 && errno != EINTR)) return true;
     if (Clock::now() >= limit) return false;
-    poll(nullptr, 0, k_look_again_ms);
+    poll(nullptr, 0, pause_ms);
   }
 }
 
@@ -105,7 +117,7 @@ std::string CommandEnd::why() const {
 }
 
 CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                       milliseconds within) {
+                       milliseconds within, std::string_view input) {
   int out[2];
   int err[2];
   if (pipe2(out, O_CLOEXEC) != 0) return not_started(std::string("pipe: ") + std::strerror(errno));
@@ -116,7 +128,7 @@ CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<s
     return not_started(std::string("pipe: ") + std::strerror(error));
   }
   const auto limit = Clock::now() + within;
-  const auto pid = start_with(argv, environment, {out[1], err[1]}, false);
+  const auto pid = start_with(argv, environment, {out[1], err[1]}, false, input);
   close(out[1]);
   close(err[1]);
   CommandEnd end;

@@ -25,14 +25,13 @@ std::string bootstrap_script(const BootstrapSettings& s) {
       "mkdir -p \"$folder/spool/{1}\" || exit 1\n"
       "export SLURM_CONF=\"$folder/node.conf\"\n"
       "# What Slurm remembers of an earlier node of this name, the controller deletes or hands over first.\n"
-      "tries=0\n"
-      "while [ $tries -lt 100 ] && known=$(scontrol show node {2} 2>/dev/null); do\n"
+      "for pause in 0.1 0.2 0.4 0.8 1.6 3.2 3.2 3.2; do\n"  // a gang's nodes must not keep slurmctld from doing it
+      "  known=$(scontrol show node {2} 2>/dev/null) || break\n"
       "  case $known in *{4}*)\n"
       "    [ -z \"$VIRGA_NODE_ADDRESS\" ] || scontrol update nodename={2} nodeaddr=\"$VIRGA_NODE_ADDRESS\"\n"
       "    break ;;\n"
       "  esac\n"
-      "  tries=$((tries + 1))\n"
-      "  sleep 0.1\n"
+      "  sleep $pause\n"
       "done\n"
       "exec slurmd -D -Z -N {2} --conf \"{3}${{VIRGA_NODE_ADDRESS:+ NodeAddr=$VIRGA_NODE_ADDRESS}}\"\n",
       shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature);
