@@ -131,7 +131,10 @@ class Virga:
                      last_slurmd(self.home.home / "slurm" / "log", submitted))
 
     def down(self) -> None:
-        self.home.down()
+        try:
+            self.home.down()
+        except subprocess.TimeoutExpired:
+            pass  # what is left of it is killed with the instance
 
 
 # --- the peer --------------------------------------------------------------------------------------------------------
@@ -157,6 +160,7 @@ TreeWidth=65533
 SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmdTimeout=60
+MessageTimeout=30
 SchedulerType=sched/builtin
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=1
 SelectType=select/cons_tres

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,17 +27,6 @@ struct Streams {
   int err;
 };
 
-/// A descriptor from which a program reads `input`; -1 with errno.
-int input_of(std::string_view input) {
-  if (input.empty()) return open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const int file = memfd_create("input", MFD_CLOEXEC);
-  if (file < 0) return file;
-  if (pwrite(file, input.data(), input.size(), 0) == static_cast<ssize_t>(input.size())) return file;
-  close(file);
-  errno = ENOSPC;
-  return -1;
-}
-
 JobIdentity own_identity() {
   JobIdentity self{geteuid(), getegid(), {}};
   self.groups.resize(static_cast<std::size_t>(std::max(getgroups(0, nullptr), 0)));
@@ -47,23 +35,23 @@ JobIdentity own_identity() {
 }
 
 Result<pid_t> start_with(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                         Streams streams, bool own_session, std::string_view input = {}) {
+                         Streams streams, bool own_session) {
   const auto cannot = [&](int error) {
     return fail(Code::unavailable, "cannot run " + argv.front() + ": " + std::strerror(error));
   };
   const std::string path = find_program(argv.front(), environment);
   if (path.empty()) return cannot(ENOENT);
-  const int in = input_of(input);
-  if (in < 0) return cannot(errno);
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return cannot(errno);
   const StartedProgram program = start_program({.path = path,
                                                 .argv = argv,
                                                 .environment = environment,
-                                                .in = in,
+                                                .in = nothing,
                                                 .out = streams.out,
                                                 .err = streams.err,
                                                 .identity = own_identity(),
                                                 .own_session = own_session});
-  close(in);
+  close(nothing);
   if (program.pid < 0) return cannot(program.error);
   return program.pid;
 }
@@ -117,7 +105,7 @@ std::string CommandEnd::why() const {
 }
 
 CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                       milliseconds within, std::string_view input) {
+                       milliseconds within) {
   int out[2];
   int err[2];
   if (pipe2(out, O_CLOEXEC) != 0) return not_started(std::string("pipe: ") + std::strerror(errno));
@@ -128,7 +116,7 @@ CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<s
     return not_started(std::string("pipe: ") + std::strerror(error));
   }
   const auto limit = Clock::now() + within;
-  const auto pid = start_with(argv, environment, {out[1], err[1]}, false, input);
+  const auto pid = start_with(argv, environment, {out[1], err[1]}, false);
   close(out[1]);
   close(err[1]);
   CommandEnd end;

@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -34,10 +33,9 @@ struct CommandEnd {
 
 /// `argv[0]` is looked up in the PATH of `environment`. What is not over at the limit is killed, with all of its
 /// process group, and not waited for: it may hang in the kernel. It stays in our session: children of another one are
-/// taken for orphans by the host cloud, which reaps them, and with them their exit codes. `input` is its standard
-/// input.
+/// taken for orphans by the host cloud, which reaps them, and with them their exit codes.
 CommandEnd run_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-                       std::chrono::milliseconds within, std::string_view input = {});
+                       std::chrono::milliseconds within);
 
 /// Starts a program that goes on, in a session of its own, and writes both its streams to `log`.
 Result<pid_t> start_command(const std::vector<std::string>& argv, const std::vector<std::string>& environment, int log);

@@ -63,8 +63,8 @@ Result<std::string> write_script(const std::string& folder, const std::string& t
 
 }  // namespace
 
-Result<std::string> Commands::run(const std::vector<std::string>& argv, std::string_view input) const {
-  CommandEnd end = run_command(argv, environment_, k_limit, input);
+Result<std::string> Commands::run(const std::vector<std::string>& argv) const {
+  CommandEnd end = run_command(argv, environment_, k_limit);
   if (end.ok()) return std::move(end.out);
   const bool unreached = end.how != CommandEnd::How::exited || end.exit_code < 0 || is_of_the_way(end.err);
   return fail(unreached ? Code::unavailable : Code::refused, argv.front() + ": " + without_prefix(end.why()),
@@ -173,17 +173,9 @@ Result<std::set<std::string>> Commands::remembered_of(const std::vector<std::str
   return remembered;
 }
 
-Status Commands::hand_over_nodes(const std::vector<Successor>& successors) const {
-  if (successors.empty()) return {};
-  std::string lines;
-  for (const Successor& each : successors) {
-    lines += fmt::format(
-        "update nodename={0} state=down reason=another_machine_comes availablefeatures={1} "
-        "activefeatures={1}\n",
-        each.node, each.features);
-  }
-  const auto answer = run({"scontrol"}, lines);
-  return answer ? Status() : Status(unexpected(answer.error()));
+Status Commands::hand_over_nodes(const std::vector<std::string>& names) const {
+  return for_nodes(names, {"update"},
+                   {"state=down", "reason=another machine comes", "availablefeatures=virga", "activefeatures=virga"});
 }
 
 }  // namespace virga::slurm

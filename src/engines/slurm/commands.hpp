@@ -50,15 +50,12 @@ class Commands {
   Status give_up_nodes(const std::vector<std::string>& names, const std::string& why) const;
   /// Only where no job is remembered of them: slurmctld 22.05 crashes when it comes to one whose node is gone.
   Status delete_nodes(const std::vector<std::string>& names) const;
-  struct Successor {
-    std::string node;
-    std::string features;
-  };
-  /// What is remembered of the nodes becomes other machines', which are still to come.
-  Status hand_over_nodes(const std::vector<Successor>& successors) const;
+  /// What is remembered of the nodes becomes other machines', which are still to come: nobody's until one's bootstrap
+  /// says that it is its own (bootstrap.hpp).
+  Status hand_over_nodes(const std::vector<std::string>& names) const;
 
  private:
-  Result<std::string> run(const std::vector<std::string>& argv, std::string_view input = {}) const;
+  Result<std::string> run(const std::vector<std::string>& argv) const;
   Status for_nodes(const std::vector<std::string>& names, const std::vector<std::string>& verb,
                    const std::vector<std::string>& rest) const;
 

@@ -69,6 +69,7 @@ std::string conf_text(const ConfSettings& s) {
       "SlurmdParameters=config_overrides\n"
       "ReturnToService=2\n"
       "SlurmdTimeout=60\n"
+      "MessageTimeout=30\n"  // hundreds of nodes that start at once answer late: srun would give up those
       "PartitionName={partition} Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
       "# Virga has scheduled when a job comes, and keeps the time.\n"
       "SchedulerType=sched/builtin\n"

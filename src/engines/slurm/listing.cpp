@@ -68,8 +68,6 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
   return job;
 }
 
-std::string feature_prefix(std::string_view cluster) { return "virga_" + std::string(cluster) + "_"; }
-
 VmId vm_of(std::string_view features, std::string_view cluster) {
   const std::string prefix = feature_prefix(cluster);
   while (!features.empty()) {
@@ -85,6 +83,8 @@ VmId vm_of(std::string_view features, std::string_view cluster) {
 }
 
 }  // namespace
+
+std::string feature_prefix(std::string_view cluster) { return "virga_" + std::string(cluster) + "_"; }
 
 std::vector<SlurmJob> parse_jobs(std::string_view text) {
   std::vector<SlurmJob> jobs;

@@ -105,7 +105,7 @@ class Reconciler {
   void look_at_nodes();
   void observe(const std::vector<SlurmNode>& nodes);
   void give_up_nodes(const std::vector<SlurmNode>& nodes);
-  bool make_way(const std::vector<Commands::Successor>& successors);
+  bool make_way(const std::vector<std::string>& names);
   bool is_restless() const;
 
   ReconcilerOptions options_;

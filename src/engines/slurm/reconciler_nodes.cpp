@@ -65,15 +65,12 @@ void Reconciler::observe(const std::vector<SlurmNode>& nodes) {
 /// Nodes that are gone are left in Slurm's list as down, until a node of that name comes: it remembers jobs by them.
 void Reconciler::give_up_nodes(const std::vector<SlurmNode>& nodes) {
   std::vector<std::string> given_back;
-  std::vector<Commands::Successor> in_the_way;
+  std::vector<std::string> in_the_way;
   for (const SlurmNode& node : nodes) {
     if (!node.vm) continue;
     const auto expected = expected_.find(node.name);
     const bool is_in_the_way = expected != expected_.end() && expected->second != node.vm;
-    if (is_in_the_way) {
-      in_the_way.push_back(
-          {node.name, "virga," + feature_of(expected->second, options_.cluster.options().cluster_name)});
-    }
+    if (is_in_the_way) in_the_way.push_back(node.name);
     if (node.state != "down" && (is_in_the_way || gone_.contains(node.vm))) given_back.push_back(node.name);
   }
   if (!take(slurm_.give_up_nodes(given_back, "given back")) || !make_way(in_the_way)) return;
@@ -82,25 +79,17 @@ void Reconciler::give_up_nodes(const std::vector<SlurmNode>& nodes) {
 }
 
 /// False: Slurm was not reached.
-bool Reconciler::make_way(const std::vector<Commands::Successor>& successors) {
-  if (successors.empty()) return true;
-  std::vector<std::string> names;
-  for (const auto& each : successors) names.push_back(each.node);
+bool Reconciler::make_way(const std::vector<std::string>& names) {
+  if (names.empty()) return true;
   const auto remembered = slurm_.remembered_of(names);
   if (!remembered) {
     unreachable(remembered.error());
     return false;
   }
-  std::vector<Commands::Successor> handed_over;
+  std::vector<std::string> handed_over;
   std::vector<std::string> deleted;
-  for (const auto& each : successors) {
-    if (remembered->contains(each.node)) {
-      handed_over.push_back(each);
-    } else {
-      deleted.push_back(each.node);
-    }
-  }
-  return take(slurm_.delete_nodes(deleted)) && take(slurm_.hand_over_nodes(handed_over));
+  for (const std::string& name : names) (remembered->contains(name) ? handed_over : deleted).push_back(name);
+  return take(slurm_.hand_over_nodes(handed_over)) && take(slurm_.delete_nodes(deleted));
 }
 
 }  // namespace virga::slurm

@@ -231,6 +231,9 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
   CHECK(script.starts_with("#!/bin/sh\n"));
   CHECK(script.find("slurmd -D -Z -N 'nd-1'") != std::string::npos);
   CHECK(script.find("CPUs=96 RealMemory=2048 Feature=virga,virga_virga_7") != std::string::npos);
+  // A node that Slurm has as another VM's is waited for; then it is made this one's.
+  CHECK(script.find("    *virga_virga_7*) ;;\n    *virga_virga_*) sleep $pause; continue ;;\n") != std::string::npos);
+  CHECK(script.find("availablefeatures=virga,virga_virga_7 activefeatures=virga,virga_virga_7") != std::string::npos);
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);
