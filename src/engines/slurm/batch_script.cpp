@@ -68,7 +68,7 @@ std::string absolute(const Job& job, const std::string& pattern) {
 void add_nodes(const Job& job, const std::string& cluster, std::vector<std::string>& options) {
   const JobSpec& spec = job.spec;
   const auto count = job.nodes.size();
-  options.push_back(fmt::format("--nodelist={}", fmt::join(node_names(job), ",")));
+  options.push_back("--nodelist=" + compress_hostlist(node_names(job)));
   options.push_back(fmt::format("--nodes={0}-{0}", count));
   options.push_back(fmt::format("--ntasks={}", spec.tasks));
   options.push_back(fmt::format("--cpus-per-task={}", std::max(spec.cpus_per_task, 1U)));
@@ -79,10 +79,11 @@ void add_nodes(const Job& job, const std::string& cluster, std::vector<std::stri
   }
   if (spec.exclusive) options.push_back("--exclusive");
   if (count < 2) return;
-  std::vector<std::string> features;
-  for (const JobNode& node : job.nodes) features.push_back(feature_of(node.vm, cluster));
-  options.push_back(fmt::format("--constraint={}", fmt::join(features, "|")));
-  options.push_back("--batch=" + features.front());
+  // Slurm wants the batch node's feature to be one of the constraint's, and takes no more than 1,024 characters of
+  // that: all of ours have the second one.
+  const std::string first = feature_of(job.nodes.front().vm, cluster);
+  options.push_back("--constraint=" + first + "|virga");
+  options.push_back("--batch=" + first);
 }
 
 /// A word that is not in the text, and so ends a here-document.
