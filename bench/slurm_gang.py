@@ -60,11 +60,11 @@ srun bash -c 'echo $EPOCHREALTIME > started/$SLURM_PROCID'
 """
 
 
-def wait_for(what: str, done, step_s: float = 0.02) -> None:
+def wait_for(what: str, done, step_s: float = 0.02, trouble=lambda: "") -> None:
     end = time.monotonic() + PATIENCE_S
     while not done():
         if time.monotonic() > end:
-            raise SystemExit(f"{what} did not happen within {PATIENCE_S} s")
+            raise SystemExit(f"{what} did not happen within {PATIENCE_S} s\n{trouble()}")
         time.sleep(step_s)
 
 
@@ -92,7 +92,10 @@ def run_gang(home: Instance, nodes: int, submit: str) -> tuple[float, list[float
     done = home.sh(f"{submit} -N {nodes} -n {nodes} -o gang.txt gang.sh")
     if done.returncode != 0:
         raise SystemExit(done.stdout)
-    wait_for("the start of all tasks", lambda: len(list(started.iterdir())) == nodes)
+    wait_for("the start of all tasks", lambda: len(list(started.iterdir())) == nodes,
+             trouble=lambda: home.sh(
+                 f"{submit.removesuffix('sbatch')} squeue -t all; ls started | wc -l; tail -n 5 gang.txt; "
+                 "tail -n 5 ../virgad.log; tail -n 20 ../slurm/log/slurmctld.log ../log/slurmctld.log").stdout)
     wait_for("their times", lambda: all(each.read_text().endswith("\n") for each in started.iterdir()))
     return submitted, sorted(float(each.read_text()) for each in started.iterdir())
 
@@ -276,8 +279,8 @@ class Peer:
             (self.folder / name).chmod(0o755)
         (self.folder / "munge.key").write_bytes(os.urandom(128))
         (self.folder / "munge.key").chmod(0o400)
-        files = {"key-file": "munge.key", "socket": "munge.sock", "pid-file": "munged.pid", "log-file": "log/munged.log",
-                 "seed-file": "munge.seed"}
+        files = {"key-file": "munge.key", "socket": "munge.sock", "pid-file": "munged.pid",
+                 "log-file": "log/munged.log", "seed-file": "munge.seed"}
         munged = self.sh("munged " + " ".join(f"--{key}={self.folder / name}" for key, name in files.items()))
         started = self.sh("slurmctld")
         if munged.returncode != 0 or started.returncode != 0:
@@ -306,6 +309,7 @@ class Peer:
             daemon.wait()
         for group in [*self.groups, *{each.parent for each in self.groups}]:
             remove_group(group)
+        shutil.rmtree(self.folder / "vms")
 
 
 def remove_group(group: Path) -> None:
@@ -360,6 +364,7 @@ def measure(bin_dir: Path, nodes: int, repeat: int) -> tuple[list[Round], list[R
                 peer.down()
             virga.down()
         left = home.leftovers() + peer_home.leftovers()
+        left += [str(group) for group in (peer.groups if peer else []) if group.exists()]
         if left:
             raise SystemExit("left behind:\n" + "\n".join(left))
     return ours, theirs
