@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <cstdlib>
+
 #include "base/digest.hpp"
 #include "clouds/host/metadata.hpp"
 #include "clouds/host/namespaces.hpp"
@@ -23,6 +25,10 @@ namespace {
 constexpr std::int64_t k_start_ms_max = 10'000;
 constexpr unsigned k_home_check_s = 2;
 constexpr std::uint32_t k_machine_index = 250 * 250;  // nodes end at 240 * 250
+
+/// A node and the machine know each other, and so do a node and the first one of its gang; as much again for what is
+/// not collected yet.
+constexpr std::size_t k_neighbours_per_node = 8;
 
 /// The lock file's text, written once the bridge is there.
 constexpr std::string_view k_ready = "ready\n";
@@ -117,6 +123,18 @@ Status connect_machine(const Home& home, pid_t fabric, const std::string& addres
   const std::string chosen = address.empty() ? machine_address(home) : address;
   return run_ip(
       fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port, chosen));
+}
+
+void make_room_for_neighbours(std::size_t nodes) {
+  const std::string folder = "/proc/sys/net/ipv4/neigh/default/";
+  const std::size_t wanted = nodes * k_neighbours_per_node;
+  // The third is the limit; above the second, entries older than five seconds go.
+  for (const char* name : {"gc_thresh3", "gc_thresh2"}) {
+    const auto text = read_file(folder + name);
+    if (text && std::strtoull(text->c_str(), nullptr, 10) < wanted) {
+      (void)write_into(folder + name, std::to_string(wanted));
+    }
+  }
 }
 
 Status connect_to_fabric(pid_t fabric, const FabricPort& port) {

@@ -44,6 +44,10 @@ Status connect_to_fabric(pid_t fabric, const FabricPort& port);
 /// Gives this machine a port on the fabric, so that its programs and the nodes reach each other. Again: nothing
 /// changes. In the root tier alone. An empty address stands for machine_address().
 Status connect_machine(const Home& home, pid_t fabric, const std::string& address);
+/// The kernel has one table of neighbours for all network namespaces, with room for 1,024 unless it is told otherwise:
+/// from some 500 nodes on they would not reach each other. Raises the limit where it is too low for so many nodes, and
+/// leaves it so, as others may rely on it meanwhile. Needs the root tier; elsewhere nothing happens.
+void make_room_for_neighbours(std::size_t nodes);
 /// The machine's own address there, where the cloud chooses it: no node's number is so high.
 std::string machine_address(const Home& home);
 

@@ -181,6 +181,7 @@ void HostCloud::begin_gang(const Boot& boot) {
     std::vector<VmFile> nodes;
     for (const auto& [vm, entry] : vms_) nodes.push_back(entry.file);
     vms_now = nodes.size();
+    if (any && needs_fabric && report_.tier == Tier::root) make_room_for_neighbours(vms_now);
     if (begun) begun = write_hosts(options_.home, options_.cluster_name, nodes);
     if (begun && vms_now > k_vms_max) {
       begun = fail(Code::exhausted, fmt::format("the host cloud holds at most {} nodes", k_vms_max), true);

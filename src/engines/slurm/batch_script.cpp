@@ -69,7 +69,7 @@ void add_nodes(const Job& job, const SubmissionSite& site, std::vector<std::stri
   const JobSpec& spec = job.spec;
   const std::string& cluster = site.environment.cluster_name;
   const auto count = job.nodes.size();
-  options.push_back(fmt::format("--nodelist={}", fmt::join(node_names(job), ",")));
+  options.push_back("--nodelist=" + compress_hostlist(node_names(job)));
   options.push_back(fmt::format("--nodes={0}-{0}", count));
   options.push_back(fmt::format("--ntasks={}", spec.tasks));
   options.push_back(fmt::format("--cpus-per-task={}", std::max(spec.cpus_per_task, 1U)));
@@ -81,10 +81,11 @@ void add_nodes(const Job& job, const SubmissionSite& site, std::vector<std::stri
   if (site.counts_gpus && spec.per_node.gpus > 0) options.push_back(fmt::format("--gres=gpu:{}", spec.per_node.gpus));
   if (spec.exclusive) options.push_back("--exclusive");
   if (count < 2) return;
-  std::vector<std::string> features;
-  for (const JobNode& node : job.nodes) features.push_back(feature_of(node.vm, cluster));
-  options.push_back(fmt::format("--constraint={}", fmt::join(features, "|")));
-  options.push_back("--batch=" + features.front());
+  // Slurm wants the batch node's feature to be one of the constraint's, and takes no more than 1,024 characters of
+  // that: all of ours have the second one.
+  const std::string first = feature_of(job.nodes.front().vm, cluster);
+  options.push_back("--constraint=" + first + "|virga");
+  options.push_back("--batch=" + first);
 }
 
 bool names_gpus(std::string_view variable) {

@@ -44,18 +44,22 @@ std::string bootstrap_script(const BootstrapSettings& s) {
       "mkdir -p \"$folder/spool/{1}\" || exit 1\n"
       "export SLURM_CONF=\"$folder/node.conf\"\n"
       "{5}"
-      "# What Slurm remembers of an earlier node of this name, the controller deletes or hands over first.\n"
-      "tries=0\n"
-      "while [ $tries -lt 100 ] && known=$(scontrol show node {2} 2>/dev/null); do\n"
-      "  case $known in *{4}*)\n"
-      "    [ -z \"$VIRGA_NODE_ADDRESS\" ] || scontrol update nodename={2} nodeaddr=\"$VIRGA_NODE_ADDRESS\"\n"
-      "    break ;;\n"
+      "# What Slurm remembers of an earlier node of this name, the controller deletes, or marks as nobody's; then it\n"
+      "# becomes this node's, as slurmd itself does not change what Slurm knows already. Looks are few: a gang's "
+      "nodes\n"
+      "# look at the same time, and slurmctld has to make way for all of them.\n"
+      "for pause in 0.1 0.2 0.4 0.8 1.6 3.2 3.2 3.2; do\n"
+      "  known=$(scontrol show node {2} 2>/dev/null) || break\n"
+      "  case $known in\n"
+      "    *{4}*) ;;\n"
+      "    *{6}*) sleep $pause; continue ;;\n"
       "  esac\n"
-      "  tries=$((tries + 1))\n"
-      "  sleep 0.1\n"
+      "  scontrol update nodename={2} availablefeatures=virga,{4} activefeatures=virga,{4} \\\n"
+      "    ${{VIRGA_NODE_ADDRESS:+nodeaddr=$VIRGA_NODE_ADDRESS}}\n"
+      "  break\n"
       "done\n"
       "exec slurmd -D -Z -N {2} --conf \"{3}${{VIRGA_NODE_ADDRESS:+ NodeAddr=$VIRGA_NODE_ADDRESS}}\"\n",
-      shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature, gres_lines(s));
+      shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature, gres_lines(s), feature_prefix(s.cluster));
 }
 
 }  // namespace virga::slurm

@@ -10,9 +10,11 @@
 #include <charconv>
 #include <chrono>
 #include <cstring>
+#include <sstream>
 #include <string_view>
 
 #include "wire/command.hpp"
+#include "wire/hostlist.hpp"
 #include "wire/text_file.hpp"
 
 namespace virga::slurm {
@@ -172,26 +174,50 @@ Result<std::vector<SlurmNode>> Commands::nodes(std::string_view cluster) const {
   return parse_nodes(*text, cluster);
 }
 
-Status Commands::give_up_node(const std::string& name, const std::string& why) const {
-  const auto answer = run({"scontrol", "update", "nodename=" + name, "state=down", "reason=" + why});
-  return answer ? Status() : Status(unexpected(answer.error()));
+/// Slurm stops at the first node of a list that it does not like: then each is tried for itself.
+Status Commands::for_nodes(const std::vector<std::string>& names, const std::vector<std::string>& verb,
+                           const std::vector<std::string>& rest) const {
+  if (names.empty()) return {};
+  std::vector<std::string> argv = {"scontrol"};
+  argv.insert(argv.end(), verb.begin(), verb.end());
+  argv.push_back("nodename=" + compress_hostlist(names));
+  argv.insert(argv.end(), rest.begin(), rest.end());
+  const auto answer = run(argv);
+  if (answer) return {};
+  if (answer.error().retryable || names.size() == 1) return unexpected(answer.error());
+  Status all;
+  for (const std::string& name : names) {
+    Status one = for_nodes({name}, verb, rest);
+    if (!one && one.error().retryable) return one;
+    if (!one) all = one;
+  }
+  return all;
 }
 
-Status Commands::delete_node(const std::string& name) const {
-  const auto answer = run({"scontrol", "delete", "nodename=" + name});
-  return answer ? Status() : Status(unexpected(answer.error()));
+Status Commands::give_up_nodes(const std::vector<std::string>& names, const std::string& why) const {
+  return for_nodes(names, {"update"}, {"state=down", "reason=" + why});
 }
 
-Result<bool> Commands::remembers_jobs_of(const std::string& node) const {
-  const auto text = run({"squeue", "--noheader", "--all", "--states=all", "--nodelist=" + node, "-o", "%i"});
+Status Commands::delete_nodes(const std::vector<std::string>& names) const { return for_nodes(names, {"delete"}, {}); }
+
+Result<std::set<std::string>> Commands::remembered_of(const std::vector<std::string>& nodes) const {
+  std::set<std::string> remembered;
+  if (nodes.empty()) return remembered;
+  const auto text = run(
+      {"squeue", "--noheader", "--all", "--states=all", "--nodelist=" + compress_hostlist(nodes), "-O", "NodeList:|"});
   if (!text) return unexpected(text.error());
-  return !text->empty();
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto names = expand_hostlist(std::string_view(line).substr(0, line.find('|')));
+    if (!names) return std::set<std::string>(nodes.begin(), nodes.end());  // better one too many than one too few
+    remembered.insert(names->begin(), names->end());
+  }
+  return remembered;
 }
 
-Status Commands::hand_over_node(const std::string& name, const std::string& features) const {
-  const auto answer = run({"scontrol", "update", "nodename=" + name, "state=down", "reason=another machine comes",
-                           "availablefeatures=" + features, "activefeatures=" + features});
-  return answer ? Status() : Status(unexpected(answer.error()));
+Status Commands::hand_over_nodes(const std::vector<std::string>& names) const {
+  return for_nodes(names, {"update"},
+                   {"state=down", "reason=another machine comes", "availablefeatures=virga", "activefeatures=virga"});
 }
 
 }  // namespace virga::slurm

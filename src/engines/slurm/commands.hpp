@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,18 +53,23 @@ class Commands {
   /// Those with these ids. What Slurm does not know is missing.
   Result<std::vector<SlurmJob>> jobs(const std::vector<std::uint32_t>& ids) const;
   Result<std::vector<SlurmNode>> nodes(std::string_view cluster) const;
-  /// Whether a job is on the node, or was lately.
-  Result<bool> remembers_jobs_of(const std::string& node) const;
+  /// Those of the nodes on which a job is, or was lately.
+  Result<std::set<std::string>> remembered_of(const std::vector<std::string>& nodes) const;
 
-  /// Takes the node from its jobs; what runs on others of theirs goes on.
-  Status give_up_node(const std::string& name, const std::string& why) const;
-  /// Only where no job is remembered of it: slurmctld 22.05 crashes when it comes to one whose node is gone.
-  Status delete_node(const std::string& name) const;
-  /// What is remembered of a node becomes another machine's, which is still to come.
-  Status hand_over_node(const std::string& name, const std::string& features) const;
+  // Each of these is one command for all nodes: a gang's are there at once, or gone at once.
+
+  /// Takes the nodes from their jobs; what runs on others of theirs goes on.
+  Status give_up_nodes(const std::vector<std::string>& names, const std::string& why) const;
+  /// Only where no job is remembered of them: slurmctld 22.05 crashes when it comes to one whose node is gone.
+  Status delete_nodes(const std::vector<std::string>& names) const;
+  /// What is remembered of the nodes becomes other machines', which are still to come: nobody's until one's bootstrap
+  /// says that it is its own (bootstrap.hpp).
+  Status hand_over_nodes(const std::vector<std::string>& names) const;
 
  private:
   Result<std::string> run(const std::vector<std::string>& argv) const;
+  Status for_nodes(const std::vector<std::string>& names, const std::vector<std::string>& verb,
+                   const std::vector<std::string>& rest) const;
 
   std::vector<std::string> environment_;
   std::string scratch_;

@@ -88,6 +88,7 @@ std::string conf_text(const ConfSettings& s) {
       "SlurmdParameters=config_overrides\n"
       "ReturnToService=2\n"
       "SlurmdTimeout=60\n"
+      "MessageTimeout=30\n"  // hundreds of nodes that start at once answer late: srun would give up those
       "# Virga's own jobs come first: one that came past it and waits must not keep them waiting.\n"
       "NodeSet=virga Feature=virga\n"
       "PartitionName={partition} Nodes=virga PriorityTier=100 MaxTime=INFINITE State=UP\n"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <unordered_set>
 
 namespace virga::slurm {
 namespace {
@@ -70,8 +71,6 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
   return job;
 }
 
-std::string feature_prefix(std::string_view cluster) { return "virga_" + std::string(cluster) + "_"; }
-
 VmId vm_of(std::string_view features, std::string_view cluster) {
   const std::string prefix = feature_prefix(cluster);
   while (!features.empty()) {
@@ -88,6 +87,8 @@ VmId vm_of(std::string_view features, std::string_view cluster) {
 
 }  // namespace
 
+std::string feature_prefix(std::string_view cluster) { return "virga_" + std::string(cluster) + "_"; }
+
 std::vector<SlurmJob> parse_jobs(std::string_view text) {
   std::vector<SlurmJob> jobs;
   for_each_line(text, [&](std::string_view line) {
@@ -98,6 +99,7 @@ std::vector<SlurmJob> parse_jobs(std::string_view text) {
 
 std::vector<SlurmNode> parse_nodes(std::string_view text, std::string_view cluster) {
   std::vector<SlurmNode> nodes;
+  std::unordered_set<std::string> seen;  // a node is listed once for each of its partitions
   for_each_line(text, [&](std::string_view line) {
     SlurmNode node;
     node.name = take_field(line);
@@ -109,8 +111,8 @@ std::vector<SlurmNode> parse_nodes(std::string_view text, std::string_view clust
     node.answers = state.find('*') == std::string_view::npos;
     node.state = state.substr(0, word);
     node.usable = node.answers && is_one_of(node.state, {"idle", "mixed", "allocated", "completing"});
-    const bool seen = std::any_of(nodes.begin(), nodes.end(), [&](const auto& n) { return n.name == node.name; });
-    if (!node.name.empty() && !node.state.empty() && !seen) nodes.push_back(std::move(node));
+    if (node.name.empty() || node.state.empty() || !seen.insert(node.name).second) return;
+    nodes.push_back(std::move(node));
   });
   return nodes;
 }

@@ -73,5 +73,7 @@ std::string comment_of(std::string_view cluster, const JobKey& key);
 std::optional<JobKey> key_of(std::string_view comment, std::string_view cluster);
 
 std::string feature_of(VmId vm, std::string_view cluster);
+/// What all of them begin with.
+std::string feature_prefix(std::string_view cluster);
 
 }  // namespace virga::slurm

@@ -152,7 +152,7 @@ class Reconciler {
   void look_at_nodes();
   void observe(const std::vector<SlurmNode>& nodes);
   void give_up_nodes(const std::vector<SlurmNode>& nodes);
-  bool make_way(const SlurmNode& old, VmId expected);
+  bool make_way(const std::vector<std::string>& names);
   bool is_restless() const;
   bool is_foreign(const SlurmJob& job) const;
   void note_foreign(const std::vector<SlurmJob>& jobs);

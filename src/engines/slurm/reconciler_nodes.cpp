@@ -68,30 +68,32 @@ void Reconciler::observe(const std::vector<SlurmNode>& nodes) {
 
 /// Nodes that are gone are left in Slurm's list as down, until a node of that name comes: it remembers jobs by them.
 void Reconciler::give_up_nodes(const std::vector<SlurmNode>& nodes) {
+  std::vector<std::string> given_back;
+  std::vector<std::string> in_the_way;
   for (const SlurmNode& node : nodes) {
     if (!node.vm) continue;
     const auto expected = expected_.find(node.name);
-    if (expected != expected_.end() && expected->second != node.vm) {
-      if (!make_way(node, expected->second)) return;
-    } else if (gone_.contains(node.vm) && node.state != "down") {
-      if (!take(slurm_.give_up_node(node.name, "given back"))) return;
-    }
+    const bool is_in_the_way = expected != expected_.end() && expected->second != node.vm;
+    if (is_in_the_way) in_the_way.push_back(node.name);
+    if (node.state != "down" && (is_in_the_way || gone_.contains(node.vm))) given_back.push_back(node.name);
   }
+  if (!take(slurm_.give_up_nodes(given_back, "given back")) || !make_way(in_the_way)) return;
   gone_.clear();
   expected_.clear();
 }
 
 /// False: Slurm was not reached.
-bool Reconciler::make_way(const SlurmNode& old, VmId expected) {
-  if (old.state != "down" && !take(slurm_.give_up_node(old.name, "given back"))) return false;
-  const auto remembers = slurm_.remembers_jobs_of(old.name);
-  if (!remembers) {
-    unreachable(remembers.error());
+bool Reconciler::make_way(const std::vector<std::string>& names) {
+  if (names.empty()) return true;
+  const auto remembered = slurm_.remembered_of(names);
+  if (!remembered) {
+    unreachable(remembered.error());
     return false;
   }
-  if (!*remembers) return take(slurm_.delete_node(old.name));
-  return take(
-      slurm_.hand_over_node(old.name, "virga," + feature_of(expected, options_.cluster.options().cluster_name)));
+  std::vector<std::string> handed_over;
+  std::vector<std::string> deleted;
+  for (const std::string& name : names) (remembered->contains(name) ? handed_over : deleted).push_back(name);
+  return take(slurm_.hand_over_nodes(handed_over)) && take(slurm_.delete_nodes(deleted));
 }
 
 }  // namespace virga::slurm

@@ -21,7 +21,7 @@
 namespace virga::slurm {
 namespace {
 
-Job job_on(std::initializer_list<const char*> names) {
+Job job_on(const std::vector<std::string>& names) {
   Job job;
   job.id = {17};
   job.owner = {1000, 1000, "ada", false};
@@ -31,7 +31,7 @@ Job job_on(std::initializer_list<const char*> names) {
   job.spec.edit().tasks = job.spec->nodes;
   job.spec.edit().per_node = {2, 0, 1ULL << 30};
   std::vector<JobNode> nodes;
-  for (const char* name : names) nodes.push_back({VmId{nodes.size() + 40}, name, {}});
+  for (const std::string& name : names) nodes.push_back({VmId{nodes.size() + 40}, name, {}});
   job.nodes = std::move(nodes);
   return job;
 }
@@ -157,8 +157,8 @@ TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what
   payload.script = "#!/bin/bash\n#SBATCH --array=0-9\ntrue";
   const Submission made = submission_of(job, payload, site(), "virga:virga:17.0");
   for (const char* option :
-       {"--hold", "--no-requeue", "--nodelist=nd-3,nd-1", "--nodes=2-2", "--ntasks=2", "--mincpus=2", "--mem=1024M",
-        "--batch=virga_virga_40", "--constraint=virga_virga_40|virga_virga_41", "--uid=1000", "--gid=1000",
+       {"--hold", "--no-requeue", "--nodelist=nd-[3,1]", "--nodes=2-2", "--ntasks=2", "--mincpus=2", "--mem=1024M",
+        "--batch=virga_virga_40", "--constraint=virga_virga_40|virga", "--uid=1000", "--gid=1000",
         "--comment=virga:virga:17.0", "--chdir=/data", "--output=/data/50%%-17.log"}) {
     CAPTURE(option);
     CHECK(has(made.options, option));
@@ -176,6 +176,16 @@ TEST_CASE("slurm submission: bound to its nodes, in rank order, and without what
 
   const Submission single = submission_of(job_on({"nd-1"}), payload, site(), "c");
   CHECK(single.script.find("HOSTFILE") == std::string::npos);
+}
+
+TEST_CASE("slurm submission: a gang of a thousand nodes keeps within what Slurm takes") {
+  std::vector<std::string> names;
+  for (int i = 1; i <= 1000; ++i) names.push_back("nd-" + std::to_string(i));
+  const Submission made = submission_of(job_on(names), LaunchPayload{}, site(), "c");
+  for (const std::string& option : made.options) {
+    if (option.starts_with("--constraint=")) CHECK(option.size() < 1024);  // job_create_request() of 22.05
+  }
+  CHECK(has(made.options, "--nodelist=nd-[1-1000]"));
 }
 
 TEST_CASE("slurm submission: no Virga's commands, by whatever way, are in PATH before Slurm's") {
@@ -250,6 +260,9 @@ TEST_CASE("slurm bootstrap and conf name what belongs to this instance") {
   CHECK(script.find("File=$gpus[0-7]") != std::string::npos);
   const std::string without = bootstrap_script({"/v/slurm", "virga", "nd-1", VmId{7}, {96, 0, 2ULL << 30}});
   CHECK(without.find("gpu") == std::string::npos);
+  // A node that Slurm has as another VM's is waited for; then it is made this one's.
+  CHECK(script.find("    *virga_virga_7*) ;;\n    *virga_virga_*) sleep $pause; continue ;;\n") != std::string::npos);
+  CHECK(script.find("availablefeatures=virga,virga_virga_7 activefeatures=virga,virga_virga_7") != std::string::npos);
   const std::string conf = conf_text({"virga", "ctl", "10.1.2.3", 20001, "root", "/var/lib/virga/slurm", "virga"});
   CHECK(conf.find("SlurmctldHost=ctl(10.1.2.3)\nSlurmctldPort=20001\n") != std::string::npos);
   CHECK(conf.find("JobRequeue=0\n") != std::string::npos);
