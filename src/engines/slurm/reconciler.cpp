@@ -22,6 +22,7 @@ using std::chrono::seconds;
 /// How fast Slurm is looked at while something is on its way.
 constexpr milliseconds k_pace_first{30};
 constexpr milliseconds k_pace_most{500};
+constexpr milliseconds k_pace_busy{100};
 /// So many jobs under way do not keep Slurm busy if each of their events is looked at by itself.
 constexpr std::size_t k_few = 4;
 constexpr std::size_t k_submitters = 4;
@@ -52,11 +53,13 @@ Reconciler::Reconciler(ReconcilerOptions options, EventSink& sink)
       pace_(k_pace_first) {}
 
 void Reconciler::wake() {
-  pace_ = k_pace_first;
+  pace_ = shortest_pace();
   // Where much happens, one look sees several things.
-  next_look_ = under_way_ <= k_few ? Clock::now() : std::max(Clock::now(), last_look_ + k_pace_first);
+  next_look_ = under_way_ <= k_few ? Clock::now() : std::max(Clock::now(), last_look_ + k_pace_busy);
   next_turn_ = std::min(next_turn_, next_look_);
 }
+
+milliseconds Reconciler::shortest_pace() const { return under_way_ <= k_few ? k_pace_first : k_pace_busy; }
 
 void Reconciler::lead(std::uint64_t term) {
   term_ = term;
@@ -245,7 +248,7 @@ void Reconciler::turn() {
     pace_ = std::min(pace_ + pace_ / 3, k_pace_most);
   }
   if (submits) {
-    pace_ = k_pace_first;
+    pace_ = shortest_pace();
     next_look_ = std::min(next_look_, now + pace_);
   }
   next_turn_ = std::min(next_sweep_, next_look_);

@@ -133,6 +133,7 @@ class Reconciler {
   bool reachable();
   void unreachable(const Error& error);
   bool take(const Status& status);
+  std::chrono::milliseconds shortest_pace() const;
   bool has_to_find() const;
   bool look_at_jobs();
   void observe(const std::vector<SlurmJob>& jobs, bool all);
