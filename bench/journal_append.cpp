@@ -17,6 +17,7 @@
 
 #include "journals/postgres/postgres_journal.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
+#include "wire/config_journal.hpp"
 
 namespace {
 
@@ -70,7 +71,7 @@ int main(int argc, char** argv) {
   const std::size_t clients = std::strtoul(argv[2], nullptr, 10);
   const std::size_t in_flight_max = std::strtoul(argv[3], nullptr, 10);
   const auto limit = std::chrono::duration<double>(std::strtod(argv[4], nullptr));
-  auto journal = virga::is_postgres_url(name)
+  auto journal = virga::names_postgres(name)
                      ? virga::open_postgres_journal({.url = name}, virga::OpenMode::create_or_open)
                      : virga::open_sqlite_journal(name, virga::OpenMode::create_or_open);
   if (!journal) {
