@@ -37,6 +37,7 @@ std::vector<ForeignBody> foreign_of(const State& state) {
     }
   }
   std::vector<ForeignBody> all;
+  all.reserve(by_number.size());
   for (const auto& [number, job] : by_number) all.push_back({number, job.first, compress_hostlist(job.second)});
   return all;
 }
