@@ -9,7 +9,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 demo=script/demo
-case ${1:-} in azure | slurm) demo=script/$1-demo ;; esac
+steps=() # of the training: all that a user sees; what else the demos show needs fewer
+case ${1:-} in
+  two_users) steps=(--steps 100) ;;
+  azure | slurm) demo=script/$1-demo steps=(--steps 200) ;;
+esac
 
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
@@ -20,8 +24,6 @@ chmod 755 "$folder"
 # Seconds from submission to RUNNING, as `virga watch` tells them.
 seconds_to_run() { sed -n 's/.*RUNNING on 4 nodes, \([0-9.]*\) s after it was submitted.*/\1/p' "$1"; }
 
-steps=() # all of them: the training that a user sees
-
 run_demo() { # name of the run; the rest of the command that comes before the script
   local name=$1
   shift
@@ -31,12 +33,6 @@ run_demo() { # name of the run; the rest of the command that comes before the sc
   fi
   grep -q 'nothing is left' "$folder/$name.log" || { cat "$folder/$name.log" >&2; return 1; }
 }
-
-# What else the demos show needs no long training.
-case ${1:-} in
-  two_users) steps=(--steps 100) ;;
-  azure | slurm) steps=(--steps 200) ;;
-esac
 
 case ${1:-} in
   again)

@@ -212,18 +212,6 @@ Status Cluster::make_own_files() {
   return made;
 }
 
-/// Of `scontrol show config`: "GresTypes               = gpu,craynetwork".
-bool has_gpu_gres(const std::string& config) {
-  const std::size_t at = config.find("\nGresTypes ");
-  if (at == std::string::npos) return false;
-  const std::size_t equal = config.find('=', at);
-  std::istringstream names(config.substr(equal + 1, config.find('\n', equal) - equal - 1));
-  for (std::string name; std::getline(names >> std::ws, name, ',');) {
-    if (name.substr(0, name.find(' ')) == "gpu") return true;
-  }
-  return false;
-}
-
 Status Cluster::make_files_for_site() {
   const std::string text = text_of(options_.site_conf);
   if (text.empty()) {
@@ -235,7 +223,8 @@ Status Cluster::make_files_for_site() {
     return fail(Code::invalid, "the cluster of " + options_.site_conf + " has no partition " + options_.partition +
                                    "; ask its administrator for one, or write another");
   }
-  counts_gpus_ = has_gpu_gres(run_command({"scontrol", "show", "config"}, environment(), k_command_limit).out);
+  const CommandEnd config = run_command({"scontrol", "show", "config"}, environment(), k_command_limit);
+  counts_gpus_ = ("," + config_value(config.out, "GresTypes") + ",").find(",gpu,") != std::string::npos;
   return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
 }
 

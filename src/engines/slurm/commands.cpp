@@ -131,13 +131,11 @@ Result<bool> Commands::counts_memory_per_cpu(std::uint32_t job) const {
 }
 
 Result<std::string> Commands::state_folder() const {
-  constexpr std::string_view k_name = "StateSaveLocation";
   const auto text = run({"scontrol", "show", "config"});
   if (!text) return unexpected(text.error());
-  const std::size_t line = text->find(std::string("\n").append(k_name));
-  const std::size_t begin = line == std::string::npos ? line : text->find('/', line);
-  if (begin == std::string::npos) return fail(Code::internal, "Slurm does not say where its state is");
-  return text->substr(begin, text->find_first_of(" \n", begin) - begin);
+  std::string folder = config_value(*text, "StateSaveLocation");
+  if (!folder.starts_with('/')) return fail(Code::internal, "Slurm does not say where its state is");
+  return folder;
 }
 
 Status Commands::signal(std::uint32_t job, std::uint32_t signal, Whom whom) const {

@@ -137,4 +137,18 @@ std::optional<JobKey> key_of(std::string_view comment, std::string_view cluster)
 
 std::string feature_of(VmId vm, std::string_view cluster) { return feature_prefix(cluster) + std::to_string(vm.value); }
 
+std::string config_value(std::string_view config, std::string_view name) {
+  while (!config.empty()) {
+    const std::size_t end = std::min(config.find('\n'), config.size());
+    const std::string_view line = config.substr(0, end);
+    config.remove_prefix(std::min(end + 1, config.size()));
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos || line.substr(0, line.find(' ')) != name) continue;
+    const std::size_t begin = line.find_first_not_of(' ', equals + 1);
+    if (begin == std::string_view::npos) return "";
+    return std::string(line.substr(begin, line.find_last_not_of(' ') + 1 - begin));
+  }
+  return "";
+}
+
 }  // namespace virga::slurm

@@ -76,4 +76,7 @@ std::string feature_of(VmId vm, std::string_view cluster);
 /// What all of them begin with.
 std::string feature_prefix(std::string_view cluster);
 
+/// Of `scontrol show config`, such as "GresTypes               = gpu"; "" where there is none.
+std::string config_value(std::string_view config, std::string_view name);
+
 }  // namespace virga::slurm

@@ -328,28 +328,26 @@ void Reconciler::submit() {
       run.id = *id;
       run.seen_at = Clock::now();
       run.payload = {};
-      want_release(run);
+      to_release_.push_back(&run);
     }
   }
   to_submit_.clear();
 }
 
-void Reconciler::want_release(Run& run) {
-  to_release_.push_back(&run);
-  run.released_after = outages_;
-}
-
 void Reconciler::release() {
+  const std::vector<Run*> wanted = std::exchange(to_release_, {});
+  if (wanted.empty() || is_superseded()) return;
   std::vector<std::uint32_t> ids;
-  for (Run* run : std::exchange(to_release_, {})) {
-    if (!reached_ || is_superseded()) continue;
-    if (Status noted = ledger_.note_released(run->key); noted) {
-      ids.push_back(run->id);
-    } else {
+  for (Run* run : wanted) {
+    if (!reached_) break;
+    if (Status noted = ledger_.note_released(run->key); !noted) {
       unreachable(noted.error());
+      break;
     }
+    run->released_after = outages_;
+    ids.push_back(run->id);
   }
-  if (!ids.empty()) (void)take(slurm_.release(ids));
+  if (!ids.empty() && !is_superseded()) (void)take(slurm_.release(ids));
 }
 
 void Reconciler::advance_known(Run& run) {
@@ -382,7 +380,7 @@ void Reconciler::advance_pending(Run& run) {
   } else if (!run.occupied.empty()) {
     (void)take(slurm_.cancel_pending(run.id));  // it may begin beside the other one at this very moment
   } else if (run.start_asked && run.seen->stage == JobStage::held) {
-    want_release(run);
+    to_release_.push_back(&run);
   }
 }
 

@@ -141,7 +141,6 @@ class Reconciler {
   void advance(Run& run);
   void advance_known(Run& run);
   void advance_pending(Run& run);
-  void want_release(Run& run);
   void release();
   void prepare(Run& run);
   void submit();

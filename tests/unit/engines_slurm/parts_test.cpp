@@ -117,6 +117,17 @@ TEST_CASE("slurm listing: a job's key goes into a comment and back") {
   }
 }
 
+TEST_CASE("slurm listing: a value of Slurm's configuration") {
+  const std::string config =
+      "Configuration data as of 2026-11-30T20:00:00\nGresTypes               = gpu\n"
+      "StateSaveLocation       = /var/lib/slurm ctld\nPrologFlags             = \n";
+  CHECK(config_value(config, "GresTypes") == "gpu");
+  CHECK(config_value(config, "StateSaveLocation") == "/var/lib/slurm ctld");
+  CHECK(config_value(config, "PrologFlags").empty());
+  CHECK(config_value(config, "Gres").empty());
+  CHECK(config_value("", "GresTypes").empty());
+}
+
 TEST_CASE("slurm ledger: an end is written once, and outlasts the one who wrote it") {
   const test::TempDir folder;
   const JobKey key{{17}, 0};
