@@ -24,7 +24,6 @@ constexpr Duration k_patience_unknown = Duration::seconds(3);
 constexpr Duration k_patience_absent = Duration::seconds(5);
 constexpr Duration k_pause_first = Duration::milliseconds(5);
 constexpr Duration k_pause_max = Duration::milliseconds(250);
-constexpr Duration k_patience_takeover = Duration::seconds(10);
 constexpr Duration k_silent_wait = Duration::seconds(2);
 constexpr int k_misdirected = 421;
 constexpr int k_unavailable = 503;
@@ -105,7 +104,7 @@ class Client::Inside {
         met_ = true;
         absent = 0;  // a follower that still names a leader who is gone will lead itself in a moment
         if (hops++ < k_hops_max && go_to_leader(reply->body)) continue;
-        if (steady_now() - *failing_since >= patience.value_or(k_patience_takeover)) return reply;
+        if (steady_now() - *failing_since >= patience.value_or(Client::k_patience_takeover)) return reply;
       } else {
         absent = reply.error().absent ? absent + 1 : 0;
         if (std::optional<Connection::Reply> final = give_up(std::move(reply), safe, absent)) return *std::move(final);
@@ -152,7 +151,7 @@ class Client::Inside {
   /// The failure as the caller shall see it, if it is the last one. `absent`: so many in a row were not there at all.
   std::optional<Connection::Reply> give_up(Connection::Reply reply, bool safe, std::size_t absent) const {
     Connection::Failure& failure = reply.error();
-    const Duration unknown = met_ ? k_patience_takeover : k_patience_unknown;
+    const Duration unknown = met_ ? Client::k_patience_takeover : k_patience_unknown;
     Duration limit = patience.value_or(answered ? k_patience_known : unknown);
     if (failure.sent && !safe) {
       failure.error.retryable = false;

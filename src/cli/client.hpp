@@ -32,6 +32,9 @@ class Client {
   /// May a request be sent twice when the connection breaks before its answer came?
   enum class Retry { never, safe };
 
+  /// How long the one that follows a dead leader is waited for.
+  static constexpr Duration k_patience_takeover = Duration::seconds(10);
+
   /// $VIRGA_API=http://host:port[,http://…] with $VIRGA_TOKEN or the file $VIRGA_TOKEN_FILE; else the sockets in the
   /// folder of home_from_environment().
   static Result<Client> from_environment();

@@ -189,7 +189,9 @@ int down_verb(bool cancel_jobs) {
     fmt::print("nothing to take down: no controller runs at {}\n", client->address());
     return 0;
   }
-  Result<NoBody> asked = client->post_as<NoBody>("/v1/shutdown", ShutdownBody{cancel_jobs});
+  // Where the leader dies of it, the one that follows is waited for, and goes in its place.
+  if (status->standby) client->set_patience(Client::k_patience_takeover);
+  Result<NoBody> asked = client->post_as<NoBody>("/v1/shutdown", ShutdownBody{cancel_jobs}, Client::Retry::safe);
   if (!asked) {
     complain(asked.error());
     if (asked.error().code != Code::conflict) return 1;
@@ -197,6 +199,8 @@ int down_verb(bool cancel_jobs) {
     fmt::print(stderr, "virga: 'virga down --cancel' cancels them\n");
     return 1;
   }
+  client->set_patience({});
+  if (Result<StatusBody> now = client->get_as<StatusBody>("/v1/status")) status = std::move(now);
   std::uint32_t left = status->vms.total;
   if (left > 0) fmt::print("releasing {} nodes\n", left);
   // The controller ends when the last VM is gone; until then it answers.
