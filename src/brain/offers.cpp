@@ -35,7 +35,7 @@ OfferKind kind_of(Way way) {
 /// The job as it would stand in the queue: behind all others of its priority.
 Job imagined(const State& state, const Actor& owner, Shared<JobSpec> spec, Time now) {
   Job job;
-  job.id = {state.last_job.value + 1};
+  job.id = state.next_job();
   job.owner = owner;
   job.spec = std::move(spec);
   job.submitted = job.eligible = now;

@@ -228,11 +228,11 @@ std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e, const Shared<
   State& state = fx.state;
   if (const JobId* known = known_submission(state, e)) return known->value;
   const JobSpec& spec = *shared;
-  const JobId first{state.last_job.value + 1};
+  const JobId first = state.next_job();
   if (!e.idempotency_key.empty()) state.idempotency.emplace(idempotency_name(e), first);
   const std::uint32_t count = jobs_of(spec);
   for (std::uint32_t i = 0; i < count; ++i) {
-    const JobId id{++state.last_job.value};
+    const JobId id = state.last_job = state.next_job();
     Job& job = state.jobs.emplace(id).first->second;
     job.id = id;
     if (!spec.array.tasks.empty()) {

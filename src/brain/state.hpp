@@ -3,6 +3,7 @@
 // save()/load() write exactly what visit() names; derived indices are rebuilt.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -108,6 +109,8 @@ struct State {
   Indices index;  ///< derived from the above, never stored
 
   void rebuild_indices();
+  /// The number that the next job gets.
+  JobId next_job() const { return {std::max(last_job.value + 1, config.first_job_id)}; }
   const Pool* find_pool(const std::string& name) const;
   const Partition* find_partition(const std::string& name) const;
   /// The pool that a node name belongs to, and its number there; null for a name that no pool has.

@@ -21,7 +21,6 @@ using R = const AccountRow&;
 
 constexpr const char* k_zero = "0";
 constexpr const char* k_one = "1";
-constexpr const char* k_normal = "normal";
 constexpr const char* k_no_exit = "0:0";
 constexpr const char* k_no_time = "00:00:00";
 
@@ -191,7 +190,7 @@ constexpr AccountField k_fields[] = {
     {"NTasks", 8, tasks},
     {"Partition", 10, [](R r) { return of(r, r.job->spec->partition); }},
     {"Priority", 10, [](R r) { return of(r, number(shown_priority(*r.job))); }},
-    {"QOS", 10, [](R r) { return of(r, r.job->spec->qos.empty() ? k_normal : r.job->spec->qos); }},
+    {"QOS", 10, [](R r) { return of(r, std::string(shown_qos(r.job->spec))); }},
     {"QOSRAW", 6, of_job<k_one>},
     {"Reason", 22, [](R r) { return of(r, std::string(slurm_reason(*r.job))); }},
     {"ReqCPUFreq", 10, none},

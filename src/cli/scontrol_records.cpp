@@ -90,9 +90,9 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
   r.line("UserId={}({}) GroupId={}({}) MCS_label=N/A", job.owner.user, job.owner.uid, group_name(job.owner.gid),
          job.owner.gid);
   r.line("Priority={} Nice={} Account={} QOS={}", shown_priority(job), spec.nice, null_if_empty(spec.account),
-         null_if_empty(spec.qos));
+         shown_qos(spec));
   r.line("JobState={} Reason={} Dependency={}", name_of(job.state), slurm_reason(job),
-         null_if_empty(dependencies_text(spec)));
+         null_if_empty(shown_dependencies(job)));
   r.line("Requeue={} Restarts={} BatchFlag={} Reboot=0 ExitCode={}:{}", spec.requeue ? 1 : 0, job.incarnation,
          spec.kind == JobKind::batch ? 1 : 0, job.exit.code, job.exit.signal);
   add_job_times(r, job, now);

@@ -156,6 +156,7 @@ struct Config {
   Duration requeue_delay = Duration::seconds(2);
   std::uint32_t max_requeues = 16;   ///< then the job is held
   std::uint32_t max_jobs = 200'000;  ///< in the queue at a time
+  std::uint32_t first_job_id = 1;    ///< the numbers of jobs begin here, or go on where they are if that is higher
   bool open_queue = true;            ///< users see each other's jobs
   std::string operator_group = "virga-operators";
   std::string listen;      ///< optional TCP address:port of the API
@@ -190,6 +191,7 @@ struct Config {
     v("requeue_delay", s.requeue_delay);
     v("max_requeues", s.max_requeues);
     v("max_jobs", s.max_jobs);
+    v("first_job_id", s.first_job_id);
     v("open_queue", s.open_queue);
     v("operator_group", s.operator_group);
     v("listen", s.listen);

@@ -118,6 +118,7 @@ void Parser::read_cluster(TomlSection& top) {
   section.duration("requeue_delay", config_.requeue_delay, {Duration{}, Duration::minutes(24 * 60)});
   section.number("max_requeues", config_.max_requeues, {0, 10'000});
   section.number("max_jobs", config_.max_jobs, {1, 10'000'000});
+  section.number("first_job_id", config_.first_job_id, {1, 67'000'000});
   section.finish();
 }
 

@@ -33,11 +33,21 @@ std::string user_home() {
   return user == nullptr || user->pw_dir == nullptr ? std::string() : user->pw_dir;
 }
 
+/// HOME of a program HOME/libexec/NAME that belongs to one instance; "" for all others.
+std::string home_around_program() {
+  std::error_code none;
+  const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe", none).parent_path();
+  if (none || folder.filename() != "libexec") return {};
+  const std::string home = folder.parent_path().string();
+  return access((home + "/virga.toml").c_str(), F_OK) == 0 ? home : std::string();
+}
+
 }  // namespace
 
 Result<Home> home_from_environment() {
-  std::string path(environment("VIRGA_HOME"));
+  std::string path = home_around_program();
   std::string origin = "VIRGA_HOME";
+  if (path.empty()) path = environment("VIRGA_HOME");
   if (path.empty() && access(k_service_config, F_OK) == 0) path = k_service_home;
   if (path.empty() && !environment("XDG_STATE_HOME").empty()) {
     path = std::string(environment("XDG_STATE_HOME")) + "/virga";

@@ -200,7 +200,7 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w("nodes", job.nodes.empty() ? "None assigned" : job_node_list(job));
   w("partition", job.spec->partition);
   w("priority", shown_priority(job));
-  w("qos", job.spec->qos.empty() ? std::string("normal") : job.spec->qos);
+  w("qos", shown_qos(job.spec));
   w.key("required");
   w.begin_object();
   w("CPUs", job.spec->per_node.cpus * job.spec->nodes);

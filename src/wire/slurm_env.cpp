@@ -8,6 +8,7 @@
 #include "base/digest.hpp"
 #include "core/array.hpp"
 #include "wire/hostlist.hpp"
+#include "wire/slurm_policy.hpp"
 
 namespace virga {
 namespace {
@@ -99,7 +100,7 @@ void set_job(Environment& env, const Job& job, const EnvironmentSite& site) {
   }
   env.set("SLURM_JOB_PARTITION", spec.partition);
   if (!spec.account.empty()) env.set("SLURM_JOB_ACCOUNT", spec.account);
-  if (!spec.qos.empty()) env.set("SLURM_JOB_QOS", spec.qos);
+  env.set("SLURM_JOB_QOS", shown_qos(spec));
   if (!spec.reservation.empty()) env.set("SLURM_JOB_RESERVATION", spec.reservation);
   if (job.array_job) set_array(env, job);
   env.set("SLURM_JOB_USER", job.owner.user);

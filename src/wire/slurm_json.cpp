@@ -124,7 +124,7 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w("cpus_per_tres", "");
   w("deadline", job.spec->deadline.whole_seconds());
   w("delay_boot", 0);
-  w("dependency", dependencies_text(job.spec));
+  w("dependency", shown_dependencies(job));
   w("derived_exit_code", 0);
   w("eligible_time", eligible);
   w("end_time", seconds_or_zero(is_final(job.state) ? job.ended : job.end_limit));
@@ -183,7 +183,7 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("pre_sus_time", 0);
   w("priority", shown_priority(job));
   null(w, "profile");
-  w("qos", job.spec->qos);
+  w("qos", shown_qos(spec));
   w("reboot", false);
   w("required_nodes", "");
   w("requeue", spec.requeue);
@@ -229,7 +229,7 @@ void put_node_state(JsonWriter& w, const SlurmNode& node) {
   w("state", k_base[static_cast<std::size_t>(node.base)]);
   w.key("state_flags");
   w.begin_array();
-  w.put("CLOUD");
+  if (node.is_cloud) w.put("CLOUD");
   if (node.drained) w.put("DRAIN");
   if (node.power != SlurmNode::Power::on) w.put(k_power[static_cast<std::size_t>(node.power)]);
   w.end_array();

@@ -56,6 +56,7 @@ std::vector<SlurmNode> slurm_nodes(const Config& config, const VmsBody& vms) {
   for (const Pool& pool : config.pools) {
     SlurmNode blank;
     blank.pool = pool.name;
+    blank.is_cloud = pool.warm_nodes < pool.max_nodes;
     blank.total = pool.sku.resources;
     blank.gres = gres_text(pool.sku.gpu_model, pool.sku.resources.gpus);
     for (const Partition& partition : config.partitions) {
@@ -98,7 +99,7 @@ std::string node_state_flags_text(const SlurmNode& node) {
   constexpr std::string_view k_base[] = {"IDLE", "MIXED", "ALLOCATED"};
   constexpr std::string_view k_power[] = {"", "+POWERED_DOWN", "+POWERING_UP", "+POWERING_DOWN"};
   std::string text(k_base[static_cast<std::size_t>(node.base)]);
-  text += "+CLOUD";
+  if (node.is_cloud) text += "+CLOUD";
   if (node.drained) text += "+DRAIN";
   return text.append(k_power[static_cast<std::size_t>(node.power)]);
 }
@@ -115,7 +116,7 @@ std::optional<bool> node_state_matches(const SlurmNode& node, std::string_view w
   if (is("drain")) return node.drained;
   if (is("draining", "drng")) return node.drained && busy;
   if (is("drained")) return node.drained && !busy;
-  if (is("cloud")) return true;
+  if (is("cloud")) return node.is_cloud;
   if (is("powered_down", "pow_dn")) return node.power == Power::down;
   if (is("power_down")) return node.power == Power::going_down;
   if (is("powering_down", "powering_dn")) return node.power == Power::going_down;

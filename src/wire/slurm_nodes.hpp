@@ -29,6 +29,7 @@ struct SlurmNode {
   std::string gres_used;
   Base base = Base::idle;
   Power power = Power::down;
+  bool is_cloud = true;  ///< false: its pool keeps all its nodes, as machines that stand somewhere
   bool drained = false;
   std::string reason;
   std::string reason_user;

@@ -151,6 +151,18 @@ std::string dependencies_text(const JobSpec& spec) {
   return text;
 }
 
+std::string shown_dependencies(const Job& job) {
+  const bool is_held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
+  const bool never = job.reason == Reason::dependency_never;
+  if (job.state != JobState::pending || !(is_held || never || job.reason == Reason::dependency)) return {};
+  std::string text;
+  for (const Dependency& d : job.spec->dependencies) {
+    if (!text.empty()) text += job.spec->any_dependency ? '?' : ',';
+    text += text_of(d) + (never ? "(failed)" : "(unfulfilled)");
+  }
+  return text;
+}
+
 Result<ArraySpec> parse_array(std::string_view text) {
   const auto bad = [&] {
     return fail(Code::invalid, fmt::format("Invalid job array specification: \"{}\"; write indices up to {} such as "
@@ -205,6 +217,8 @@ std::int64_t shown_priority(const Job& job) {
   if (job.reason == Reason::held_user || job.reason == Reason::held_admin) return 0;
   return job.priority != 0 ? job.priority : std::int64_t{4'294'901'759} - job.id.value;
 }
+
+std::string_view shown_qos(const JobSpec& spec) { return spec.qos.empty() ? "normal" : std::string_view(spec.qos); }
 
 Result<SwitchLimit> parse_switches(std::string_view text) {
   const auto at = text.find('@');

@@ -38,6 +38,12 @@ std::string job_label(const Job& job);
 /// What squeue calls the priority: that of the policy, or without one a number that falls with the job's; 0 while held.
 std::int64_t shown_priority(const Job& job);
 
+/// What the job still waits for, as squeue tells it: "afterok:12(unfulfilled)"; "" once it waits for nobody.
+std::string shown_dependencies(const Job& job);
+
+/// The job's QOS; where it has none, what Slurm calls the one that everybody has.
+std::string_view shown_qos(const JobSpec& spec);
+
 struct SwitchLimit {
   std::uint32_t count = 0;
   Duration wait = Duration::infinite();
