@@ -1,4 +1,5 @@
 // The option tables of sbatch and srun: every option of Slurm 22.05, what Virga does with it, and if nothing, why.
+#include "cli/command_registry.hpp"
 #include "cli/job_options.hpp"
 #include "cli/setters.hpp"
 #include "wire/slurm_policy.hpp"
@@ -301,7 +302,7 @@ constexpr Row k_srun_only[] = {
     {{"msg-timeout", 0, value, ignored, "seconds", "waits are as long as they need to be"}},
     {{"multi-prog", 0, nothing, refused, "", "give one program that looks at SLURM_PROCID"}},
     {{"no-allocate", 'Z', nothing, refused, "", k_whole_control}},
-    {{"overlap", 0, nothing, quiet, "", "steps share their job's nodes"}},
+    {{"overlap", 0, optional, quiet, "force", "steps share their job's nodes"}},
     {{"pack-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
     {{"preserve-env", 'E', nothing, ignored, "", "options win over the environment"}},
     {{"prolog", 0, value, ignored, "program", "run it in your script"}},
@@ -349,6 +350,22 @@ const JobOptionTable& srun_table() {
     return rows;
   }();
   return table;
+}
+
+CommandTable sbatch_command() {
+  const std::span<const InputVariable> variables = sbatch_variables();
+  return {k_sbatch,
+          "submit a batch script",
+          rows_of(std::span<const Row>(sbatch_table())),
+          {variables.begin(), variables.end()}};
+}
+
+CommandTable srun_command() {
+  const std::span<const InputVariable> variables = srun_variables();
+  return {k_srun,
+          "run tasks on the nodes of a job, or of one of its own",
+          rows_of(std::span<const Row>(srun_table())),
+          {variables.begin(), variables.end()}};
 }
 
 }  // namespace virga

@@ -100,6 +100,10 @@ const JobOptionTable& srun_table();
 extern const CommandInfo k_sbatch;
 extern const CommandInfo k_srun;
 
+std::span<const InputVariable> sbatch_variables();
+std::span<const InputVariable> salloc_variables();
+std::span<const InputVariable> srun_variables();
+
 /// The environment variables that stand for options ("SBATCH_PARTITION"), applied to `options`.
 /// `value_of` is getenv.
 Status apply_environment(const CommandInfo& command, const JobOptionTable& table, const char* (*value_of)(const char*),

@@ -84,6 +84,8 @@ std::string environment_or_empty(const char* name) {
   return value != nullptr ? value : "";
 }
 
+const char* environment_variable(const char* name) { return std::getenv(name); }
+
 int iterate(int seconds, const std::function<int()>& once) {
   while (true) {
     const int exit_code = once();

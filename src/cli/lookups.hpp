@@ -48,6 +48,9 @@ std::string date_line();
 /// $NAME, or "" without it.
 std::string environment_or_empty(const char* name);
 
+/// getenv, of a type that apply_variables() takes.
+const char* environment_variable(const char* name);
+
 /// Prints what `once` prints, again every `seconds` (0: once) until it fails.
 int iterate(int seconds, const std::function<int()>& once);
 

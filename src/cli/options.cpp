@@ -20,14 +20,26 @@ int argument_kind(Takes takes) {
 std::string letters_of(const std::vector<OptionInfo>& rows, bool stop_at_operand) {
   std::string letters = stop_at_operand ? "+" : "";
   for (const OptionInfo& row : rows) {
-    if (row.letter == 0) continue;
+    if (row.letter == 0 || letters.find(row.letter) != letters.npos) continue;
     letters += row.letter;
     if (row.takes != Takes::nothing) letters += row.takes == Takes::value ? ":" : "::";
   }
   return letters;
 }
 
+/// The first row of the same option: getopt_long takes names of one value for one option, so that "--part" may be
+/// short for both --partition and --partitions.
+std::size_t first_of_letter(const std::vector<OptionInfo>& rows, std::size_t row) {
+  for (std::size_t i = 0; i < row && rows[row].letter != 0; ++i) {
+    if (rows[i].letter == rows[row].letter) return i;
+  }
+  return row;
+}
+
 std::string left_column(const OptionInfo& row) {
+  if (*row.name == '\0') {
+    return fmt::format("  -{}{}{}", row.letter, row.takes == Takes::nothing ? "" : " ", row.metavar);
+  }
   std::string text =
       row.letter != 0 ? fmt::format("  -{}, --{}", row.letter, row.name) : fmt::format("      --{}", row.name);
   if (row.takes == Takes::value) text += fmt::format("={}", row.metavar);
@@ -41,7 +53,9 @@ Result<ParsedOptions> parse_rows(const CommandInfo& command, const std::vector<O
                                  const std::vector<std::string>& args, const OptionSource& source) {
   std::vector<option> longs;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    longs.push_back({rows[i].name, argument_kind(rows[i].takes), nullptr, k_first_long + static_cast<int>(i)});
+    if (*rows[i].name == '\0') continue;
+    longs.push_back({rows[i].name, argument_kind(rows[i].takes), nullptr,
+                     k_first_long + static_cast<int>(first_of_letter(rows, i))});
   }
   longs.push_back({nullptr, 0, nullptr, 0});
   const std::string letters = letters_of(rows, source.stop_at_operand);
@@ -62,7 +76,9 @@ Result<ParsedOptions> parse_rows(const CommandInfo& command, const std::vector<O
     if (got == '?') return fail(Code::invalid, fmt::format("Try \"{} --help\" for more information", command.name));
     std::size_t row = static_cast<std::size_t>(got) - k_first_long;
     for (std::size_t i = 0; got < k_first_long && i < rows.size(); ++i) {
-      if (rows[i].letter == got) row = i;
+      if (rows[i].letter != got) continue;
+      row = i;
+      break;
     }
     parsed.options.push_back({row, optarg != nullptr ? optarg : ""});
   }
@@ -70,12 +86,21 @@ Result<ParsedOptions> parse_rows(const CommandInfo& command, const std::vector<O
   return parsed;
 }
 
+std::string shown_name(const OptionInfo& row) {
+  return *row.name != '\0' ? fmt::format("--{}", row.name) : fmt::format("-{}", row.letter);
+}
+
+bool variable_counts(const OptionInfo& row, std::string_view value) {
+  if (row.takes == Takes::nothing) return value != "0" && value != "no" && value != "NO" && value != "false";
+  return row.takes == Takes::optional || !value.empty();
+}
+
 Status admit(const CommandInfo& command, const OptionInfo& row, bool warn) {
   if (row.support == Support::refused) {
-    return fail(Code::invalid, fmt::format("--{} is not supported: {}", row.name, row.text));
+    return fail(Code::invalid, fmt::format("{} is not supported: {}", shown_name(row), row.text));
   }
   if (row.support == Support::ignored && warn) {
-    print_error(command.name, fmt::format("warning: --{} has no effect: {}", row.name, row.text), false);
+    print_error(command.name, fmt::format("warning: {} has no effect: {}", shown_name(row), row.text), false);
   }
   return {};
 }

@@ -33,8 +33,8 @@ enum class Support : std::uint8_t {
 };
 
 struct OptionInfo {
-  const char* name;
-  char letter;  ///< 0: none
+  const char* name;  ///< "": the letter is all there is
+  char letter;       ///< 0: none; rows of one letter are names of one option
   Takes takes;
   Support support;
   const char* metavar;  ///< of its value, for --help
@@ -52,6 +52,23 @@ struct CommandInfo {
   const char* name;      ///< "sbatch"
   const char* synopsis;  ///< behind "Usage: sbatch "
   int usage_exit = 1;    ///< of a usage error: Slurm's own numbers differ
+};
+
+/// An environment variable that a command reads.
+struct InputVariable {
+  const char* name;
+  const char* option;  ///< the one that it stands for; "": `text` says what it is for
+  Support support = Support::done;
+  const char* text = "";
+};
+
+/// All of a command, as its help, man page and completion and docs/slurm-compatibility.md have it.
+struct CommandTable {
+  CommandInfo info;
+  const char* summary;  ///< of its man page's first line
+  std::vector<OptionInfo> rows;
+  std::vector<InputVariable> variables;
+  bool is_built = true;  ///< false: Virga has no such command yet
 };
 
 /// Where the text came from, for messages and for what getopt_long may permute.
@@ -75,12 +92,18 @@ Result<ParsedOptions> parse_rows(const CommandInfo& command, const std::vector<O
 /// Warns about an ignored option; an Error for a refused one.
 Status admit(const CommandInfo& command, const OptionInfo& row, bool warn);
 
+/// Whether a variable of this value is as good as the option: "0", "no" and "false" switch nothing on.
+bool variable_counts(const OptionInfo& row, std::string_view value);
+
 /// Tells the error of parse_options(); returns the command's exit code for it.
 int option_failure(const CommandInfo& command, const Error& error);
 
 /// Prints what --version, --help or --usage ask for (the first that is true); false: none was asked for.
 bool answer_about_itself(const CommandInfo& command, const std::vector<OptionInfo>& rows, bool version, bool help,
                          bool usage);
+
+/// "--name", or "-n" of an option that is a letter only.
+std::string shown_name(const OptionInfo& row);
 
 std::string help_text(const CommandInfo& command, const std::vector<OptionInfo>& rows);
 std::string usage_text(const CommandInfo& command, const std::vector<OptionInfo>& rows);
@@ -106,6 +129,27 @@ Result<std::vector<std::string>> parse_options(const CommandInfo& command, std::
     if (Status ok = option.apply(target, given.value, option.info); !ok) return unexpected(ok.error());
   }
   return std::move(parsed->operands);
+}
+
+/// Applies the variables that are set to `target`; `value_of` is getenv.
+template <class Target>
+Status apply_variables(const CommandInfo& command, std::span<const Option<Target>> table,
+                       std::span<const InputVariable> variables, const char* (*value_of)(const char*), Target& target) {
+  for (const InputVariable& variable : variables) {
+    const char* value = value_of(variable.name);
+    if (value == nullptr) continue;
+    for (const Option<Target>& row : table) {
+      if (std::string_view(row.info.name) != variable.option || !variable_counts(row.info, value)) continue;
+      if (Status ok = admit(command, row.info, false); !ok) {
+        return fail(ok.error().code, std::string(variable.name) + ": " + ok.error().message);
+      }
+      if (row.apply == nullptr) continue;
+      if (Status ok = row.apply(target, value, row.info); !ok) {
+        return fail(ok.error().code, std::string(variable.name) + "=" + value + ": " + ok.error().message);
+      }
+    }
+  }
+  return {};
 }
 
 }  // namespace virga

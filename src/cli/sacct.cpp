@@ -7,6 +7,7 @@
 
 #include "cli/account_fields.hpp"
 #include "cli/client.hpp"
+#include "cli/command_registry.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -60,7 +61,7 @@ constexpr Option<O> k_table[] = {
     {{"batch-script", 'B', Takes::nothing, Support::done, "", "the scripts of the jobs of -j"},
      set_flag<&O::batch_script>},
     {{"brief", 'b', Takes::nothing, Support::done, "", "JobID, State and ExitCode"}, set_flag<&O::brief>},
-    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
     {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
     {{"completion", 'c', Takes::nothing, Support::refused, "", "there is no job completion plugin"}},
     {{"constraints", 'C', Takes::value, Support::ignored, "list", "nodes have no features"}},
@@ -69,14 +70,15 @@ constexpr Option<O> k_table[] = {
     {{"duplicates", 'D', Takes::nothing, Support::quiet, "", "a requeued job is shown as it is now"}},
     {{"endtime", 'E', Takes::value, Support::done, "time", "jobs that began before; default: now"}, set_text<&O::end>},
     {{"env-vars", 0, Takes::nothing, Support::refused, "", "environments are not kept in the accounts"}},
-    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
-    {{"fields", 0, Takes::value, Support::done, "list", "the same as --format"}, set_text<&O::format>},
+    {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
+    {{"fields", 'o', Takes::value, Support::done, "list", "the same as --format"}, set_text<&O::format>},
     {{"file", 'f', Takes::value, Support::refused, "file", "there is no job completion plugin"}},
     {{"flags", 'F', Takes::value, Support::ignored, "list", "jobs have no flags"}},
     {{"format", 'o', Takes::value, Support::done, "list", "columns: JobID%20,State"}, set_text<&O::format>},
     {{"gid", 'g', Takes::value, Support::refused, "list", "give --user"}},
-    {{"group", 0, Takes::value, Support::refused, "list", "give --user"}},
+    {{"group", 'g', Takes::value, Support::refused, "list", "give --user"}},
     {{"help", 'h', Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
+    {{"help-fields", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
     {{"helpformat", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
     {{"jobs", 'j', Takes::value, Support::done, "list", "jobs or steps to show"}, set_list<&O::jobs>},
     {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (dbv0.0.38)"}, set_flag<&O::json>},
@@ -93,16 +95,17 @@ constexpr Option<O> k_table[] = {
      set_flag<&O::parsable2>},
     {{"partition", 'r', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
     {{"qos", 'q', Takes::value, Support::ignored, "list", "there is one quality of service"}},
-    {{"reason", 'R', Takes::value, Support::ignored, "list", "choose by --format and your own filter"}},
+    {{"reason", 0, Takes::value, Support::ignored, "list", "choose by --format and your own filter"}},
     {{"starttime", 'S', Takes::value, Support::done, "time", "jobs that ended later; default: midnight"},
      set_text<&O::start>},
     {{"state", 's', Takes::value, Support::done, "list", "states to show"}, set_text<&O::states>},
     {{"timelimit-max", 'K', Takes::value, Support::ignored, "time", "choose by --format and your own filter"}},
     {{"timelimit-min", 'k', Takes::value, Support::ignored, "time", "choose by --format and your own filter"}},
+    {{"", 't', Takes::nothing, Support::refused, "", "Slurm has no use for it either"}},
     {{"truncate", 'T', Takes::nothing, Support::ignored, "", "times are shown as they were"}},
-    {{"uid", 0, Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"uid", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
     {{"units", 0, Takes::value, Support::ignored, "KMGTP", "units are chosen by size"}},
-    {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"usage", 'U', Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
     {{"use-local-uid", 0, Takes::nothing, Support::quiet, "", "users are this machine's"}},
     {{"user", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
@@ -110,6 +113,15 @@ constexpr Option<O> k_table[] = {
     {{"wckeys", 'W', Takes::value, Support::ignored, "list", "there are no workload keys"}},
     {{"whole-hetjob", 0, Takes::optional, Support::quiet, "yes|no", "there are no heterogeneous jobs"}},
     {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+};
+constexpr InputVariable k_variables[] = {
+    {"SACCT_FEDERATION", "federation"},
+    {"SACCT_FORMAT", "format"},
+    {"SACCT_LOCAL", "local"},
+    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_BITSTR_LEN", "", Support::ignored, "lists of tasks are shown whole"},
+    {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
+    {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
 constexpr CommandInfo k_sacct = {"sacct", "[OPTIONS]", 1};
 
@@ -264,8 +276,10 @@ int show(Client& client, const O& o, const Wanted& wanted, const std::vector<Acc
 
 int sacct_main(int argc, char** argv) {
   SacctOptions options;
-  options.format = environment_or_empty("SACCT_FORMAT");
   const std::span<const Option<O>> table(k_table);
+  const std::span<const InputVariable> variables(k_variables);
+  if (Status ok = apply_variables(k_sacct, table, variables, environment_variable, options); !ok)
+    return option_failure(k_sacct, ok.error());
   Result<std::vector<std::string>> operands =
       parse_options(k_sacct, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
   if (!operands) return option_failure(k_sacct, operands.error());
@@ -295,6 +309,13 @@ int sacct_main(int argc, char** argv) {
   if (!client) return failed("sacct", client.error());
   if (options.batch_script) return print_scripts(*client, *wanted);
   return show(*client, options, *wanted, *columns);
+}
+
+CommandTable sacct_command() {
+  return {k_sacct,
+          "accounting records of jobs",
+          rows_of(std::span<const Option<O>>(k_table)),
+          {std::begin(k_variables), std::end(k_variables)}};
 }
 
 }  // namespace virga

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/client.hpp"
+#include "cli/command_registry.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -50,14 +51,14 @@ Status set_signal(O& o, std::string_view v, const OptionInfo&) {
 constexpr Option<O> k_table[] = {
     {{"account", 'A', Takes::value, Support::done, "name", "jobs of this account"}, set_text<&O::account>},
     {{"batch", 'b', Takes::nothing, Support::done, "", "signal the batch shell only"}, set_flag<&O::batch>},
-    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
     {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
     {{"ctld", 0, Takes::nothing, Support::quiet, "", "the controller does it"}},
     {{"full", 'f', Takes::nothing, Support::done, "", "signal batch shell and all steps"}, set_flag<&O::full>},
     {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"hurry", 'H', Takes::nothing, Support::quiet, "", "there is no burst buffer"}},
     {{"interactive", 'i', Takes::nothing, Support::done, "", "ask before each job"}, set_flag<&O::interactive>},
-    {{"jobname", 0, Takes::value, Support::done, "name", "jobs of this name"}, set_text<&O::name>},
+    {{"jobname", 'n', Takes::value, Support::done, "name", "jobs of this name"}, set_text<&O::name>},
     {{"me", 0, Takes::nothing, Support::done, "", "my jobs"}, set_flag<&O::me>},
     {{"name", 'n', Takes::value, Support::done, "name", "jobs of this name"}, set_text<&O::name>},
     {{"nodelist", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
@@ -73,6 +74,24 @@ constexpr Option<O> k_table[] = {
     {{"verbose", 'v', Takes::nothing, Support::done, "", "say more"}, set_flag<&O::verbose>},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
     {{"wckey", 0, Takes::value, Support::refused, "key", "there are no workload keys"}},
+};
+constexpr InputVariable k_variables[] = {
+    {"SCANCEL_ACCOUNT", "account"},
+    {"SCANCEL_BATCH", "batch"},
+    {"SCANCEL_CTLD", "ctld"},
+    {"SCANCEL_FULL", "full"},
+    {"SCANCEL_HURRY", "hurry"},
+    {"SCANCEL_INTERACTIVE", "interactive"},
+    {"SCANCEL_NAME", "name"},
+    {"SCANCEL_PARTITION", "partition"},
+    {"SCANCEL_QOS", "qos"},
+    {"SCANCEL_STATE", "state"},
+    {"SCANCEL_USER", "user"},
+    {"SCANCEL_VERBOSE", "verbose"},
+    {"SCANCEL_WCKEY", "wckey"},
+    {"SLURM_CLUSTERS", "clusters"},
+    {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
+    {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
 constexpr CommandInfo k_scancel = {"scancel", "[OPTIONS] [job_id]...", 1};
 
@@ -169,23 +188,14 @@ int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
   return cancel && gone ? k_exit_ok : k_exit_failure;
 }
 
-void apply_scancel_environment(O& o) {
-  const auto text = [](const char* name, std::string& to) {
-    if (std::string value = environment_or_empty(name); !value.empty()) to = value;
-  };
-  text("SCANCEL_ACCOUNT", o.account);
-  text("SCANCEL_NAME", o.name);
-  text("SCANCEL_PARTITION", o.partition);
-  text("SCANCEL_STATE", o.state);
-  text("SCANCEL_USER", o.user);
-}
-
 }  // namespace
 
 int scancel_main(int argc, char** argv) {
   ScancelOptions options;
-  apply_scancel_environment(options);
   const std::span<const Option<O>> table(k_table);
+  const std::span<const InputVariable> variables(k_variables);
+  if (Status ok = apply_variables(k_scancel, table, variables, environment_variable, options); !ok)
+    return option_failure(k_scancel, ok.error());
   Result<std::vector<std::string>> operands =
       parse_options(k_scancel, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
   const auto plain_failure = [](const Error& error) {  // Slurm prints these two without its name
@@ -221,6 +231,13 @@ int scancel_main(int argc, char** argv) {
   int exit_code = k_exit_ok;
   for (const JobRef& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
   return exit_code;
+}
+
+CommandTable scancel_command() {
+  return {k_scancel,
+          "cancel or signal jobs",
+          rows_of(std::span<const Option<O>>(k_table)),
+          {std::begin(k_variables), std::end(k_variables)}};
 }
 
 }  // namespace virga

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/command_registry.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -24,10 +25,10 @@ using O = ScontrolOptions;
 constexpr const char* k_one_cluster = "there is one cluster";
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
-    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
     {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
     {{"details", 'd', Takes::nothing, Support::done, "", "more about jobs"}, set_flag<&O::details>},
-    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"future", 'F', Takes::nothing, Support::quiet, "", "every place of a pool is shown"}},
     {{"help", 'h', Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"hide", 0, Takes::nothing, Support::quiet, "", "no partition is hidden"}},
@@ -35,11 +36,25 @@ constexpr Option<O> k_table[] = {
     {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"oneliner", 'o', Takes::nothing, Support::done, "", "one line for each record"}, set_flag<&O::one_line>},
     {{"quiet", 'Q', Takes::nothing, Support::done, "", "errors only"}, set_flag<&O::quiet>},
-    {{"sibling", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"sibling", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"uid", 'u', Takes::value, Support::refused, "user", "you act as who you are"}},
-    {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
+    {{"usage", 'h', Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
+};
+constexpr InputVariable k_variables[] = {
+    {"SCONTROL_ALL", "all"},
+    {"SCONTROL_FEDERATION", "federation"},
+    {"SCONTROL_FUTURE", "future"},
+    {"SCONTROL_LOCAL", "local"},
+    {"SCONTROL_SIBLING", "sibling"},
+    {"SLURM_CLUSTERS", "clusters"},
+    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_BITSTR_LEN", "", Support::ignored, "lists of tasks are shown whole"},
+    {"SLURM_CONF_OUT", "", Support::ignored, "there is no slurm.conf to write"},
+    {"SLURM_TOPO_LEN", "", Support::ignored, "lines are shown whole"},
+    {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
+    {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
 constexpr CommandInfo k_scontrol = {
     "scontrol",
@@ -224,6 +239,9 @@ int with_client(const std::vector<std::string>& args, const O& o) {
 int scontrol_main(int argc, char** argv) {
   ScontrolOptions options;
   const std::span<const Option<O>> table(k_table);
+  const std::span<const InputVariable> variables(k_variables);
+  if (Status ok = apply_variables(k_scontrol, table, variables, environment_variable, options); !ok)
+    return option_failure(k_scontrol, ok.error());
   Result<std::vector<std::string>> operands =
       parse_options(k_scontrol, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
   if (!operands) return option_failure(k_scontrol, operands.error());
@@ -237,6 +255,13 @@ int scontrol_main(int argc, char** argv) {
   // Node lists need no controller: scripts use them inside jobs all the time.
   if (int exit_code = 0; scontrol_show_hosts(*operands, exit_code)) return exit_code;
   return with_client(*operands, options);
+}
+
+CommandTable scontrol_command() {
+  return {k_scontrol,
+          "show and change jobs, nodes and partitions",
+          rows_of(std::span<const Option<O>>(k_table)),
+          {std::begin(k_variables), std::end(k_variables)}};
 }
 
 }  // namespace virga

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cli/client.hpp"
+#include "cli/command_registry.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/node_table.hpp"
@@ -49,11 +50,11 @@ Status set_iterate(O& o, std::string_view v, const OptionInfo&) {
 
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
-    {{"cluster", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
     {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
     {{"dead", 'd', Takes::nothing, Support::done, "", "nodes that do not answer"}, set_flag<&O::dead>},
     {{"exact", 'e', Takes::nothing, Support::quiet, "", "nodes share a line if they are alike"}},
-    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"Format", 'O', Takes::value, Support::done, "fields", "columns by name: NodeList:20,CPUs"},
      set_text<&O::long_format>},
     {{"format", 'o', Takes::value, Support::done, "letters", "columns by letter: %P %.6D %N"}, set_text<&O::format>},
@@ -80,6 +81,18 @@ constexpr Option<O> k_table[] = {
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
     {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+};
+constexpr InputVariable k_variables[] = {
+    {"SINFO_ALL", "all"},
+    {"SINFO_FEDERATION", "federation"},
+    {"SINFO_FORMAT", "format"},
+    {"SINFO_LOCAL", "local"},
+    {"SINFO_PARTITION", "partition"},
+    {"SINFO_SORT", "sort"},
+    {"SLURM_CLUSTERS", "clusters"},
+    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
+    {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
 constexpr CommandInfo k_sinfo = {"sinfo", "[OPTIONS]", 1};
 
@@ -193,9 +206,10 @@ int show_once(Client& client, const O& o) {
 
 int sinfo_main(int argc, char** argv) {
   SinfoOptions options;
-  options.format = environment_or_empty("SINFO_FORMAT");
-  options.partitions = split_list(environment_or_empty("SINFO_PARTITION"));
   const std::span<const Option<O>> table(k_table);
+  const std::span<const InputVariable> variables(k_variables);
+  if (Status ok = apply_variables(k_sinfo, table, variables, environment_variable, options); !ok)
+    return option_failure(k_sinfo, ok.error());
   Result<std::vector<std::string>> operands =
       parse_options(k_sinfo, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
   if (!operands) return option_failure(k_sinfo, operands.error());
@@ -204,6 +218,13 @@ int sinfo_main(int argc, char** argv) {
   Result<Client> client = Client::from_environment();
   if (!client) return failed("sinfo", client.error());
   return iterate(options.iterate_seconds, [&] { return show_once(*client, options); });
+}
+
+CommandTable sinfo_command() {
+  return {k_sinfo,
+          "partitions and nodes",
+          rows_of(std::span<const Option<O>>(k_table)),
+          {std::begin(k_variables), std::end(k_variables)}};
 }
 
 }  // namespace virga

@@ -1,5 +1,7 @@
 #include "cli/slurm_commands.hpp"
 
+#include "cli/command_registry.hpp"
+
 namespace virga {
 
 bool run_slurm_command(const std::string& name, int argc, char** argv, const std::string& bin_dir, int& exit_code) {
@@ -17,6 +19,8 @@ bool run_slurm_command(const std::string& name, int argc, char** argv, const std
     exit_code = sacct_main(argc, argv);
   else if (name == "scontrol")
     exit_code = scontrol_main(argc, argv);
+  else if (const CommandTable* command = command_table(name); command != nullptr)
+    exit_code = unbuilt_main(*command, argc, argv);
   else
     return false;
   return true;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/client.hpp"
+#include "cli/command_registry.hpp"
 #include "cli/job_fields.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
@@ -61,21 +62,20 @@ Status set_steps(O& o, std::string_view v, const OptionInfo&) {
 }
 
 constexpr Option<O> k_table[] = {
-    {{"account", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
-    {{"accounts", 0, Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
+    {{"accounts", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
     {{"array", 'r', Takes::nothing, Support::done, "", "one line for each task of an array"}, set_flag<&O::each_task>},
     {{"array-unique", 0, Takes::nothing, Support::done, "", "one line for each task of an array"},
      set_flag<&O::each_task>},
+    {{"cluster", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
     {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
-    {{"federation", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"Format", 'O', Takes::value, Support::done, "fields", "columns by name: JobID:10,Name"},
      set_text<&O::long_format>},
     {{"format", 'o', Takes::value, Support::done, "letters", "columns by letter: %.18i %j"}, set_text<&O::format>},
     {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"hide", 0, Takes::nothing, Support::quiet, "", "no partition is hidden"}},
     {{"iterate", 'i', Takes::value, Support::done, "seconds", "show it again and again"}, set_iterate},
-    {{"job", 0, Takes::value, Support::done, "list", "jobs to show"}, set_list<&O::jobs>},
     {{"jobs", 'j', Takes::optional, Support::done, "list", "jobs to show"}, set_list<&O::jobs>},
     {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (v0.0.38)"}, set_flag<&O::json>},
     {{"licenses", 'L', Takes::value, Support::ignored, "names", "there are no licences"}},
@@ -84,27 +84,50 @@ constexpr Option<O> k_table[] = {
     {{"me", 0, Takes::nothing, Support::done, "", "my jobs"}, set_flag<&O::me>},
     {{"name", 'n', Takes::value, Support::done, "list", "names of jobs to show"}, set_list<&O::names>},
     {{"noconvert", 0, Takes::nothing, Support::quiet, "", "units stay as they are"}},
-    {{"node", 0, Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"node", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
     {{"nodelist", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
-    {{"nodes", 0, Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
+    {{"nodes", 'w', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
     {{"noheader", 'h', Takes::nothing, Support::done, "", "no first line"}, set_flag<&O::no_header>},
-    {{"partition", 'p', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
-    {{"partitions", 0, Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
+    {{"partitions", 'p', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
     {{"priority", 'P', Takes::nothing, Support::quiet, "", "one line for each partition of a job"}},
     {{"qos", 'q', Takes::value, Support::done, "list", "jobs of these QOS"}, set_list<&O::qos>},
     {{"reservation", 'R', Takes::value, Support::done, "name", "jobs of this reservation"}, set_text<&O::reservation>},
-    {{"sibling", 0, Takes::nothing, Support::ignored, "", k_one_cluster}},
+    {{"sib", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
+    {{"sibling", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"sort", 'S', Takes::value, Support::done, "letters", "order: P,t,-p"}, set_text<&O::sort>},
     {{"start", 0, Takes::nothing, Support::done, "", "pending jobs with their start times"}, set_flag<&O::start>},
     {{"states", 't', Takes::value, Support::done, "list", "states to show; all"}, set_text<&O::states>},
-    {{"step", 0, Takes::optional, Support::done, "list", "steps instead of jobs"}, set_steps},
     {{"steps", 's', Takes::optional, Support::done, "list", "steps instead of jobs"}, set_steps},
     {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
     {{"user", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
-    {{"users", 0, Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"users", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
+    {{"", 'U', Takes::value, Support::quiet, "text", "nothing, as in Slurm"}},
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
     {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+};
+constexpr InputVariable k_variables[] = {
+    {"SLURM_CLUSTERS", "clusters"},
+    {"SQUEUE_ACCOUNT", "accounts"},
+    {"SQUEUE_ALL", "all"},
+    {"SQUEUE_ARRAY", "array"},
+    {"SQUEUE_FEDERATION", "federation"},
+    {"SQUEUE_FORMAT", "format"},
+    {"SQUEUE_FORMAT2", "Format"},
+    {"SQUEUE_LICENSES", "licenses"},
+    {"SQUEUE_LOCAL", "local"},
+    {"SQUEUE_NAMES", "name"},
+    {"SQUEUE_PARTITION", "partitions"},
+    {"SQUEUE_PRIORITY", "priority"},
+    {"SQUEUE_QOS", "qos"},
+    {"SQUEUE_SIBLING", "sibling"},
+    {"SQUEUE_SORT", "sort"},
+    {"SQUEUE_STATES", "states"},
+    {"SQUEUE_USERS", "users"},
+    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_BITSTR_LEN", "", Support::ignored, "lists of tasks are shown whole"},
+    {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
+    {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
 constexpr CommandInfo k_squeue = {"squeue", "[OPTIONS]", 1};
 
@@ -113,23 +136,6 @@ constexpr const char* k_long_list_format = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l
 constexpr const char* k_start_format = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
 constexpr const char* k_step_format = "%.15i %.8j %.9P %.8u %.9M %N";
 constexpr const char* k_default_states = "PENDING,CONFIGURING,RUNNING,COMPLETING";
-
-void apply_squeue_environment(O& o) {
-  const auto text = [](const char* name, std::string& to) {
-    if (std::string value = environment_or_empty(name); !value.empty()) to = value;
-  };
-  const auto list = [](const char* name, std::vector<std::string>& to) {
-    if (std::string value = environment_or_empty(name); !value.empty()) to = split_list(value);
-  };
-  text("SQUEUE_FORMAT", o.format);
-  text("SQUEUE_FORMAT2", o.long_format);
-  text("SQUEUE_SORT", o.sort);
-  text("SQUEUE_STATES", o.states);
-  list("SQUEUE_USERS", o.users);
-  list("SQUEUE_PARTITION", o.partitions);
-  list("SQUEUE_ACCOUNT", o.accounts);
-  list("SQUEUE_NAMES", o.names);
-}
 
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return list.empty() || std::find(list.begin(), list.end(), word) != list.end();
@@ -284,8 +290,10 @@ int show_once(Client& client, const O& o, const Filter& filter) {
 
 int squeue_main(int argc, char** argv) {
   SqueueOptions options;
-  apply_squeue_environment(options);
   const std::span<const Option<O>> table(k_table);
+  const std::span<const InputVariable> variables(k_variables);
+  if (Status ok = apply_variables(k_squeue, table, variables, environment_variable, options); !ok)
+    return option_failure(k_squeue, ok.error());
   Result<std::vector<std::string>> operands =
       parse_options(k_squeue, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
   if (!operands) return option_failure(k_squeue, operands.error());
@@ -306,6 +314,13 @@ int squeue_main(int argc, char** argv) {
   Result<Client> client = Client::from_environment();
   if (!client) return failed("squeue", client.error());
   return iterate(options.iterate_seconds, [&] { return show_once(*client, options, *filter); });
+}
+
+CommandTable squeue_command() {
+  return {k_squeue,
+          "jobs in the queue",
+          rows_of(std::span<const Option<O>>(k_table)),
+          {std::begin(k_variables), std::end(k_variables)}};
 }
 
 }  // namespace virga

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "cli/verbs/verbs.hpp"
@@ -29,6 +30,8 @@ int explain_verb(std::uint32_t job, bool json);
 int logs_verb(std::uint32_t job, bool follow);
 int checkpoint_verb(std::uint32_t job, std::uint64_t step, std::uint64_t bytes);
 int reload_verb();
+/// `virga slurm-options …`: the option tables of Slurm's commands, for scripts and packages.
+int slurm_options_main(const std::vector<std::string>& args);
 /// `virga fabric …`, which has a parser of its own.
 int fabric_main(int argc, char** argv);
 

@@ -206,6 +206,7 @@ int virga_main(int argc, char** argv, const VerbHooks& hooks) {
   if (argc >= 2 && std::string(argv[1]) == "journal") return hooks.journal_main(argc - 1, argv + 1);
   if (argc >= 2 && std::string(argv[1]) == "simulate") return hooks.simulate_main(argc - 1, argv + 1);
   if (argc >= 2 && std::string(argv[1]) == "fabric") return fabric_main(argc - 1, argv + 1);
+  if (argc >= 2 && std::string(argv[1]) == "slurm-options") return slurm_options_main({argv + 2, argv + argc});
   if (argc >= 2 && std::string(argv[1]) == "help") argv[1] = const_cast<char*>("--help");
   if (argc >= 2 && argv[1][0] != '-' && std::find(k_verbs.begin(), k_verbs.end(), argv[1]) == k_verbs.end()) {
     const std::string near = nearest(argv[1], k_verbs);

@@ -1,0 +1,273 @@
+// The commands of Slurm that Virga has not built yet. Their options are known, so that nobody takes one for a typing
+// error; all but the questions about the command itself are refused.
+#include "cli/command_registry.hpp"
+#include "cli/messages.hpp"
+
+namespace virga {
+namespace {
+
+constexpr auto nothing = Takes::nothing;
+constexpr auto value = Takes::value;
+constexpr auto optional = Takes::optional;
+
+struct Bare {
+  const char* name;
+  char letter;
+  Takes takes;
+};
+
+constexpr Bare k_salloc[] = {
+    {"account", 'A', value},
+    {"acctg-freq", 0, value},
+    {"bb", 0, value},
+    {"bbf", 0, value},
+    {"begin", 'b', value},
+    {"bell", 0, nothing},
+    {"chdir", 'D', value},
+    {"cluster", 0, value},
+    {"cluster-constraint", 0, value},
+    {"clusters", 'M', value},
+    {"comment", 0, value},
+    {"constraint", 'C', value},
+    {"container", 0, value},
+    {"context", 0, value},
+    {"contiguous", 0, nothing},
+    {"core-spec", 'S', value},
+    {"cores-per-socket", 0, value},
+    {"cpu-freq", 0, value},
+    {"cpus-per-gpu", 0, value},
+    {"cpus-per-task", 'c', value},
+    {"deadline", 0, value},
+    {"delay-boot", 0, value},
+    {"dependency", 'd', value},
+    {"distribution", 'm', value},
+    {"exclude", 'x', value},
+    {"exclusive", 0, optional},
+    {"extra-node-info", 'B', value},
+    {"get-user-env", 0, optional},
+    {"gid", 0, value},
+    {"gpu-bind", 0, value},
+    {"gpu-freq", 0, value},
+    {"gpus", 'G', value},
+    {"gpus-per-node", 0, value},
+    {"gpus-per-socket", 0, value},
+    {"gpus-per-task", 0, value},
+    {"gres", 0, value},
+    {"gres-flags", 0, value},
+    {"help", 'h', nothing},
+    {"hint", 0, value},
+    {"hold", 'H', nothing},
+    {"immediate", 'I', optional},
+    {"job-name", 'J', value},
+    {"kill-command", 'K', optional},
+    {"licenses", 'L', value},
+    {"mail-type", 0, value},
+    {"mail-user", 0, value},
+    {"mcs-label", 0, value},
+    {"mem", 0, value},
+    {"mem-bind", 0, value},
+    {"mem-per-cpu", 0, value},
+    {"mem-per-gpu", 0, value},
+    {"mincpus", 0, value},
+    {"network", 0, value},
+    {"nice", 0, optional},
+    {"no-bell", 0, nothing},
+    {"no-kill", 'k', optional},
+    {"no-shell", 0, nothing},
+    {"nodefile", 'F', value},
+    {"nodelist", 'w', value},
+    {"nodes", 'N', value},
+    {"ntasks", 'n', value},
+    {"ntasks-per-core", 0, value},
+    {"ntasks-per-gpu", 0, value},
+    {"ntasks-per-node", 0, value},
+    {"ntasks-per-socket", 0, value},
+    {"ntasks-per-tres", 0, value},
+    {"overcommit", 'O', nothing},
+    {"oversubscribe", 's', nothing},
+    {"partition", 'p', value},
+    {"power", 0, value},
+    {"prefer", 0, value},
+    {"priority", 0, value},
+    {"profile", 0, value},
+    {"qos", 'q', value},
+    {"quiet", 'Q', nothing},
+    {"reboot", 0, nothing},
+    {"reservation", 0, value},
+    {"signal", 0, value},
+    {"sockets-per-node", 0, value},
+    {"spread-job", 0, nothing},
+    {"switches", 0, value},
+    {"tasks-per-node", 0, value},
+    {"thread-spec", 0, value},
+    {"threads-per-core", 0, value},
+    {"time", 't', value},
+    {"time-min", 0, value},
+    {"tmp", 0, value},
+    {"uid", 0, value},
+    {"usage", 0, nothing},
+    {"use-min-nodes", 0, nothing},
+    {"verbose", 'v', nothing},
+    {"version", 'V', nothing},
+    {"wait-all-nodes", 0, value},
+    {"wckey", 0, value},
+    {"x11", 0, optional},
+};
+constexpr Bare k_sstat[] = {
+    {"allsteps", 'a', nothing},   {"fields", 'o', value},      {"format", 'o', value},      {"help", 'h', nothing},
+    {"helpformat", 'e', nothing}, {"jobs", 'j', value},        {"noconvert", 0, nothing},   {"noheader", 'n', nothing},
+    {"parsable", 'p', nothing},   {"parsable2", 'P', nothing}, {"pidformat", 'i', nothing}, {"usage", 0, nothing},
+    {"verbose", 'v', nothing},    {"version", 'V', nothing},
+};
+constexpr Bare k_sprio[] = {
+    {"cluster", 'M', value},    {"clusters", 'M', value},  {"federation", 0, nothing}, {"format", 'o', value},
+    {"help", 0, nothing},       {"jobs", 'j', optional},   {"local", 0, nothing},      {"long", 'l', nothing},
+    {"noheader", 'h', nothing}, {"norm", 'n', nothing},    {"partition", 'p', value},  {"sib", 0, nothing},
+    {"sibling", 0, nothing},    {"sort", 'S', value},      {"usage", 0, nothing},      {"user", 'u', value},
+    {"users", 'u', value},      {"verbose", 'v', nothing}, {"version", 'V', nothing},  {"weights", 'w', nothing},
+};
+constexpr Bare k_sshare[] = {
+    {"accounts", 'A', value},   {"all", 'a', nothing},      {"cluster", 'M', value},      {"clusters", 'M', value},
+    {"format", 'o', value},     {"help", 0, nothing},       {"helpformat", 'e', nothing}, {"long", 'l', nothing},
+    {"noheader", 'n', nothing}, {"parsable", 'p', nothing}, {"parsable2", 'P', nothing},  {"partition", 'm', nothing},
+    {"usage", 0, nothing},      {"Users", 'U', nothing},    {"users", 'u', value},        {"verbose", 'v', nothing},
+    {"version", 'V', nothing},  {"", 'h', nothing},         {"", 'q', nothing},           {"", 't', value},
+};
+constexpr Bare k_sacctmgr[] = {
+    {"associations", 's', nothing}, {"help", 'h', nothing},     {"immediate", 'i', nothing}, {"noheader", 'n', nothing},
+    {"oneliner", 'o', nothing},     {"parsable", 'p', nothing}, {"parsable2", 'P', nothing}, {"quiet", 'Q', nothing},
+    {"readonly", 'r', nothing},     {"usage", 'h', nothing},    {"verbose", 'v', nothing},   {"version", 'V', nothing},
+};
+constexpr Bare k_sdiag[] = {
+    {"all", 'a', nothing},          {"cluster", 'M', value},         {"clusters", 'M', value},
+    {"help", 'h', nothing},         {"reset", 'r', nothing},         {"sort-by-id", 'i', nothing},
+    {"sort-by-time", 't', nothing}, {"sort-by-time2", 'T', nothing}, {"usage", 0, nothing},
+    {"version", 'V', nothing},
+};
+constexpr Bare k_strigger[] = {
+    {"backup_slurmctld_assumed_control", 'C', nothing},
+    {"backup_slurmctld_failure", 'B', nothing},
+    {"backup_slurmctld_resumed_operation", 'c', nothing},
+    {"burst_buffer", 0, nothing},
+    {"clear", 0, nothing},
+    {"cluster", 'M', value},
+    {"clusters", 'M', value},
+    {"down", 'd', nothing},
+    {"drained", 'D', nothing},
+    {"fail", 'F', nothing},
+    {"fini", 'f', nothing},
+    {"flags", 0, value},
+    {"front_end", 0, nothing},
+    {"get", 0, nothing},
+    {"help", 0, nothing},
+    {"id", 'i', value},
+    {"idle", 'I', nothing},
+    {"jobid", 'j', value},
+    {"node", 'n', optional},
+    {"noheader", 'N', nothing},
+    {"offset", 'o', value},
+    {"primary_database_failure", 'h', nothing},
+    {"primary_database_resumed_operation", 'H', nothing},
+    {"primary_slurmctld_acct_buffer_full", 'e', nothing},
+    {"primary_slurmctld_failure", 'a', nothing},
+    {"primary_slurmctld_resumed_control", 'b', nothing},
+    {"primary_slurmctld_resumed_operation", 'A', nothing},
+    {"primary_slurmdbd_failure", 'g', nothing},
+    {"primary_slurmdbd_resumed_operation", 'G', nothing},
+    {"program", 'p', value},
+    {"quiet", 'Q', nothing},
+    {"reconfig", 'r', nothing},
+    {"set", 0, nothing},
+    {"time", 't', nothing},
+    {"up", 'u', nothing},
+    {"usage", 0, nothing},
+    {"user", 0, value},
+    {"verbose", 'v', nothing},
+    {"version", 'V', nothing},
+};
+constexpr Bare k_sattach[] = {
+    {"debugger-test", 0, nothing}, {"error-filter", 0, value}, {"help", 'h', nothing},      {"input-filter", 0, value},
+    {"label", 'l', nothing},       {"layout", 0, nothing},     {"output-filter", 0, value}, {"pty", 0, nothing},
+    {"quiet", 'Q', nothing},       {"usage", 'u', nothing},    {"verbose", 'v', nothing},   {"version", 'V', nothing},
+};
+constexpr Bare k_sbcast[] = {
+    {"compress", 'C', optional}, {"exclude", 0, value},   {"fanout", 'F', value},     {"force", 'f', nothing},
+    {"help", 0, nothing},        {"jobid", 'j', value},   {"preserve", 'p', nothing}, {"send-libs", 0, optional},
+    {"size", 's', value},        {"timeout", 't', value}, {"usage", 0, nothing},      {"verbose", 'v', nothing},
+    {"version", 'V', nothing},
+};
+constexpr Bare k_scrontab[] = {
+    {"", 'e', nothing},
+    {"", 'l', nothing},
+    {"", 'r', nothing},
+    {"", 'u', value},
+};
+constexpr Bare k_sreport[] = {
+    {"all_clusters", 'a', nothing},
+    {"cluster", 'M', value},
+    {"federation", 0, nothing},
+    {"help", 'h', nothing},
+    {"immediate", 0, nothing},
+    {"local", 0, nothing},
+    {"noheader", 'n', nothing},
+    {"parsable", 'p', nothing},
+    {"parsable2", 'P', nothing},
+    {"quiet", 'Q', nothing},
+    {"sort", 0, nothing},
+    {"tres", 'T', value},
+    {"usage", 'h', nothing},
+    {"verbose", 'v', nothing},
+    {"version", 'V', nothing},
+    {"", 's', value},
+    {"", 't', value},
+};
+
+bool answers(std::string_view name) { return name == "help" || name == "usage" || name == "version"; }
+
+template <std::size_t N>
+CommandTable bare_command(const CommandInfo& info, const char* summary, const Bare (&options)[N]) {
+  CommandTable table{info, summary, {}, {}, false};
+  for (const Bare& option : options) {
+    const bool done = answers(option.name);
+    table.rows.push_back({option.name, option.letter, option.takes, done ? Support::done : Support::refused,
+                          option.takes == Takes::nothing ? "" : "value",
+                          done ? "about the command itself" : "Virga does not have this command yet"});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::vector<CommandTable> unbuilt_commands() {
+  return {
+      bare_command({"salloc", "[OPTIONS] [command [args...]]"}, "allocate nodes, and run a command with them",
+                   k_salloc),
+      bare_command({"sstat", "[OPTIONS] -j <job(.step)>"}, "what running steps use", k_sstat),
+      bare_command({"sprio", "[OPTIONS]"}, "what the priorities of waiting jobs are made of", k_sprio),
+      bare_command({"sshare", "[OPTIONS]"}, "shares and usage of accounts", k_sshare),
+      bare_command({"sacctmgr", "[OPTIONS] [COMMAND]"}, "accounts, users, associations, QOS", k_sacctmgr),
+      bare_command({"sdiag", "[OPTIONS]"}, "what the scheduler does", k_sdiag),
+      bare_command({"strigger", "{--set|--get|--clear} [OPTIONS]"}, "programs that run when something happens",
+                   k_strigger),
+      bare_command({"sattach", "[OPTIONS] <jobid.stepid>"}, "attach to the output of a running step", k_sattach),
+      bare_command({"sbcast", "[OPTIONS] SOURCE DEST"}, "copy a file to the nodes of a job", k_sbcast),
+      bare_command({"scrontab", "[OPTIONS] [FILE]"}, "jobs that are submitted at given times", k_scrontab),
+      bare_command({"sreport", "[OPTIONS] [COMMAND]"}, "reports of usage", k_sreport),
+  };
+}
+
+int unbuilt_main(const CommandTable& command, int argc, char** argv) {
+  for (int i = 1; i < argc && std::string_view(argv[i]).starts_with("-"); ++i) {
+    const std::string_view word = argv[i];
+    for (const OptionInfo& row : command.rows) {
+      if (row.support != Support::done) continue;
+      if (word != shown_name(row) && (row.letter == 0 || word != std::string{'-', row.letter})) continue;
+      const std::string_view name = row.name;
+      answer_about_itself(command.info, command.rows, name == "version", name == "help", name == "usage");
+      return k_exit_ok;
+    }
+  }
+  return failed(command.info.name, {Code::invalid, "Virga does not have this command yet"});
+}
+
+}  // namespace virga
