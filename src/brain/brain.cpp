@@ -69,6 +69,7 @@ struct Handler {
   std::uint64_t operator()(const JobStarted& e) { return fact(on_job_started, e); }
   std::uint64_t operator()(const JobLaunchFailed& e) { return fact(on_job_launch_failed, e); }
   std::uint64_t operator()(const JobEnded& e) { return fact(on_job_ended, e); }
+  std::uint64_t operator()(const JobAccounted& e) { return fact(on_job_accounted, e); }
   std::uint64_t operator()(const TimerFired&) {
     forget_old_keys(fx.state);
     on_timer_fired(fx);
@@ -85,7 +86,8 @@ struct Handler {
 /// Whether an event of this kind can let a job start, or a VM come or go.
 bool can_change_placement(const EventBody& body) {
   return !std::holds_alternative<StepStarted>(body) && !std::holds_alternative<StepEnded>(body) &&
-         !std::holds_alternative<CheckpointDone>(body) && !std::holds_alternative<JobStarted>(body);
+         !std::holds_alternative<CheckpointDone>(body) && !std::holds_alternative<JobStarted>(body) &&
+         !std::holds_alternative<JobAccounted>(body);
 }
 
 }  // namespace

@@ -156,11 +156,13 @@ std::string with_unsaved(const std::string& detail, const std::string& unsaved) 
   return detail + (detail.empty() || unsaved.empty() ? "" : "; ") + unsaved;
 }
 
+bool is_measured(const Usage& u) { return u.user_cpu > Duration{} || u.system_cpu > Duration{} || u.max_rss_bytes > 0; }
+
 void on_job_ended(Effects& fx, const JobEnded& e) {
   Job* job = living_job(fx.state, e.job, e.incarnation);
   if (job == nullptr || !job->launched) return;
   job->exit = e.exit;
-  job->usage = e.usage;
+  if (is_measured(e.usage)) job->usage = e.usage;  // else it comes later, or came before (JobAccounted)
   if (job->state == JobState::completing) {
     finish_job(fx, *job, job->ending, job->reason, with_unsaved(job->detail, e.unsaved));
   } else if (yielded_to_eviction(*job)) {
@@ -174,6 +176,37 @@ void on_job_ended(Effects& fx, const JobEnded& e) {
   } else {
     finish_job(fx, *job, JobState::completed, Reason::none, "");
   }
+}
+
+namespace {
+
+/// The first step of that name and start which no other one of the same telling is, too.
+Step* find_told_before(Job& job, const Step& told, std::set<std::uint32_t>& taken) {
+  for (Step& known : job.steps) {
+    if (known.name == told.name && known.started == told.started && taken.insert(known.id).second) return &known;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void on_job_accounted(Effects& fx, const JobAccounted& e) {
+  const auto it = fx.state.jobs.find(e.job);
+  // An incarnation that is back in the queue is in the accounts as it was then.
+  if (it == fx.state.jobs.end() || it->second.incarnation != e.incarnation) return;
+  Job& job = it->second;
+  job.usage = e.usage;
+  std::set<std::uint32_t> taken;
+  for (const Step& told : e.steps) {
+    if (Step* known = find_told_before(job, told, taken)) {
+      const std::uint32_t id = known->id;
+      *known = told;
+      known->id = id;
+    } else {
+      taken.insert(add_step(job, told));
+    }
+  }
+  if (is_final(job.state)) fx.emit(ArchiveJob{job});
 }
 
 void on_timer_fired(Effects& fx) {

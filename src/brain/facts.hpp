@@ -14,6 +14,7 @@ void on_vm_released(Effects& fx, const VmReleased& e);
 void on_job_started(Effects& fx, const JobStarted& e);
 void on_job_launch_failed(Effects& fx, const JobLaunchFailed& e);
 void on_job_ended(Effects& fx, const JobEnded& e);
+void on_job_accounted(Effects& fx, const JobAccounted& e);
 void on_timer_fired(Effects& fx);
 
 }  // namespace virga

@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::uint32_t k_nodes_max = 100'000;
 constexpr std::uint32_t k_tasks_max = 10'000'000;
-constexpr std::size_t k_steps_kept = 1'000;  ///< per job; the oldest ended ones leave first
 
 std::string idempotency_name(const JobSubmitted& e) { return fmt::format("{}/{}", e.actor.uid, e.idempotency_key); }
 
@@ -322,19 +321,12 @@ std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
 }
 
 std::uint64_t on_step_started(Effects& fx, const StepStarted& e) {
-  Job& job = fx.state.jobs.at(e.job);
-  if (job.steps.size() >= k_steps_kept) {
-    auto oldest = std::find_if(job.steps.begin(), job.steps.end(), [](const Step& s) { return is_final(s.state); });
-    if (oldest != job.steps.end()) job.steps.erase(oldest);
-  }
   Step step;
-  step.id = job.steps_started++;
   step.name = e.name;
   step.nodes = e.nodes;
   step.tasks = e.tasks;
   step.started = fx.state.now;
-  job.steps.push_back(std::move(step));
-  return job.steps.back().id;
+  return add_step(fx.state.jobs.at(e.job), std::move(step));
 }
 
 std::uint64_t on_step_ended(Effects& fx, const StepEnded& e) {

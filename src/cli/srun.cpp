@@ -1,4 +1,5 @@
-// srun: a step of the job that we are in, or else of an allocation of its own that lives as long as we do.
+// srun: a step of the job that we are in, or else of an allocation of its own that lives as long as we do. Where jobs
+// run on real Slurm, the steps of that are started by Slurm's srun (slurm_hold.hpp).
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -8,6 +9,7 @@
 #include "cli/cancel_on_signal.hpp"
 #include "cli/messages.hpp"
 #include "cli/slurm_commands.hpp"
+#include "cli/slurm_hold.hpp"
 #include "cli/step_client.hpp"
 #include "cli/step_plan.hpp"
 #include "cli/submission.hpp"
@@ -24,6 +26,8 @@ struct Srun {
   std::string bin_dir;
   Client client;
   Home home;
+  bool on_slurm = false;
+  std::vector<std::string> slurms = {};  ///< arguments for Slurm's srun
 
   void say(const std::string& text) const {
     if (!options.quiet) std::fprintf(stderr, "srun: %s\n", text.c_str());
@@ -128,6 +132,11 @@ Result<Job> wait_for_allocation(Srun& srun, JobId id) {
   return started->job;
 }
 
+bool is_over(Srun& srun, JobId id) {
+  const Result<JobBody> now = srun.client.get_as<JobBody>(fmt::format("/v1/jobs/{}", id.value));
+  return now && (is_final(now->job.state) || now->job.state == JobState::completing);
+}
+
 int run_with_allocation(Srun& srun) {
   JobContext context;
   context.now = Time::from_seconds(std::time(nullptr));
@@ -146,7 +155,15 @@ int run_with_allocation(Srun& srun) {
   if (!spec) return refused(spec.error());
   spec->std_in = spec->std_out = spec->std_err = "";  // these are the step's
   auto cancel = std::make_unique<CancelOnSignal>();
-  Result<SubmittedBody> submitted = submit(srun.client, *spec, {}, srun.options.test_only);
+  std::optional<SlurmHold> slurm_hold;
+  LaunchPayload payload;
+  if (srun.on_slurm && !srun.options.test_only) {
+    Result<SlurmHold> made = SlurmHold::make(srun.home);
+    if (!made) return failed("srun", made.error());
+    slurm_hold.emplace(std::move(*made));
+    payload = slurm_hold->payload(submission_environment(srun.options, context.current_dir), current_umask());
+  }
+  Result<SubmittedBody> submitted = submit(srun.client, *spec, std::move(payload), srun.options.test_only);
   if (!submitted) return refused(submitted.error());
   if (srun.options.test_only) return print_dry_run("srun", *spec, *submitted);
   const JobId id = submitted->job_id;
@@ -159,6 +176,12 @@ int run_with_allocation(Srun& srun) {
                                     job->detail.empty() ? "" : ": " + job->detail));
     return k_exit_failure;
   }
+  if (slurm_hold) {
+    const Result<std::uint32_t> known = slurm_hold->slurm_id([&] { return is_over(srun, id); });
+    if (!known) return step_failure(id, known.error());
+    cancel.reset();  // from here on signals are for Slurm's srun
+    return step_failure(id, slurm_hold->become_srun(*known, *job, srun.slurms, srun.bin_dir));
+  }
   Result<AllocationHold> hold = AllocationHold::attach(srun.home, *job);
   if (!hold) return failed("srun", hold.error());
   cancel.reset();  // from here on signals go to the tasks
@@ -170,27 +193,45 @@ int run_with_allocation(Srun& srun) {
   return outcome ? outcome->exit_code : step_failure(id, outcome.error());
 }
 
+/// What Slurm's srun is to be told counts there, whether we do it or not.
+Result<ParsedOptions> read_options(const std::vector<std::string>& arguments, bool on_slurm, JobOptions& options) {
+  const JobOptionTable& table = srun_table();
+  Result<ParsedOptions> parsed = parse_rows(k_srun, rows_of(std::span<const Option<JobOptions>>(table)), arguments, {});
+  if (!parsed) return parsed;
+  for (const ParsedOption& given : parsed->options) {
+    const Option<JobOptions>& option = table[given.row];
+    const bool slurm_does = on_slurm && is_of_slurms_step(option.info);
+    if (slurm_does && option.info.support != Support::done) continue;
+    if (Status ok = admit(k_srun, option.info, true); !ok) return unexpected(ok.error());
+    if (option.apply == nullptr) continue;
+    if (Status ok = option.apply(options, given.value, option.info); !ok) return unexpected(ok.error());
+  }
+  return parsed;
+}
+
 }  // namespace
 
 int srun_main(int argc, char** argv, const std::string& bin_dir) {
   JobOptions options;
   if (Status ok = apply_environment(k_srun, srun_table(), variable, options); !ok)
     return option_failure(k_srun, ok.error());
-  const std::span<const Option<JobOptions>> table(srun_table());
-  Result<std::vector<std::string>> operands = parse_options(k_srun, table, arguments_of(argc, argv), options);
-  if (!operands) return option_failure(k_srun, operands.error());
+  const Result<Home> home = home_from_environment();
+  const bool on_slurm = home && !options.job_id && runs_on_slurm(*home);
+  Result<ParsedOptions> parsed = read_options(arguments_of(argc, argv), on_slurm, options);
+  if (!parsed) return option_failure(k_srun, parsed.error());
   if (answer_about_itself(k_srun, rows_of(std::span<const Option<JobOptions>>(srun_table())), options.version,
                           options.help, options.usage))
     return k_exit_ok;
-  if (operands->empty()) {
+  if (parsed->operands.empty()) {
     std::fputs("srun: fatal: No command given to execute.\n", stderr);
     return k_exit_failure;
   }
-  Result<Home> home = home_from_environment();
   if (!home) return failed("srun", home.error());
   Result<Client> client = Client::from_environment();
   if (!client) return failed("srun", client.error());
-  Srun srun{std::move(options), std::move(*operands), bin_dir, std::move(*client), std::move(*home)};
+  Srun srun{std::move(options), parsed->operands, bin_dir, std::move(*client), *home, on_slurm};
+  srun.slurms = slurm_step_arguments(*parsed, rows_of(std::span<const Option<JobOptions>>(srun_table())));
+  srun.slurms.insert(srun.slurms.end(), srun.argv.begin(), srun.argv.end());
   if (srun.options.job_id) return run_inside_job(srun, JobId{*srun.options.job_id});
   return run_with_allocation(srun);
 }

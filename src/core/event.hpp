@@ -305,10 +305,27 @@ struct VmUnhealthy {
   }
 };
 
+/// What an engine learns of an incarnation only after it has ended: what its script used, and all of its steps, with
+/// their times. Told at least once; told again it changes nothing.
+struct JobAccounted {
+  static constexpr std::string_view k_name = "job_accounted";
+  JobId job;
+  std::uint32_t incarnation = 0;
+  Usage usage;
+  std::vector<Step> steps;  ///< in their order; their ids are the engine's, and not kept
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("job", s.job);
+    v("incarnation", s.incarnation);
+    v("usage", s.usage);
+    v("steps", s.steps);
+  }
+};
+
 using EventBody =
     std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded, CheckpointDone,
                  ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady, VmFailed, VmReleased,
-                 JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting, VmUnhealthy>;
+                 JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting, VmUnhealthy, JobAccounted>;
 
 struct Event {
   Time at;

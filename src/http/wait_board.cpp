@@ -41,6 +41,7 @@ void WaitBoard::on_event(const Event& event) {
     void operator()(const StepStarted&) const {}
     void operator()(const StepEnded&) const {}
     void operator()(const CheckpointDone&) const {}
+    void operator()(const JobAccounted&) const {}
     void operator()(const GangGranted&) const {}
     void operator()(const VmReady&) const {}
     void operator()(const VmReleased&) const {}

@@ -59,6 +59,7 @@ Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& 
   options.cluster.node_address = address.empty() ? host_address_on_fabric(home) : address;
   options.cluster.partition = settings.engine.partition;
   options.cluster.site_conf = settings.engine.conf;
+  options.cluster.accounting = settings.engine.accounting;
   options.bin_dir = bin_dir;
   options.sweep = std::chrono::milliseconds(settings.engine.sweep.ns / 1'000'000);
   options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: slurm: %s\n", line.c_str()); };

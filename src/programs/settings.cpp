@@ -52,6 +52,9 @@ Status check_engine(const EngineSettings& engine, const Config& config, const Ti
   if (const auto version = slurm::find_slurm(); !version) {
     return fail(Code::invalid, "engine.kind is \"slurm\", but " + version.error().message);
   }
+  if (const Status database = slurm::find_database(); engine.accounting && !database) {
+    return fail(Code::invalid, "engine.accounting is true, but " + database.error().message);
+  }
   if (tier.tier != Tier::root) {
     return fail(Code::invalid,
                 "engine.kind is \"slurm\", whose nodes need networks of their own with a way to this machine, "

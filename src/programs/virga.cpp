@@ -62,6 +62,9 @@ virga::DoctorReport examine_machine() {
   if (slurm && !virga::slurm::is_proven(*slurm)) slurm_text += ", which is untried";
   if (slurm && !has_networks) slurm_text += ", but its nodes need networks that only root can make";
   report.lines.push_back({"Slurm as the engine", slurm && has_networks, slurm_text});
+  const virga::Status accounts = virga::slurm::find_database();
+  report.lines.push_back({"Slurm's own accounts", accounts.has_value(),
+                          accounts ? "slurmdbd and MariaDB are there" : accounts.error().message});
   const virga::RealGpus gpus = virga::find_real_gpus();
   report.lines.push_back({"real GPUs", !gpus.names.empty(),
                           gpus.names.empty() ? "nodes' GPUs are simulated: " + gpus.why_none

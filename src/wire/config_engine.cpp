@@ -23,11 +23,15 @@ void read_engine(const toml::table& root, EngineSettings& settings, Mistakes& mi
   if (section.text("address", settings.address) && inet_pton(AF_INET, settings.address.c_str(), &address) != 1) {
     section.wrong("address", fmt::format("\"{}\" is no address; write one like \"10.64.255.254\"", settings.address));
   }
+  if (section.flag("accounting", settings.accounting) && settings.accounting && !settings.conf.empty()) {
+    section.wrong("accounting",
+                  "is of a cluster that Virga raises; the one of conf says itself whether it has slurmdbd");
+  }
   section.word("foreign_jobs", settings.foreign_jobs);
   // Who cannot be told of what happens looks for it.
   if (!settings.conf.empty() || settings.foreign_jobs == ForeignJobs::adopt) settings.sweep = k_site_sweep;
   section.duration("sweep", settings.sweep, {Duration::seconds(1), Duration::minutes(10)});
-  for (const std::string_view key : {"conf", "partition", "address", "sweep", "foreign_jobs"}) {
+  for (const std::string_view key : {"conf", "partition", "address", "sweep", "foreign_jobs", "accounting"}) {
     if (settings.kind == EngineKind::local && section.has(key)) {
       section.wrong(key, "is of kind = \"slurm\" only; leave it out");
     }

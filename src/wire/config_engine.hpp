@@ -37,6 +37,7 @@ struct EngineSettings {
   std::string conf;                        ///< slurm.conf of a cluster that exists; empty: one is raised
   std::string partition = "virga";         ///< Virga's in that cluster
   std::string address;                     ///< where nodes reach this machine; empty: on the host cloud's fabric
+  bool accounting = false;                 ///< the cluster that is raised has slurmdbd
   Duration sweep = Duration::seconds(15);  ///< how often it is looked at though it has told nothing
   ForeignJobs foreign_jobs = ForeignJobs::leave;
 };

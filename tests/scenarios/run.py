@@ -22,6 +22,8 @@ A scenario is a text file:
     $[games] squeue              as another user (needs root; else the scenario is skipped)
     @needs root                  the scenario is skipped, and says so, when the tests do not run as root
     @needs slurm                 the same where Slurm cannot be the engine
+    @needs slurmdbd              the same, and where it cannot have accounts of its own
+    @needs confinement           the same, and where jobs cannot have control groups
 
 `virga up` comes before the first command (unless the file says @no-daemon) and `virga down --cancel` after the last;
 then nothing of the instance may be left, nor of what it had in the stand-in.
@@ -63,6 +65,8 @@ class Scenario:
     daemon: bool = True
     needs_root: bool = False
     needs_slurm: bool = False
+    needs_slurmdbd: bool = False
+    needs_confinement: bool = False
     azure: str | None = None  # the stand-in's scenario
     simulated: bool = False
 
@@ -94,8 +98,10 @@ def parse(path: Path) -> Scenario:
             scenario.daemon = False
         elif line == "@needs root":
             scenario.needs_root = True
-        elif line == "@needs slurm":
+        elif line in ("@needs slurm", "@needs slurmdbd", "@needs confinement"):
             scenario.needs_root = scenario.needs_slurm = True
+            scenario.needs_slurmdbd |= line == "@needs slurmdbd"
+            scenario.needs_confinement |= line == "@needs confinement"
         elif line.startswith("#") or not line.strip():
             continue
         elif not scenario.commands:
@@ -164,6 +170,11 @@ def play(path: Path, args: argparse.Namespace) -> str:
         return "skip: plain processes cannot be Slurm's nodes"
     if scenario.needs_slurm and not all(shutil.which(p, path="/usr/sbin:/usr/bin") for p in ("slurmctld", "munged")):
         return "skip: Slurm is not installed (script/setup --group slurm)"
+    accounts = all(shutil.which(p, path="/usr/sbin:/usr/bin") for p in ("slurmdbd", "mariadbd"))
+    if scenario.needs_slurmdbd and not accounts:
+        return "skip: slurmdbd is not installed (script/setup --group slurm)"
+    if scenario.needs_confinement and not os.access("/sys/fs/cgroup/freezer/tasks", os.W_OK):
+        return "skip: this machine has no control groups of version 1 that can be written"
     if scenario.azure is not None and not scenario.simulated and args.tier == "plain":
         return "skip: plain processes cannot be the stand-in's VMs"
     if scenario.azure is not None and not (shutil.which("curl") and shutil.which("jq")):

@@ -14,6 +14,8 @@ namespace virga {
 
 namespace {
 
+constexpr std::size_t k_steps_kept = 1'000;  ///< per job
+
 /// The `count` lowest GPU indices of the VM that nobody has.
 std::vector<std::uint32_t> take_gpus(Vm& vm, std::uint32_t count) {
   std::vector<std::uint32_t> taken;
@@ -263,6 +265,16 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
   job.kill_at = ending.signal == 9 ? Time::never() : fx.state.now + grace;
   index_job(fx.state, job);
   fx.emit(EndJob{job.id, job.incarnation, ending.signal, job.nodes, job.reason});
+}
+
+std::uint32_t add_step(Job& job, Step step) {
+  if (job.steps.size() >= k_steps_kept) {
+    auto oldest = std::find_if(job.steps.begin(), job.steps.end(), [](const Step& s) { return is_final(s.state); });
+    if (oldest != job.steps.end()) job.steps.erase(oldest);
+  }
+  step.id = job.steps_started++;
+  job.steps.push_back(std::move(step));
+  return job.steps.back().id;
 }
 
 void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::string detail) {

@@ -46,6 +46,8 @@ struct Ending {
 };
 /// Ends a job that holds nodes. One that was never launched ends at once; else EndJob goes out and JobEnded is awaited.
 void begin_ending(Effects& fx, Job& job, const Ending& ending);
+/// Numbers the step. Of very many the oldest ended ones leave.
+std::uint32_t add_step(Job& job, Step step);
 /// A job that waits or whose processes are gone becomes final, or is requeued if `begin_ending` said so.
 void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::string detail);
 

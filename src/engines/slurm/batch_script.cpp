@@ -3,19 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
 
 #include "engines/slurm/listing.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/output_pattern.hpp"
+#include "wire/slurm_steps.hpp"
 #include "wire/words.hpp"
 
 namespace virga::slurm {
 namespace {
 
 constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
-constexpr std::size_t k_host_lines_max = 65'536;
 
 /// What Virga knows better than Slurm, or Slurm does not say. All else that begins with SLURM_ is Slurm's own: srun
 /// reads it to find its allocation.
@@ -31,23 +30,6 @@ bool is_slurms(std::string_view variable) {
   if (!variable.starts_with("SLURM") && !variable.starts_with("SBATCH_")) return false;
   const std::string_view name = variable.substr(0, variable.find('='));
   return std::find(std::begin(k_ours), std::end(k_ours), name) == std::end(k_ours);
-}
-
-/// Of this Virga or another one, whatever way leads there: its `srun` is the program `virga` under another name.
-bool has_virgas_commands(const std::string& folder) {
-  std::error_code not_there;
-  return std::filesystem::canonical(folder + "/srun", not_there).filename() == "virga";
-}
-
-std::string path_without_virga(const std::string& path, const std::string& bin_dir) {
-  std::string kept;
-  for (std::size_t at = 0; at <= path.size();) {
-    const std::size_t colon = std::min(path.find(':', at), path.size());
-    const std::string one = path.substr(at, colon - at);
-    if (one != bin_dir && !has_virgas_commands(one)) kept += (kept.empty() ? "" : ":") + one;
-    at = colon + 1;
-  }
-  return kept;
 }
 
 std::vector<std::string> node_names(const Job& job) {
@@ -140,28 +122,13 @@ std::string begin_script(const Job& job, const LaunchPayload& payload, const std
 
 }  // namespace
 
-std::string host_file(const Job& job) {
-  const auto counts =
-      layout_tasks(job.spec->tasks, static_cast<std::uint32_t>(job.nodes.size()), job.spec->tasks_per_node);
-  std::string text;
-  std::size_t lines = 0;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    for (std::uint32_t k = 0; k < counts[i]; ++k, ++lines) text += job.nodes[i].name + "\n";
-  }
-  const std::size_t wanted = job.nodes.size() * std::max<std::size_t>(job.spec->per_node.cpus, 1);
-  for (std::size_t i = 0; lines < std::min(wanted, k_host_lines_max); ++i, ++lines) {
-    text += job.nodes[i % job.nodes.size()].name + "\n";
-  }
-  return text;
-}
-
 std::vector<std::string> script_environment(const Job& job, const std::vector<std::string>& submitted,
                                             const EnvironmentSite& site) {
   EnvironmentSite plain = site;
   plain.bin_dir.clear();
   Environment env(batch_environment(job, submitted, plain));
   if (!site.bin_dir.empty()) {
-    env.set("PATH", path_without_virga(env.value("PATH"), site.bin_dir) + ":" + site.bin_dir);
+    env.set("PATH", path_with_slurm_first(env.value("PATH"), site.bin_dir));
   }
   env.set("VIRGA_JOB_ID", std::to_string(job.id.value));
   std::vector<std::string> variables = env.take();
@@ -184,6 +151,7 @@ Submission submission_of(const Job& job, const LaunchPayload& payload, const Sub
              "--hold",
              "--no-requeue",
              "--no-kill",
+             "--nice=-1",  // which no user may (listing.hpp)
              "--export=ALL",
              "--comment=" + comment,
              "--partition=" + site.partition,
@@ -194,8 +162,11 @@ Submission submission_of(const Job& job, const LaunchPayload& payload, const Sub
     options.push_back(fmt::format("--uid={}", job.owner.uid));
     options.push_back(fmt::format("--gid={}", job.owner.gid));
   }
-  options.push_back("--output=" +
-                    absolute(job, spec.std_out.empty() ? std::string(default_output_pattern(job)) : spec.std_out));
+  // What the script of an allocation has to say is of no use: its steps write where its client is.
+  const std::string output = spec.kind == JobKind::allocation ? "/dev/null"
+                             : spec.std_out.empty()           ? std::string(default_output_pattern(job))
+                                                              : spec.std_out;
+  options.push_back("--output=" + absolute(job, output));
   if (!spec.std_err.empty()) options.push_back("--error=" + absolute(job, spec.std_err));
   if (!spec.std_in.empty()) options.push_back("--input=" + absolute(job, spec.std_in));
   add_nodes(job, site, options);

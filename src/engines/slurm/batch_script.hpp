@@ -42,7 +42,4 @@ Submission submission_of(const Job& job, const LaunchPayload& payload, const Sub
 std::vector<std::string> script_environment(const Job& job, const std::vector<std::string>& submitted,
                                             const EnvironmentSite& site);
 
-/// One line for each task of the job, in rank order, and more, so that a step may have more tasks.
-std::string host_file(const Job& job);
-
 }  // namespace virga::slurm

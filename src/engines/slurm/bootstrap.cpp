@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "engines/slurm/confinement.hpp"
 #include "engines/slurm/listing.hpp"
 #include "wire/words.hpp"
 
 namespace virga::slurm {
 namespace {
 
+/// Of devices in the place of GPUs that are not there: kept by the kernel for local use, so that no driver has it. What
+/// a job was not given is forbidden to it, what it was given does not exist.
+constexpr int k_no_driver = 240;
 constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
 
 /// slurmd looks for gres.conf beside its slurm.conf, so a node with GPUs has a folder of its own for the two. A GPU of
@@ -17,15 +21,20 @@ std::string gres_lines(const BootstrapSettings& s) {
   return fmt::format(
       "etc=$folder/etc/{0}\n"
       "mkdir -p \"$etc\" && ln -sfn ../../node.conf \"$etc/slurm.conf\" || exit 1\n"
+      "[ ! -e \"$folder/cgroup.conf\" ] || ln -sfn ../../cgroup.conf \"$etc/cgroup.conf\" || exit 1\n"
       "gpus=/dev/nvidia there=0\n"
       "while [ $there -lt {1} ] && [ -c $gpus$there ]; do there=$((there + 1)); done\n"
       "if [ $there -lt {1} ]; then\n"
       "  gpus=$etc/gpu there=0\n"
-      "  while [ $there -lt {1} ]; do : > \"$gpus$there\"; there=$((there + 1)); done\n"
+      "  while [ $there -lt {1} ]; do\n"
+      "    rm -f \"$gpus$there\"\n"
+      "    mknod -m 666 \"$gpus$there\" c {3} $there 2>/dev/null || : > \"$gpus$there\"\n"
+      "    there=$((there + 1))\n"
+      "  done\n"
       "fi\n"
       "echo \"Name=gpu File=$gpus[0-{2}]\" > \"$etc/gres.conf\" || exit 1\n"
       "export SLURM_CONF=\"$etc/slurm.conf\"\n",
-      s.node, s.resources.gpus, s.resources.gpus - 1);
+      s.node, s.resources.gpus, s.resources.gpus - 1, k_no_driver);
 }
 
 }  // namespace
@@ -43,7 +52,7 @@ std::string bootstrap_script(const BootstrapSettings& s) {
       "folder={0}\n"
       "mkdir -p \"$folder/spool/{1}\" || exit 1\n"
       "export SLURM_CONF=\"$folder/node.conf\"\n"
-      "{5}"
+      "{5}{7}"
       "# What Slurm remembers of an earlier node of this name, the controller deletes, or marks as nobody's; then it\n"
       "# becomes this node's, as slurmd itself does not change what Slurm knows already. Looks are few: a gang's "
       "nodes\n"
@@ -59,7 +68,8 @@ std::string bootstrap_script(const BootstrapSettings& s) {
       "  break\n"
       "done\n"
       "exec slurmd -D -Z -N {2} --conf \"{3}${{VIRGA_NODE_ADDRESS:+ NodeAddr=$VIRGA_NODE_ADDRESS}}\"\n",
-      shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature, gres_lines(s), feature_prefix(s.cluster));
+      shell_quoted(s.folder), s.node, shell_quoted(s.node), node, feature, gres_lines(s), feature_prefix(s.cluster),
+      confinement_lines(s.folder, s.node));
 }
 
 }  // namespace virga::slurm

@@ -1,31 +1,27 @@
 #include "engines/slurm/cluster.hpp"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
-#include <signal.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <optional>
 #include <sstream>
 #include <utility>
 
 #include "base/digest.hpp"
 #include "engines/slurm/conf.hpp"
+#include "engines/slurm/confinement.hpp"
+#include "engines/slurm/daemons.hpp"
+#include "engines/slurm/database.hpp"
 #include "wire/command.hpp"
 #include "wire/program.hpp"
 #include "wire/replace_file.hpp"
-#include "wire/unix_address.hpp"
 #include "wire/words.hpp"
 
 namespace virga::slurm {
@@ -36,85 +32,14 @@ using std::chrono::milliseconds;
 constexpr milliseconds k_command_limit{20'000};
 constexpr int k_start_tries = 100;
 constexpr int k_start_step_ms = 50;
-constexpr int k_stop_tries = 200;
-constexpr std::uint16_t k_first_port = 20'000;
-constexpr std::uint16_t k_ports = 12'000;
 constexpr std::size_t k_key_bytes = 128;
 constexpr const char* k_path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-
-tl::unexpected<Error> cannot(const std::string& what) {
-  return fail(Code::internal, "cannot " + what + ": " + std::strerror(errno));
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-bool is_free(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  const bool bound = fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  close(fd);
-  return bound;
-}
-
-/// The same one as long as the cluster lives, since its nodes know it.
-std::uint16_t choose_port(const Home& home) {
-  std::istringstream known(text_of(home.slurm() + "/slurm.conf"));
-  for (std::string line; std::getline(known, line);) {
-    if (line.starts_with("SlurmctldPort=")) return static_cast<std::uint16_t>(std::atoi(line.c_str() + 14));
-  }
-  const auto first = static_cast<std::uint16_t>(digest_of(home.path) % k_ports);
-  for (std::uint16_t i = 0; i < k_ports; ++i) {
-    const auto port = static_cast<std::uint16_t>(k_first_port + (first + i) % k_ports);
-    if (is_free(port)) return port;
-  }
-  return k_first_port;
-}
 
 Status make_key(const std::string& path) {
   if (access(path.c_str(), R_OK) == 0) return {};
   char key[k_key_bytes];
   if (getrandom(key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) return cannot("draw a key");
   return replace_file(path, {key, sizeof key}, 0400);
-}
-
-bool answers(const std::string& path) {
-  const Result<sockaddr_un> address = unix_address(path);
-  if (!address) return false;
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool connected = fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
-  close(fd);
-  return connected;
-}
-
-bool runs(pid_t pid, const std::string& program) {
-  if (pid <= 1 || kill(pid, 0) != 0) return false;
-  std::string name = text_of("/proc/" + std::to_string(pid) + "/comm");
-  if (!name.starts_with(program)) return false;
-  const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
-  const std::size_t end = stat.rfind(')');
-  return end == std::string::npos || end + 2 >= stat.size() || stat[end + 2] != 'Z';
-}
-
-/// The process that a pid file names, if it is still that program.
-std::optional<pid_t> running(const std::string& pid_file, const std::string& program) {
-  const pid_t pid = std::atoi(text_of(pid_file).c_str());
-  return runs(pid, program) ? std::optional(pid) : std::nullopt;
-}
-
-/// slurmctld removes its pid file first, and then writes down what it knows.
-void end_process(const std::string& pid_file, const std::string& program) {
-  const auto pid = running(pid_file, program);
-  if (!pid) return;
-  kill(*pid, SIGTERM);
-  for (int i = 0; i < k_stop_tries && runs(*pid, program); ++i) poll(nullptr, 0, k_start_step_ms);
-  if (runs(*pid, program)) kill(*pid, SIGKILL);
 }
 
 std::string program_script(const std::string& node_program, const std::string& arguments) {
@@ -129,6 +54,27 @@ std::string private_folder_of(const std::string& path) {
     if (stat(folder.c_str(), &st) == 0 && (st.st_mode & S_IXOTH) == 0) return folder;
     if (slash == std::string::npos) return "";
   }
+}
+
+/// Where every user's srun puts a file that is its own (cli/slurm_hold.hpp).
+Status make_holds(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return cannot("make the folder " + path);
+  return chmod(path.c_str(), geteuid() == 0 ? 01777 : 0700) == 0 ? Status() : cannot("open the folder " + path);
+}
+
+/// As slurmctld has it; where that does not answer, as its file says.
+std::string configured(std::string_view config, std::string_view file, std::string_view name) {
+  if (!config.empty()) return config_value(config, name);
+  while (!file.empty()) {
+    const std::size_t end = std::min(file.find('\n'), file.size());
+    const std::string_view line = file.substr(0, end);
+    file.remove_prefix(std::min(end + 1, file.size()));
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos || !same_word(line.substr(0, equals), name)) continue;
+    const std::string_view value = line.substr(equals + 1);
+    return std::string(value.substr(0, value.find_first_of(" \t#")));
+  }
+  return "";
 }
 
 }  // namespace
@@ -177,6 +123,7 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
     const std::string path = cluster.file(name);
     if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("make the folder " + path);
   }
+  if (Status made = make_holds(cluster.file("holds")); !made) return unexpected(made.error());
   const std::string& program = cluster.options_.node_program;
   const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
   Status made = replace_file(cluster.file("hook"), program_script(program, hook), 0755);
@@ -197,12 +144,21 @@ Status Cluster::make_own_files() {
   conf.cluster = options_.cluster_name;
   conf.host = host;
   conf.address = "127.0.0.1";
-  conf.port = choose_port(options_.home);
+  conf.port = choose_port(file("slurm.conf"), "SlurmctldPort", digest_of(options_.home.path));
   conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
   conf.folder = options_.home.slurm();
   conf.partition = options_.partition;
   conf.direct_jobs_wait = options_.direct_jobs_wait;
+  conf.confines = can_confine().has_value();
   Status made = make_key(file("munge.key"));
+  if (made) made = prepare_confinement(options_.home, conf.confines);
+  if (options_.accounting) {
+    const std::string seed = options_.home.path + "/slurmdbd";
+    database_ =
+        Database{options_.home.slurm(), choose_port(file("slurmdbd.conf"), "DbdPort", digest_of(seed)), conf.user};
+    conf.accounts_port = database_->port;
+    if (made) made = database_->prepare();
+  }
   const std::string text = conf_text(conf);
   const std::string old = text_of(file("slurm.conf"));
   is_changed_ = !old.empty() && text != old;  // a slurmctld that runs does not know it
@@ -224,6 +180,8 @@ Status Cluster::make_files_for_site() {
                                    "; ask its administrator for one, or write another");
   }
   const CommandEnd config = run_command({"scontrol", "show", "config"}, environment(), k_command_limit);
+  const std::string accounts = configured(config.out, text, "AccountingStorageType");
+  keeps_accounts_ = same_word(accounts, "accounting_storage/slurmdbd");
   counts_gpus_ = ("," + config_value(config.out, "GresTypes") + ",").find(",gpu,") != std::string::npos;
   return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
 }
@@ -254,6 +212,11 @@ Status Cluster::keep() {
   const bool is_own = options_.site_conf.empty();
   if (is_own) {
     if (Status started = start_munge(); !started) return started;
+    if (database_) {
+      const Status kept = database_->keep();
+      // slurmctld does not begin without it the first time; after that it does, and tells it later.
+      if (!kept && access(file("state/assoc_mgr_state").c_str(), F_OK) != 0) return kept;
+    }
     // Not `scontrol reconfigure`: a slurmctld 22.05 that is shown more nodes by that ends itself. Its jobs go on.
     if (std::exchange(is_changed_, false)) end_process(file("slurmctld.pid"), "slurmctld");
     if (Status started = start_controller(); !started) return started;
@@ -272,6 +235,8 @@ Status Cluster::keep() {
 void stop_cluster(const Home& home) {
   if (access(home.slurm().c_str(), F_OK) != 0) return;
   end_process(home.slurm() + "/slurmctld.pid", "slurmctld");
+  stop_database(home.slurm());
+  remove_confinement(home);
   end_process(home.slurm() + "/munged.pid", "munged");
   std::error_code ignored;
   std::filesystem::remove_all(home.slurm(), ignored);

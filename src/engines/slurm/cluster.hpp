@@ -9,15 +9,17 @@
 //   slurm.conf   for this machine           node.conf   the same for the nodes, which find the controller elsewhere
 //   job.conf     the same for commands inside jobs (conf.hpp)
 //   munge.key, munge.sock                   hook, prolog   programs that Slurm runs (hook_main.hpp)
-//   state, log, spool, jobs (ledger.hpp), poke.sock
+//   state, log, spool, jobs (ledger.hpp), usage (accounts.hpp), holds (for srun outside of jobs), poke.sock
 // Of a cluster that exists nothing is changed or started: its administrator has given Virga a partition of dynamic
 // nodes (docs/slurm.md), and may let EpilogSlurmctld run our hook. Its slurm.conf is where he keeps it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "engines/slurm/database.hpp"
 #include "engines/slurm/listing.hpp"
 #include "wire/home.hpp"
 
@@ -30,6 +32,7 @@ struct ClusterOptions {
   std::string node_address;  ///< of this machine, as the nodes reach it
   std::string partition = "virga";
   std::string site_conf = {};     ///< slurm.conf of a cluster that exists; empty: one is raised
+  bool accounting = false;        ///< in a cluster that is raised: with slurmdbd (database.hpp)
   bool direct_jobs_wait = false;  ///< in a cluster that is raised: what comes past Virga is not begun
 };
 
@@ -52,6 +55,10 @@ class Cluster {
   Status show_nodes(const std::vector<SlurmNode>& nodes) const;
   /// Whether slurmctld knows the generic resource "gpu": one of ours does, a site's if its GresTypes says so.
   bool counts_gpus() const { return counts_gpus_; }
+  /// Whether Slurm has accounts of its own to be asked for usage and steps.
+  bool keeps_accounts() const { return database_.has_value() || keeps_accounts_; }
+  /// Of a cluster that is raised with accounts.
+  const std::optional<Database>& database() const { return database_; }
   /// Of Slurm's commands on this machine.
   std::vector<std::string> environment() const;
 
@@ -63,11 +70,13 @@ class Cluster {
   Status start_controller() const;
 
   ClusterOptions options_;
+  std::optional<Database> database_;
   bool counts_gpus_ = true;
-  bool is_changed_ = false;  ///< slurm.conf is another one than before
+  bool keeps_accounts_ = false;  ///< of a cluster that exists
+  bool is_changed_ = false;      ///< slurm.conf is another one than before
 };
 
-/// Ends both daemons and removes the folder. Nothing to do where there is none.
+/// Ends its daemons and removes the folder. Nothing to do where there is none.
 void stop_cluster(const Home& home);
 
 }  // namespace virga::slurm

@@ -33,6 +33,23 @@ std::string direct_part(const ConfSettings& s) {
       name, k_nodes_shown);
 }
 
+/// How often a step's memory is looked at: the peak of a shorter one is not seen.
+constexpr int k_usage_interval_s = 2;
+
+std::string accounts_part(const ConfSettings& s) {
+  if (s.accounts_port == 0) {
+    return "JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none\n";
+  }
+  return fmt::format(
+      "JobAcctGatherType=jobacct_gather/linux\n"
+      "JobAcctGatherFrequency=task={}\n"
+      "AccountingStorageType=accounting_storage/slurmdbd\n"
+      "AccountingStorageHost={}\n"
+      "AccountingStoragePort={}\n"
+      "AccountingStoragePass={}/munge.sock\n",
+      k_usage_interval_s, s.address, s.accounts_port, s.folder);
+}
+
 }  // namespace
 
 std::string node_conf_of_site(std::string_view text, const std::string& address, const std::string& folder) {
@@ -107,16 +124,16 @@ std::string conf_text(const ConfSettings& s) {
       "PropagateResourceLimits=NONE\n"
       "Prolog={folder}/prolog\n"
       "EpilogSlurmctld={folder}/hook\n"
-      "ProctrackType=proctrack/linuxproc\n"
-      "TaskPlugin=task/none\n"
-      "JobAcctGatherType=jobacct_gather/none\n"
-      "AccountingStorageType=accounting_storage/none\n"
+      "ProctrackType=proctrack/{proctrack}\n"
+      "TaskPlugin=task/{task}\n"
+      "{accounts}"
       "MpiDefault=none\n",
       fmt::arg("cluster", s.cluster), fmt::arg("host", s.host), fmt::arg("address", s.address),
       fmt::arg("port", s.port), fmt::arg("user", s.user), fmt::arg("folder", s.folder),
       fmt::arg("slurmd_files", slurmd_files(s.folder)), fmt::arg("partition", s.partition),
       fmt::arg("direct", direct_part(s)), fmt::arg("requeue", s.direct_jobs_wait ? 1 : 0),
-      fmt::arg("age", k_min_job_age_s));
+      fmt::arg("age", k_min_job_age_s), fmt::arg("accounts", accounts_part(s)),
+      fmt::arg("proctrack", s.confines ? "cgroup" : "linuxproc"), fmt::arg("task", s.confines ? "cgroup" : "none"));
 }
 
 }  // namespace virga::slurm

@@ -24,7 +24,9 @@ struct ConfSettings {
   std::string user;    ///< whom slurmctld and slurmd run as
   std::string folder;  ///< of the cluster's state; see slurm_cluster.hpp for what lies in it
   std::string partition;
-  bool direct_jobs_wait = false;  ///< those that come past Virga are not begun
+  std::uint16_t accounts_port = 0;  ///< of slurmdbd; 0: there is none
+  bool confines = false;            ///< processes and devices, by control groups (confinement.hpp)
+  bool direct_jobs_wait = false;    ///< those that come past Virga are not begun
 };
 
 /// Where jobs that come past Virga end up unless they ask for another partition, beside the one of Virga's own.

@@ -48,8 +48,9 @@ int virga_node_slurm_hook_main(int argc, char** argv) {
   const auto key = slurm::key_of(variable("SLURM_JOB_COMMENT"), argv[2]);
   ExitStatus exit;
   if (key && std::sscanf(variable("SLURM_JOB_EXIT_CODE2").c_str(), "%u:%u", &exit.code, &exit.signal) == 2) {
+    const auto id = static_cast<std::uint32_t>(std::strtoul(variable("SLURM_JOB_ID").c_str(), nullptr, 10));
     const bool never_ran = exit.signal == slurm::k_launch_failure_signal;
-    if (Status noted = slurm::Ledger(home.slurm() + "/jobs").note_ended(*key, exit, never_ran); !noted) {
+    if (Status noted = slurm::Ledger(home.slurm() + "/jobs").note_ended(*key, exit, never_ran, id); !noted) {
       std::fprintf(stderr, "virga-node slurm-hook: %s\n", noted.error().message.c_str());
     }
   }

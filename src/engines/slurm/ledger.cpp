@@ -29,6 +29,7 @@ std::optional<LedgerEntry> Ledger::find(const JobKey& key) const {
   entry.ended = true;
   entry.never_ran = word == "refused";
   if ((word != "ended" && word != "refused") || !(file >> entry.exit.code >> entry.exit.signal)) return std::nullopt;
+  if (!(file >> entry.id)) entry.id = 0;
   return entry;
 }
 
@@ -44,10 +45,10 @@ Status Ledger::note_released(const JobKey& key) const {
   return replace_file(path_of(key), "released\n", 0600, Durable::yes);
 }
 
-Status Ledger::note_ended(const JobKey& key, ExitStatus exit, bool never_ran) const {
+Status Ledger::note_ended(const JobKey& key, ExitStatus exit, bool never_ran, std::uint32_t id) const {
   if (const auto known = find(key); known && known->ended) return {};
   const std::string text = std::string(never_ran ? "refused " : "ended ") + std::to_string(exit.code) + " " +
-                           std::to_string(exit.signal) + "\n";
+                           std::to_string(exit.signal) + (id == 0 ? "" : " " + std::to_string(id)) + "\n";
   return replace_file(path_of(key), text, 0600, Durable::yes);
 }
 

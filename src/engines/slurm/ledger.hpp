@@ -13,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -25,6 +26,7 @@ struct LedgerEntry {
   bool ended = false;
   ExitStatus exit;         ///< if it ended
   bool never_ran = false;  ///< it ended without having begun
+  std::uint32_t id = 0;    ///< Slurm's, if it ended and who wrote that knew it
   std::chrono::seconds age{0};
 };
 
@@ -38,7 +40,7 @@ class Ledger {
   bool may_have(const JobKey& key) const;
   Status note_submitted(const JobKey& key) const;
   Status note_released(const JobKey& key) const;
-  Status note_ended(const JobKey& key, ExitStatus exit, bool never_ran) const;
+  Status note_ended(const JobKey& key, ExitStatus exit, bool never_ran, std::uint32_t id = 0) const;
   void forget(const JobKey& key) const;
 
  private:

@@ -64,6 +64,7 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
   job.partition = take_field(line);
   job.nodes = take_field(line);
   job.reason = take_field(line);
+  job.by_administrator = take_field(line).starts_with('-');
   job.comment = line.ends_with('|') ? line.substr(0, line.size() - 1) : line;
   if (!read_number(id, job.id) || !read_number(uid, job.uid) || !read_number(exit, status)) return std::nullopt;
   job.stage = stage_of(job.state, job.reason);

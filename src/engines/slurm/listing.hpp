@@ -8,7 +8,8 @@
 //
 // A job of ours is known by its comment, "virga:CLUSTER:JOB.INCARNATION"; a node by a feature of its own,
 // "virga_CLUSTER_NUMBER", which tells VMs that had one name after the other apart. CLUSTER is Virga's name, so that
-// several may share a cluster of Slurm.
+// several may share a cluster of Slurm. A comment is anybody's to write; what no user can give a job is a negative nice
+// value, which only root and SlurmUser can, and all of ours have one.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@
 namespace virga::slurm {
 
 inline constexpr const char* k_job_columns =
-    "JobID:|,State:|,exit_code:|,UserID:|,UserName:|,Partition:|,NodeList:|,Reason:|,Comment:|";
+    "JobID:|,State:|,exit_code:|,UserID:|,UserName:|,Partition:|,NodeList:|,Reason:|,Nice:|,Comment:|";
 inline constexpr const char* k_node_columns = "NodeList:|,StateLong:|,Features:|,NodeAddr:|,Reason:|";
 
 enum class JobStage : std::uint8_t {
@@ -46,6 +47,7 @@ struct SlurmJob {
   std::string state;   ///< Slurm's word
   std::string reason;  ///< the same
   ExitStatus exit;
+  bool by_administrator = false;  ///< submitted by root or SlurmUser, like all of ours: see above
   std::string comment;
 
   /// Slurm could not even begin: no directory or output file to work with.

@@ -184,16 +184,18 @@ void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
     run.looked_up = run.looked_up || all;
   }
   const std::string& cluster = options_.cluster.options().cluster_name;
+  std::set<std::uint32_t> strays;
   for (const SlurmJob& job : jobs) {
     const auto key = key_of(job.comment, cluster);
     if (!key) continue;
     const auto it = runs_.find(*key);
     if (it == runs_.end() || it->second.finished) {
-      if (job.stage == JobStage::held && all) throw_away_stray(job);
+      if (job.stage != JobStage::held || !all || !is_ours(job)) continue;
+      strays.insert(job.id);
+      throw_away_stray(job);
       continue;
     }
     Run& run = it->second;
-    strays_.erase(job.id);
     if (run.start_asked && run.job.owner.uid != job.uid) continue;  // somebody's who only says so
     if (run.seen) {
       // Twice: a submission whose answer was lost. The one that was released counts; nothing of the other has run.
@@ -205,6 +207,8 @@ void Reconciler::observe(const std::vector<SlurmJob>& jobs, bool all) {
     run.seen = job;
     run.seen_at = Clock::now();
   }
+  if (!all) return;
+  std::erase_if(strays_, [&](const auto& entry) { return !strays.contains(entry.first); });
 }
 
 /// Held under a key that nobody asks for (any more): what an old leader submitted late. Whoever has just taken over is
@@ -273,6 +277,7 @@ void Reconciler::advance(Run& run) {
   const auto entry = ledger_.find(run.key);
   if (entry && entry->ended) {
     if (entry->never_ran && entry->exit.signal == k_launch_failure_signal) return conclude(run);
+    if (run.id == 0) run.id = entry->id;
     return finish(run, entry->exit, !entry->never_ran);
   }
   // It was there, and is not any more; or it was given to Slurm so long ago that Slurm may have forgotten its end.
@@ -288,8 +293,8 @@ void Reconciler::prepare(Run& run) {
   if (const std::string gone = lost_node_of(run); !gone.empty()) return refuse(run, "node " + gone + " is gone", false);
   if (run.job.nodes.empty()) return refuse(run, "the job has no nodes", false);
   if (const std::string occupied = occupied_node_of(run); !occupied.empty()) return refuse(run, occupied, false);
-  if (run.job.spec->kind == JobKind::allocation) {
-    return refuse(run, "Slurm's nodes are used by batch scripts only: put srun into a script for sbatch", true);
+  if (run.job.spec->kind == JobKind::allocation && !run.payload.script.starts_with("#!")) {
+    return refuse(run, "Slurm's nodes are kept by a script only, and this allocation came without one", true);
   }
   const auto user = users_.look_up(run.job.owner);
   if (!user) return refuse(run, user.error().message, true);
@@ -433,7 +438,12 @@ void Reconciler::conclude(Run& run) {
 }
 
 void Reconciler::finish(Run& run, ExitStatus exit, bool ran) {
-  if (Status noted = ledger_.note_ended(run.key, exit, !ran); !noted) return unreachable(noted.error());
+  if (Status noted = ledger_.note_ended(run.key, exit, !ran, run.id); !noted) return unreachable(noted.error());
+  if (ran && run.id != 0 && options_.accounts != nullptr) {
+    if (Status noted = options_.accounts->note(run.key, run.id); !noted) {
+      options_.say("its steps and usage are not told: " + noted.error().message);  // which holds no job's end
+    }
+  }
   if (ran && run.start_asked && !run.started) {
     sink_.post(JobStarted{run.key.job, run.key.incarnation});
     run.started = true;

@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "core/foreign.hpp"
+#include "engines/slurm/accounts.hpp"
 #include "engines/slurm/adoption.hpp"
 #include "engines/slurm/cluster.hpp"
 #include "engines/slurm/commands.hpp"
@@ -43,7 +44,8 @@ struct ReconcilerOptions {
   SubmissionSite site;
   std::chrono::milliseconds sweep{15'000};  ///< how often Slurm is looked at though nothing happened
   std::function<void(const std::string&)> say;
-  Adopt adopt;  ///< empty: jobs that come past Virga are left alone
+  Accounts* accounts = nullptr;  ///< is told of each end; nullptr: Slurm keeps none
+  Adopt adopt;                   ///< empty: jobs that come past Virga are left alone
 };
 
 class Reconciler {
@@ -154,6 +156,7 @@ class Reconciler {
   void give_up_nodes(const std::vector<SlurmNode>& nodes);
   bool make_way(const std::vector<std::string>& names);
   bool is_restless() const;
+  bool is_ours(const SlurmJob& job) const;
   bool is_foreign(const SlurmJob& job) const;
   void note_foreign(const std::vector<SlurmJob>& jobs);
   void tell_foreign();

@@ -19,12 +19,19 @@ void Reconciler::stir() {
   wake();
 }
 
-/// A comment makes a job ours only where its owner is the one whom we gave it.
+/// Where the controller is no administrator, all jobs are one user's.
+bool Reconciler::is_ours(const SlurmJob& job) const {
+  return (job.by_administrator || options_.site.as_user) &&
+         key_of(job.comment, options_.cluster.options().cluster_name).has_value();
+}
+
+/// A comment alone makes a job ours only where it is asked for, and its owner is the one whom we gave it.
 bool Reconciler::is_foreign(const SlurmJob& job) const {
   const auto key = key_of(job.comment, options_.cluster.options().cluster_name);
   if (!key) return true;
   const auto run = runs_.find(*key);
-  return run != runs_.end() && run->second.start_asked && run->second.job.owner.uid != job.uid;
+  if (run == runs_.end() || !run->second.start_asked) return !is_ours(job);
+  return run->second.job.owner.uid != job.uid;
 }
 
 /// `jobs` are all that Slurm knows.

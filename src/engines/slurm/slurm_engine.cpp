@@ -41,13 +41,14 @@ Result<int> listen_for_pokes(const std::string& path) {
 
 class SlurmEngine : public Engine {
  public:
-  SlurmEngine(slurm::ReconcilerOptions options, int pokes, EventSink& sink)
+  SlurmEngine(slurm::ReconcilerOptions options, std::unique_ptr<slurm::Accounts> accounts, int pokes, EventSink& sink)
       : folder_(options.cluster.options().home.slurm()),
         cluster_(options.cluster.options().cluster_name),
         counts_gpus_(options.cluster.counts_gpus()),
         pokes_(pokes),
         wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-        reconciler_(std::move(options), sink) {
+        accounts_(std::move(accounts)),
+        reconciler_(with(std::move(options), accounts_.get()), sink) {
     thread_ = std::thread([this] { loop(); });
   }
   ~SlurmEngine() override {
@@ -90,6 +91,11 @@ class SlurmEngine : public Engine {
   }
 
  private:
+  static slurm::ReconcilerOptions with(slurm::ReconcilerOptions options, slurm::Accounts* accounts) {
+    options.accounts = accounts;
+    return options;
+  }
+
   using Asked = std::function<void(Reconciler&)>;
 
   void ask(Asked what) {
@@ -139,6 +145,7 @@ class SlurmEngine : public Engine {
   bool counts_gpus_;
   int pokes_;
   int wake_;
+  std::unique_ptr<slurm::Accounts> accounts_;
   Reconciler reconciler_;  ///< of the thread alone
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
@@ -172,9 +179,16 @@ Result<std::unique_ptr<Engine>> make_slurm_engine(SlurmEngineOptions options, Ev
   site.conf = cluster->file("job.conf");
   site.counts_gpus = cluster->counts_gpus();
   site.as_user = geteuid() != 0;
-  slurm::ReconcilerOptions wanted{*std::move(cluster), std::move(site), options.sweep, std::move(options.say),
-                                  std::move(options.adopt)};
-  return std::make_unique<SlurmEngine>(std::move(wanted), *pokes, sink);
+  std::unique_ptr<slurm::Accounts> accounts;
+  if (cluster->keeps_accounts()) {
+    slurm::AccountsOptions asked{cluster->environment(), cluster->file("usage")};
+    if (cluster->database()) asked.keep = [database = *cluster->database()] { return database.keep(); };
+    asked.say = options.say;
+    accounts = std::make_unique<slurm::Accounts>(std::move(asked), sink);
+  }
+  slurm::ReconcilerOptions wanted{*std::move(cluster),    std::move(site), options.sweep,
+                                  std::move(options.say), nullptr,         std::move(options.adopt)};
+  return std::make_unique<SlurmEngine>(std::move(wanted), std::move(accounts), *pokes, sink);
 }
 
 }  // namespace virga

@@ -10,7 +10,7 @@
 // What happens in Slurm is pushed by a hook of slurmctld, and swept now and then in case a message is lost
 // (reconciler.hpp). All commands run on the engine's own thread, so a slurmctld that does not answer blocks nobody.
 //
-// Not told: resource usage (Slurm has it in its accounting only) and the steps of jobs.
+// Resource usage and the steps of jobs are told after their end, where Slurm keeps accounts (accounts.hpp).
 #pragma once
 
 #include <chrono>

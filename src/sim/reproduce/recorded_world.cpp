@@ -86,6 +86,7 @@ struct RecordedWorld::Cause {
   std::optional<std::string> operator()(const JobStarted& e) const { return job(e.job, e.incarnation); }
   std::optional<std::string> operator()(const JobLaunchFailed& e) const { return job(e.job, e.incarnation); }
   std::optional<std::string> operator()(const JobEnded& e) const { return job(e.job, e.incarnation); }
+  std::optional<std::string> operator()(const JobAccounted& e) const { return job(e.job, e.incarnation); }
   template <class Other>
   std::optional<std::string> operator()(const Other&) const {
     return std::nullopt;  // no fact of cloud or engine

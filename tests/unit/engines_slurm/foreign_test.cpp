@@ -135,4 +135,19 @@ TEST_CASE("slurm foreign: a comment like ours does not make another user's job o
   CHECK(s.sink.count<JobEnded>() == 0);
 }
 
+TEST_CASE(
+    "slurm foreign: a comment like ours makes nobody's job ours: it is not thrown away, and it occupies its node") {
+  if (!World::usable()) return;
+  Session s(milliseconds(500));
+  const std::uint32_t forged = give_to_slurm(s.world, {"--hold", "--comment=virga:testing:7.0"}, "true");
+  // The same by an administrator is what a leader submitted too late; it is found after the other one.
+  give_to_slurm(s.world, {"--hold", "--nice=-1", "--comment=virga:testing:8.0"}, "true");
+  const auto held = [&] { return s.world.slurm({"squeue", "-h", "-t", "PENDING", "-o", "%i"}); };
+  REQUIRE(contract::eventually({}, [&] { return held() == std::to_string(forged) + "\n"; }));
+  s.world.slurm({"scontrol", "release", std::to_string(forged)});
+  give_to_slurm(s.world, {"--comment=virga:testing:9.0"}, "while [ ! -e go ]; do sleep 0.1; done");
+  CHECK(foreign_jobs_of(wait_told(s.sink, s.node.name, true).reason).front().user == "nobody");
+  std::ofstream(s.world.work("go"));
+}
+
 }  // namespace virga::slurm_test

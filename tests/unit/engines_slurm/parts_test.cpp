@@ -16,6 +16,7 @@
 #include "engines/slurm/listing.hpp"
 #include "support/temp_dir.hpp"
 #include "wire/command.hpp"
+#include "wire/slurm_steps.hpp"
 #include "wire/text_file.hpp"
 
 namespace virga::slurm {
@@ -54,14 +55,14 @@ bool has(const std::vector<std::string>& words, const std::string& word) {
 
 TEST_CASE("slurm listing: jobs, as squeue of 22.05.8 printed them") {
   const auto jobs = parse_jobs(
-      "50000013|FAILED|1792|65534|nobody|virga|n1|NonZeroExitCode|(null)|\n"
-      "50000014|FAILED|15|65534|nobody|virga|n1|JobLaunchFailure|(null)|\n"
-      "50000016|FAILED|4021|65534|nobody|virga|n1|JobLaunchFailure|(null)|\n"
-      "50000017|RUNNING|0|65534|nobody|virga|n[1-2]|None|virga:a|b:3.1|\n"
-      "50000018|PENDING|0|65534|nobody|virga||JobHeldUser|virga:x:17.0|\n"
-      "50000019|PENDING|0|0|root|virga_direct||None||\n"
-      "50000020|COMPLETING|0|0|root|virga_direct|n1|None|(null)|\n"
-      "50000021|CANCELLED|0|65534|nobody|virga||JobHeldUser|(null)|\n"
+      "50000013|FAILED|1792|65534|nobody|virga|n1|NonZeroExitCode|0|(null)|\n"
+      "50000014|FAILED|15|65534|nobody|virga|n1|JobLaunchFailure|0|(null)|\n"
+      "50000016|FAILED|4021|65534|nobody|virga|n1|JobLaunchFailure|0|(null)|\n"
+      "50000017|RUNNING|0|65534|nobody|virga|n[1-2]|None|-1|virga:a|b:3.1|\n"
+      "50000018|PENDING|0|65534|nobody|virga||JobHeldUser|-1|virga:x:17.0|\n"
+      "50000019|PENDING|0|0|root|virga_direct||None|0||\n"
+      "50000020|COMPLETING|0|0|root|virga_direct|n1|None|10|(null)|\n"
+      "50000021|CANCELLED|0|65534|nobody|virga||JobHeldUser|0|(null)|\n"
       "squeue: something else\n");
   REQUIRE(jobs.size() == 8);
   CHECK(jobs[0].exit == ExitStatus{7, 0});

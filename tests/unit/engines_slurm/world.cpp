@@ -77,6 +77,7 @@ std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds
   options.cluster.site_conf = site_conf_;
   options.sweep = sweep;
   options.adopt = adopt;
+  options.cluster.accounting = accounting;
   options.cluster.direct_jobs_wait = static_cast<bool>(adopt);
   options.say = [](const std::string& line) { std::fprintf(stderr, "slurm: %s\n", line.c_str()); };
   auto engine = make_slurm_engine(std::move(options), sink);

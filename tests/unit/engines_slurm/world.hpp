@@ -41,6 +41,7 @@ class World {
                                  const std::string& cluster = "testing");
   /// Of engines that are made from now on: takes jobs that wait in Slurm, which do not begin there then.
   slurm::Adopt adopt;
+  bool accounting = false;  ///< of engines that are made from now on
   /// `name`: of one that was there before; empty: a new one.
   JobNode boot(const std::string& name = "", std::uint32_t gpus = 0);
   void kill(VmId vm);

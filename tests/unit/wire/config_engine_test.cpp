@@ -15,6 +15,8 @@ TEST_CASE("engine settings: local unless the file says otherwise") {
   CHECK(slurm->sweep == Duration::seconds(3));
   CHECK(slurm->conf.empty());
   CHECK(slurm->foreign_jobs == ForeignJobs::leave);
+  CHECK_FALSE(slurm->accounting);
+  CHECK(parse_engine_settings("[engine]\nkind = \"slurm\"\naccounting = true\n", "v.toml")->accounting);
   const auto adopts = parse_engine_settings("[engine]\nkind = \"slurm\"\nforeign_jobs = \"adopt\"\n", "v.toml");
   REQUIRE(adopts);
   CHECK(adopts->foreign_jobs == ForeignJobs::adopt);
@@ -39,6 +41,9 @@ TEST_CASE("engine settings: each mistake has its place and says what is right") 
   CHECK(message("[engine]\nkind = \"slurm\"\nconf = \"x\"\n").find("is no absolute path") != std::string::npos);
   CHECK(message("[engine]\nkind = \"slurm\"\naddress = \"here\"\n").find("is no address") != std::string::npos);
   CHECK(message("[engine]\naddress = \"10.64.255.254\"\n").find("\"slurm\" only") != std::string::npos);
+  CHECK(message("[engine]\naccounting = true\n").find("\"slurm\" only") != std::string::npos);
+  CHECK(message("[engine]\nkind = \"slurm\"\nconf = \"/etc/slurm/slurm.conf\"\naccounting = true\n")
+            .find("says itself whether it has slurmdbd") != std::string::npos);
   CHECK(message("[engine]\nforeign_jobs = \"leave\"\n").find("\"slurm\" only") != std::string::npos);
   CHECK(message("[engine]\nkind = \"slurm\"\nforeign_jobs = \"kill\"\n").find("\"leave\", \"adopt\"") !=
         std::string::npos);
