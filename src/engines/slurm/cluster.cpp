@@ -11,12 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -34,6 +36,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds k_command_limit{20'000};
+constexpr milliseconds k_site_limit{5'000};
 constexpr int k_start_tries = 100;
 constexpr int k_start_step_ms = 50;
 constexpr int k_stop_tries = 200;
@@ -63,16 +66,25 @@ bool is_free(std::uint16_t port) {
   return bound;
 }
 
-/// The same one as long as the cluster lives, since its nodes know it.
-std::uint16_t choose_port(const Home& home) {
-  std::istringstream known(text_of(home.slurm() + "/slurm.conf"));
+/// Of the cluster in this folder; 0: it has none yet.
+std::uint16_t known_port(const std::string& folder) {
+  std::istringstream known(text_of(folder + "/slurm.conf"));
   for (std::string line; std::getline(known, line);) {
     if (line.starts_with("SlurmctldPort=")) return static_cast<std::uint16_t>(std::atoi(line.c_str() + 14));
   }
-  const auto first = static_cast<std::uint16_t>(digest_of(home.path) % k_ports);
+  return 0;
+}
+
+/// The same one as long as the cluster lives, since its nodes know it; and none of another cluster of this instance,
+/// which may not run yet.
+std::uint16_t choose_port(const ClusterOptions& options) {
+  if (const std::uint16_t known = known_port(options.folder()); known != 0) return known;
+  std::set<std::uint16_t> taken = {known_port(options.home.slurm())};
+  for (const std::string& name : named_clusters(options.home)) taken.insert(known_port(options.home.slurm(name)));
+  const auto first = static_cast<std::uint16_t>(digest_of(options.home.path) % k_ports);
   for (std::uint16_t i = 0; i < k_ports; ++i) {
     const auto port = static_cast<std::uint16_t>(k_first_port + (first + i) % k_ports);
-    if (is_free(port)) return port;
+    if (!taken.contains(port) && is_free(port)) return port;
   }
   return k_first_port;
 }
@@ -171,17 +183,26 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
                                    options.home.path + "; set VIRGA_HOME to another one, such as /var/lib/virga");
   }
   Cluster cluster(std::move(options));
+  const std::string longest = cluster.file("munge.sock");
+  if (const auto address = unix_address(longest); !address) {
+    return fail(Code::invalid, longest +
+                                   " is too long for a socket; give the cluster a shorter name, or set "
+                                   "VIRGA_HOME to a shorter path");
+  }
   const Home& home = cluster.options_.home;
   const mode_t mode = geteuid() == 0 ? 0755 : 0700;
-  for (const char* name : {"", "state", "log", "spool", "jobs"}) {
+  for (const char* name : {"", "state", "log", "spool", "jobs", "nodes"}) {
     const std::string path = cluster.file(name);
     if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("make the folder " + path);
   }
   const std::string& program = cluster.options_.node_program;
-  const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
+  const std::string& name = cluster.options_.name;
+  const std::string which = name.empty() ? "" : " " + shell_quoted(name);
+  const std::string hook =
+      "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name) + which;
   Status made = replace_file(cluster.file("hook"), program_script(program, hook), 0755);
-  const std::string prolog =
-      "slurm-prolog " + shell_quoted(home.path) + " " + shell_quoted(direct_partition(cluster.options_.partition));
+  const std::string prolog = "slurm-prolog " + shell_quoted(home.path) + " " +
+                             shell_quoted(direct_partition(cluster.options_.partition)) + which;
   if (made) made = replace_file(cluster.file("prolog"), program_script(program, prolog), 0755);
   if (made) made = cluster.options_.site_conf.empty() ? cluster.make_own_files() : cluster.make_files_for_site();
   if (!made) return unexpected(made.error());
@@ -194,12 +215,12 @@ Status Cluster::make_own_files() {
   host[std::strcspn(host, ".")] = '\0';
   const passwd* user = getpwuid(geteuid());
   ConfSettings conf;
-  conf.cluster = options_.cluster_name;
+  conf.cluster = options_.slurm_name();
   conf.host = host;
   conf.address = "127.0.0.1";
-  conf.port = choose_port(options_.home);
+  conf.port = choose_port(options_);
   conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
-  conf.folder = options_.home.slurm();
+  conf.folder = options_.folder();
   conf.partition = options_.partition;
   conf.direct_jobs_wait = options_.direct_jobs_wait;
   Status made = make_key(file("munge.key"));
@@ -218,14 +239,19 @@ Status Cluster::make_files_for_site() {
     return fail(Code::invalid, "cannot read " + options_.site_conf + "; write the slurm.conf of the cluster");
   }
   const CommandEnd end =
-      run_command({"scontrol", "show", "partition", options_.partition}, environment(), k_command_limit);
+      run_command({"scontrol", "show", "partition", options_.partition}, environment(), k_site_limit);
   if (!end.ok() && end.err.find("not found") != std::string::npos) {
     return fail(Code::invalid, "the cluster of " + options_.site_conf + " has no partition " + options_.partition +
                                    "; ask its administrator for one, or write another");
   }
-  const CommandEnd config = run_command({"scontrol", "show", "config"}, environment(), k_command_limit);
-  counts_gpus_ = ("," + config_value(config.out, "GresTypes") + ",").find(",gpu,") != std::string::npos;
-  return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
+  // One that is away is waited for by its own thread, and what it will count is what its file says.
+  std::string types = conf_value(text, "GresTypes");
+  if (end.ok()) {
+    const CommandEnd config = run_command({"scontrol", "show", "config"}, environment(), k_site_limit);
+    if (config.ok()) types = config_value(config.out, "GresTypes");
+  }
+  counts_gpus_ = ("," + types + ",").find(",gpu,") != std::string::npos;
+  return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.folder()), 0644);
 }
 
 Status Cluster::show_nodes(const std::vector<SlurmNode>& nodes) const {
@@ -269,12 +295,43 @@ Status Cluster::keep() {
               true);
 }
 
-void stop_cluster(const Home& home) {
-  if (access(home.slurm().c_str(), F_OK) != 0) return;
-  end_process(home.slurm() + "/slurmctld.pid", "slurmctld");
-  end_process(home.slurm() + "/munged.pid", "munged");
+ClusterSight look_at_cluster(const std::string& folder, const std::string& site_conf) {
+  const bool is_own = site_conf.empty();
+  const std::string conf = is_own ? folder + "/slurm.conf" : site_conf;
+  const std::string what = is_own ? "raised in " + folder : "of " + site_conf;
+  if (access(conf.c_str(), R_OK) != 0) {
+    if (is_own) return {true, "virgad raises it when it starts"};
+    return {false, "cannot read " + site_conf + ": " + std::strerror(errno)};
+  }
+  const CommandEnd end = run_command({"scontrol", "ping"}, {k_path, "SLURM_CONF=" + conf}, k_site_limit);
+  const bool answers = end.ok() && end.out.find("is UP") != std::string::npos;
+  return {answers, what + (answers ? ", slurmctld answers" : ", slurmctld does not answer")};
+}
+
+std::vector<std::string> named_clusters(const Home& home) {
+  std::vector<std::string> names;
+  std::error_code none;
+  const std::string prefix = "slurm-";
+  for (const auto& entry : std::filesystem::directory_iterator(home.path, none)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_cluster = name.starts_with(prefix) && std::filesystem::exists(entry.path() / "jobs", none);
+    if (is_cluster) names.push_back(name.substr(prefix.size()));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void stop_cluster(const std::string& folder) {
+  if (access(folder.c_str(), F_OK) != 0) return;
+  end_process(folder + "/slurmctld.pid", "slurmctld");
+  end_process(folder + "/munged.pid", "munged");
   std::error_code ignored;
-  std::filesystem::remove_all(home.slurm(), ignored);
+  std::filesystem::remove_all(folder, ignored);
+}
+
+void stop_clusters(const Home& home) {
+  for (const std::string& name : named_clusters(home)) stop_cluster(home.slurm(name));
+  stop_cluster(home.slurm());
 }
 
 }  // namespace virga::slurm
