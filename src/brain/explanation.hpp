@@ -43,6 +43,7 @@ struct ExplainedOption {
   Time start = Time::never();  ///< if the whole gang came from this pool
   Money price;                 ///< that running it there adds to the bill; reserved nodes are paid for anyhow
   std::string text;
+  std::string cluster = {};  ///< as that of the explanation
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -50,6 +51,7 @@ struct ExplainedOption {
     v("start", s.start);
     v("price", s.price);
     v("text", s.text);
+    v("cluster", s.cluster);
   }
 };
 
@@ -111,6 +113,8 @@ struct Explanation {
   ExplainedPlacement placement;             ///< of a job that has nodes, or the promise of them
   std::vector<ExplainedTraining> training;  ///< in its nodes' pool; of a waiting job in each that could hold it
   std::vector<std::string> warnings;        ///< of the budgets that it is charged to, and of the training that it names
+  /// Of several clusters of Slurm, that of its nodes. The brain does not know: who tells it fills it in.
+  std::string cluster;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -127,6 +131,7 @@ struct Explanation {
     v("placement", s.placement);
     v("training", s.training);
     v("warnings", s.warnings);
+    v("cluster", s.cluster);
   }
 };
 

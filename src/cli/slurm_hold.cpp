@@ -166,15 +166,15 @@ std::vector<std::string> slurm_step_arguments(const ParsedOptions& parsed, const
   return made;
 }
 
-std::vector<std::string> slurm_step_environment(const Job& job, const Home& home, const std::string& bin_dir,
-                                                const std::vector<std::string>& ours) {
+std::vector<std::string> slurm_step_environment(const SlurmAllocation& allocation, const Job& job, const Home& home,
+                                                const std::string& bin_dir, const std::vector<std::string>& ours) {
   Environment env(ours);
   env.set("VIRGA_CHECKPOINT_DIR", checkpoint_dir(home.checkpoints(), job.id, ours));
   env.set("VIRGA_JOB_ID", std::to_string(job.id.value));
   env.set("PATH", path_with_slurm_first(env.value("PATH"), bin_dir));
   std::vector<std::string> all = env.take();
   std::erase_if(all, is_of_another_job);
-  all.push_back("SLURM_CONF=" + home.slurm() + "/job.conf");
+  all.push_back("SLURM_CONF=" + allocation.conf);
   return all;
 }
 
@@ -204,7 +204,7 @@ LaunchPayload SlurmHold::payload(std::vector<std::string> environment, std::uint
       "#!/bin/sh\n"
       "# Keeps the nodes of an allocation until the srun that asked for them has let go of this file, or is gone.\n"
       "file={0}\n"
-      "exec 9<\"$file\" && echo \"$SLURM_JOB_ID\" >>\"$file\" || exit 1\n"
+      "exec 9<\"$file\" && echo \"$SLURM_JOB_ID $SLURM_CONF\" >>\"$file\" || exit 1\n"
       "flock -s 9 || exit 1\n"
       "begun=$(grep -c '^{1}$' \"$file\")\n"
       "rm -f \"$file\"\n"
@@ -224,12 +224,16 @@ LaunchPayload SlurmHold::payload(std::vector<std::string> environment, std::uint
   return payload;
 }
 
-Result<std::uint32_t> SlurmHold::slurm_id(const std::function<bool()>& is_over) const {
+Result<SlurmAllocation> SlurmHold::wait(const std::function<bool()>& is_over) const {
   for (int look = 0;; ++look) {
     const std::string text = text_at(fd_);
-    std::uint32_t id = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error == std::errc() && id != 0 && end != text.data() + text.size() && *end == '\n') return id;
+    SlurmAllocation known;
+    const std::size_t line = text.find('\n');
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), known.id);
+    if (error == std::errc() && known.id != 0 && line != std::string::npos && *end == ' ') {
+      known.conf = std::string(end + 1, text.data() + line);
+      return known;
+    }
     constexpr int k_looks_between = 25;
     if (look % k_looks_between == k_looks_between - 1 && is_over()) {
       return fail(Code::conflict, "its script has ended, or could not reach " + path_);
@@ -238,14 +242,15 @@ Result<std::uint32_t> SlurmHold::slurm_id(const std::function<bool()>& is_over) 
   }
 }
 
-Error SlurmHold::become_srun(std::uint32_t id, const Job& job, const std::vector<std::string>& step,
+Error SlurmHold::become_srun(const SlurmAllocation& allocation, const Job& job, const std::vector<std::string>& step,
                              const std::string& bin_dir) {
   const std::string program = slurms_srun();
   if (program.empty()) return {Code::unavailable, "this machine has no srun of Slurm's in its PATH"};
   std::vector<std::string> ours;
   for (char** variable = environ; *variable != nullptr; ++variable) ours.emplace_back(*variable);
-  std::vector<std::string> environment = slurm_step_environment(job, home_, bin_dir, ours);
-  std::vector<std::string> words = {"srun", fmt::format("--jobid={}", id), fmt::format("--nodes={}", job.nodes.size()),
+  std::vector<std::string> environment = slurm_step_environment(allocation, job, home_, bin_dir, ours);
+  std::vector<std::string> words = {"srun", fmt::format("--jobid={}", allocation.id),
+                                    fmt::format("--nodes={}", job.nodes.size()),
                                     fmt::format("--ntasks={}", job.spec->tasks)};
   words.insert(words.end(), step.begin(), step.end());
   if (job.nodes.size() > 1 && !chooses_places(step)) {

@@ -177,7 +177,7 @@ int run_with_allocation(Srun& srun) {
     return k_exit_failure;
   }
   if (slurm_hold) {
-    const Result<std::uint32_t> known = slurm_hold->slurm_id([&] { return is_over(srun, id); });
+    const Result<SlurmAllocation> known = slurm_hold->wait([&] { return is_over(srun, id); });
     if (!known) return step_failure(id, known.error());
     cancel.reset();  // from here on signals are for Slurm's srun
     return step_failure(id, slurm_hold->become_srun(*known, *job, srun.slurms, srun.bin_dir));

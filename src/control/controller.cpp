@@ -123,7 +123,7 @@ Status Controller::Inside::reconcile(const Config& config) {
 void Controller::Inside::watch_again(const Vm& vm) {
   if (vm.state != VmState::booting && vm.state != VmState::ready) return;
   ports.cloud->adopt(vm.id);
-  ports.engine->attach(vm.id);
+  ports.engine->attach(vm.id, vm.pool);
 }
 
 Status Controller::resume(Ports ports) {
@@ -269,7 +269,10 @@ void Controller::Inside::step(std::vector<InboxItem> items) {
         granted.insert(granted.end(), gang->second.vms.begin(), gang->second.vms.end());
     }
     if (commit(batch)) {
-      for (VmId vm : granted) ports.engine->attach(vm);
+      for (VmId id : granted) {
+        const auto vm = brain.state().vms.find(id);
+        if (vm != brain.state().vms.end()) ports.engine->attach(id, vm->second.pool);
+      }
       dispatch(batch);
     } else if (is_lost()) {
       return;  // whether the batch is in the journal is for the next leader to know

@@ -22,6 +22,7 @@ namespace virga {
 struct ForeignJob {
   std::uint32_t id = 0;  ///< the batch system's
   std::string user;
+  std::string cluster = {};  ///< of several batch systems, the one that it is in
   friend bool operator==(const ForeignJob&, const ForeignJob&) = default;
 };
 
@@ -33,11 +34,12 @@ inline constexpr std::string_view k_foreign_prefix = "foreign: ";
 /// A node has room for many; what is told of it has not.
 inline constexpr std::size_t k_foreign_told_max = 32;
 
-/// "foreign: job 50000017 of ada, job 50000021 of bob"
+/// "foreign: job 50000017 of ada, job 50000021 of bob"; of several clusters: "foreign: job 50000017 of ada in west"
 inline std::string foreign_reason(const std::vector<ForeignJob>& jobs) {
   std::string text(k_foreign_prefix);
   for (std::size_t i = 0; i < jobs.size() && i < k_foreign_told_max; ++i) {
     text += (i == 0 ? "job " : ", job ") + std::to_string(jobs[i].id) + " of " + jobs[i].user;
+    if (!jobs[i].cluster.empty()) text += " in " + jobs[i].cluster;
   }
   return text;
 }
@@ -51,6 +53,7 @@ inline std::vector<ForeignJob> foreign_jobs_of(std::string_view reason) {
   reason.remove_prefix(k_foreign_prefix.size());
   constexpr std::string_view k_job = "job ";
   constexpr std::string_view k_of = " of ";
+  constexpr std::string_view k_in = " in ";
   while (reason.starts_with(k_job)) {
     reason.remove_prefix(k_job.size());
     ForeignJob job;
@@ -59,7 +62,10 @@ inline std::vector<ForeignJob> foreign_jobs_of(std::string_view reason) {
     if (read.ec != std::errc() || !reason.starts_with(k_of)) break;
     reason.remove_prefix(k_of.size());
     const std::size_t end = reason.find(", ");
-    job.user = reason.substr(0, end);
+    const std::string_view whose = reason.substr(0, end);
+    const std::size_t in = whose.find(k_in);  // users' names have no blanks
+    job.user = whose.substr(0, in);
+    if (in != std::string_view::npos) job.cluster = whose.substr(in + k_in.size());
     jobs.push_back(std::move(job));
     reason.remove_prefix(end == std::string_view::npos ? reason.size() : end + 2);
   }

@@ -27,7 +27,8 @@ struct ApiOptions {
   std::function<Status()> reload;  ///< reads the configuration again; called on the http thread
   /// What the clouds would lend; called on a thread of its own, may block. Empty: nothing is known of it.
   std::function<Market(const MarketQuery&)> market = {};
-  const Leadership* leadership = nullptr;  ///< null: this controller has its journal alone
+  const Leadership* leadership = nullptr;                               ///< null: this controller has its journal alone
+  std::function<std::string(const std::string& pool)> cluster_of = {};  ///< HttpOptions::cluster_of
 };
 
 class Api {

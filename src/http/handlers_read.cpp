@@ -115,6 +115,13 @@ bool add_tasks(std::vector<JobId>& ids, const std::vector<Job>& found) {
   return ids.size() != before;
 }
 
+void name_clusters(const State& state, const Job& job, const std::function<std::string(const std::string&)>& cluster_of,
+                   Explanation& explanation) {
+  for (ExplainedOption& option : explanation.options) option.cluster = cluster_of(option.pool);
+  const Pool* pool = job.nodes.empty() ? nullptr : state.find_pool_of_node(job.nodes.front().name);
+  if (pool != nullptr && !is_final(job.state)) explanation.cluster = cluster_of(pool->name);
+}
+
 }  // namespace
 
 Status read_time(const Request& request, const std::string& name, std::optional<Time>& into) {
@@ -137,6 +144,7 @@ void Api::ping(const Responder& responder) {
 void Api::status(const Responder& responder) {
   auto up = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started_);
   controller_.with_journal([responder, version = options_.version, home = options_.home, standing = standing_,
+                            cluster_of = options_.cluster_of,
                             up = Duration::milliseconds(up.count())](Journal& journal, const Brain& brain) {
     Result<JournalInfo> info = journal.info();
     if (!info) return responder.error(info.error());
@@ -146,6 +154,7 @@ void Api::status(const Responder& responder) {
     body.home = home;
     body.uptime_seconds = up;
     body.journal = body_of_info(*info);
+    for (PoolStatus& pool : body.pools) pool.cluster = cluster_of ? cluster_of(pool.name) : "";
     body.standby = standing.body(brain.state().seq);
     responder.json_later(200, std::move(body));
   });
@@ -198,12 +207,14 @@ void Api::wait(const Request& request, const Responder& responder) {
 void Api::explain(const Request& request, const Responder& responder) {
   Result<JobId> id = job_parameter(request);
   if (!id) return responder.error(id.error());
-  controller_.view([responder, id = *id, actor = request.actor](const Brain& brain) {
+  controller_.view([responder, id = *id, actor = request.actor, cluster_of = options_.cluster_of](const Brain& brain) {
     auto job = brain.state().jobs.find(id);
     if (job == brain.state().jobs.end() || !may_see(actor, job->second, brain.state().config)) {
       return responder.error(no_such_job(id));
     }
-    responder.json(200, brain.explain(id));
+    Explanation explanation = brain.explain(id);
+    if (cluster_of) name_clusters(brain.state(), job->second, cluster_of, explanation);
+    responder.json(200, explanation);
   });
 }
 

@@ -100,8 +100,8 @@ Status HttpServer::Inside::open() {
   unix_listener.emplace(*std::move(opened));
   listeners.push_back(std::make_unique<Listener>(context, unix_listener->take_fd(), false));
 
-  ApiOptions api_options{options.home.path,           options.version, options.daemon_uid,
-                         [this] { return reload(); }, options.market,  options.leadership};
+  ApiOptions api_options{options.home.path, options.version,    options.daemon_uid, [this] { return reload(); },
+                         options.market,    options.leadership, options.cluster_of};
   api = std::make_unique<Api>(std::move(api_options), controller);
   router = std::make_unique<Router>(
       Identities(options.daemon_uid, options.operator_group), std::move(tokens),

@@ -26,6 +26,9 @@ struct HttpOptions {
   std::function<Status()> reload;  ///< reads the configuration again; called on the http thread
   /// What the clouds would lend; called on a thread of its own, may block. It is not called after the server is gone.
   std::function<Market(const MarketQuery&)> market;
+  /// In which of several clusters of Slurm the nodes of a pool are, or ""; of any thread. Empty: nothing is known of
+  /// it.
+  std::function<std::string(const std::string& pool)> cluster_of = {};
   std::string version;
   const Leadership* leadership = nullptr;  ///< where several controllers share the journal; outlives the server
 };

@@ -1,7 +1,7 @@
 // Engine: who runs processes on machines. Adapters: engines/local, engines/slurm; the simulator has its own.
 //
 //   script = engine.user_data(vm, pool);   // handed to the cloud
-//   engine.attach(vm);               // → VmReady once the agent on it answers, or VmUnhealthy
+//   engine.attach(vm, "nd");         // → VmReady once the agent on it answers, or VmUnhealthy
 //   engine.start(command, payload);  // → JobStarted or JobLaunchFailed; later JobEnded
 //
 // Contract (ports/contract/engine_contract.hpp checks every adapter against it):
@@ -45,7 +45,8 @@ class Engine {
 
   /// The node's bootstrap; the pool says how it is to be checked.
   virtual std::string user_data(const WantedVm& vm, const Pool& pool) = 0;
-  virtual void attach(VmId vm) = 0;
+  /// A VM that the cloud has granted, and the pool it is of.
+  virtual void attach(VmId vm, const std::string& pool) = 0;
   virtual void detach(VmId vm) = 0;
 
   virtual void start(const StartJob& command, LaunchPayload payload) = 0;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -10,7 +11,7 @@
 #include "clouds/azure/azure_cloud.hpp"
 #include "clouds/host/host_cloud.hpp"
 #include "engines/local/local_engine.hpp"
-#include "engines/slurm/slurm_engine.hpp"
+#include "engines/slurm/clusters.hpp"
 #include "wire/machine_paths.hpp"
 #include "wire/node_board.hpp"
 #include "wire/words.hpp"
@@ -48,22 +49,28 @@ std::unique_ptr<Cloud> open_azure(const Home& home, const std::string& node_prog
   return make_azure_cloud(std::move(options), sink);
 }
 
-/// As with Azure, the settings are those of the start.
-Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& bin_dir, const Settings& settings,
-                                           Controller& controller) {
+/// What a cluster of Slurm has to say, by its name if there are several.
+std::function<void(const std::string&)> sayer(const std::string& cluster) {
+  return [speaker = cluster.empty() ? "slurm" : "slurm " + cluster](const std::string& line) {
+    std::fprintf(stderr, "virgad: %s: %s\n", speaker.c_str(), line.c_str());
+  };
+}
+
+SlurmEngineOptions slurm_options(const Home& home, const std::string& bin_dir, const Settings& settings,
+                                 const SlurmClusterSettings& cluster, Controller& controller) {
   SlurmEngineOptions options;
   options.cluster.home = home;
+  options.cluster.name = cluster.name;
   options.cluster.cluster_name = settings.config.cluster_name;
   options.cluster.node_program = bin_dir + "/virga-node";
-  const std::string& address = settings.engine.address;
-  options.cluster.node_address = address.empty() ? host_address_on_fabric(home) : address;
-  options.cluster.partition = settings.engine.partition;
-  options.cluster.site_conf = settings.engine.conf;
-  options.cluster.accounting = settings.engine.accounting;
+  options.cluster.node_address = cluster.address.empty() ? host_address_on_fabric(home) : cluster.address;
+  options.cluster.partition = cluster.partition;
+  options.cluster.site_conf = cluster.conf;
+  options.cluster.accounting = cluster.accounting;
   options.bin_dir = bin_dir;
-  options.sweep = std::chrono::milliseconds(settings.engine.sweep.ns / 1'000'000);
-  options.say = [](const std::string& line) { std::fprintf(stderr, "virgad: slurm: %s\n", line.c_str()); };
-  if (settings.engine.foreign_jobs == ForeignJobs::adopt) {
+  options.sweep = std::chrono::milliseconds(cluster.sweep.ns / 1'000'000);
+  options.say = sayer(settings.engine.has_several_clusters() ? options.cluster.slurm_name() : "");
+  if (cluster.foreign_jobs == ForeignJobs::adopt) {
     options.cluster.direct_jobs_wait = true;
     options.adopt = [&controller](JobSubmitted job, LaunchPayload payload, auto done) {
       controller.request(
@@ -71,7 +78,19 @@ Result<std::unique_ptr<Engine>> open_slurm(const Home& home, const std::string& 
           [done = std::move(done)](Result<std::uint64_t> answer, const Brain&) { done(std::move(answer)); });
     };
   }
-  return make_slurm_engine(std::move(options), controller);
+  return options;
+}
+
+/// As with Azure, the settings are those of the start.
+Result<std::unique_ptr<SlurmClusters>> open_slurm(const Home& home, const std::string& bin_dir,
+                                                  const Settings& settings, Controller& controller) {
+  SlurmClustersOptions options;
+  for (const SlurmClusterSettings& cluster : settings.engine.clusters) {
+    options.clusters.push_back(slurm_options(home, bin_dir, settings, cluster, controller));
+  }
+  options.pools = settings.engine.slurm_cluster_of;
+  options.say = sayer("");
+  return make_slurm_clusters(std::move(options), controller);
 }
 
 std::unique_ptr<Engine> open_local(const Home& home, const std::string& bin_dir, const Config& config,
@@ -94,13 +113,17 @@ Result<std::unique_ptr<Hands>> Hands::open(Controller& controller, const Home& h
   const std::string node_program = bin_dir + "/virga-node";
   const bool with_slurm = settings.engine.kind == EngineKind::slurm;
   HostCloudOptions host{home, node_program, config.cluster_name};
-  host.machine_on_fabric = with_slurm && settings.engine.address.empty();
+  const auto& slurm = settings.engine.clusters;
+  host.machine_on_fabric =
+      with_slurm && std::any_of(slurm.begin(), slurm.end(), [](const auto& one) { return one.address.empty(); });
   hands->clouds.add("host", make_host_cloud(std::move(host), hands->clouds));
   if (settings.azure) hands->clouds.add("azure", open_azure(home, node_program, *settings.azure, hands->clouds));
   hands->storage.set(config.storage);
+  hands->started_with = settings.engine;
   if (with_slurm) {
     auto opened = open_slurm(home, bin_dir, settings, controller);
     if (!opened) return unexpected(opened.error());
+    hands->slurm = opened->get();
     hands->engine = *std::move(opened);
   } else {
     hands->engine = open_local(home, bin_dir, config, hands->storage, controller);
@@ -110,5 +133,22 @@ Result<std::unique_ptr<Hands>> Hands::open(Controller& controller, const Home& h
   });
   return hands;
 }
+
+Status Hands::check_pools(const EngineSettings& wanted) const {
+  if (slurm == nullptr) return {};
+  for (const auto& [pool, cluster] : wanted.slurm_cluster_of) {
+    const auto& known = started_with.clusters;
+    if (std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.name == cluster; })) continue;
+    return fail(Code::conflict, "pool." + pool + ".slurm_cluster: virgad was started without the cluster " + cluster +
+                                    "; start it again");
+  }
+  return {};
+}
+
+void Hands::take_pools(const EngineSettings& wanted) {
+  if (slurm != nullptr) slurm->take_pools(wanted.slurm_cluster_of);
+}
+
+std::string Hands::cluster_of(const std::string& pool) const { return slurm == nullptr ? "" : slurm->cluster_of(pool); }
 
 }  // namespace virga

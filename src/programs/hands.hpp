@@ -14,6 +14,8 @@
 
 namespace virga {
 
+class SlurmClusters;
+
 /// What nodes have to mount, as the configuration that holds says; asked by the engine from its own thread.
 class StorageList {
  public:
@@ -37,9 +39,17 @@ struct Hands {
 
   explicit Hands(EventSink& sink) : clouds(sink) {}
 
+  /// Before and after the configuration is changed: of pools that are new, where their nodes go.
+  Status check_pools(const EngineSettings& wanted) const;
+  void take_pools(const EngineSettings& wanted);
+  /// In which of several clusters of Slurm the nodes of the pool are; "" where there is one, or none. Of any thread.
+  std::string cluster_of(const std::string& pool) const;
+
   CloudRouter clouds;
   StorageList storage;
   std::unique_ptr<Engine> engine;
+  SlurmClusters* slurm = nullptr;  ///< the engine, if it is that
+  EngineSettings started_with;
 };
 
 }  // namespace virga

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "clouds/host/host_cloud.hpp"
 #include "engines/local/storage_access.hpp"
@@ -46,29 +48,52 @@ Status check_files(const Config& config, const TierReport& tier) {
   return {};
 }
 
+std::string key_of(const SlurmClusterSettings& cluster) {
+  return cluster.name.empty() ? "engine" : "engine.cluster." + cluster.name;
+}
+
+/// Two names of one file are one cluster.
+Status check_confs(const std::vector<SlurmClusterSettings>& clusters) {
+  std::map<std::string, const SlurmClusterSettings*> known;
+  std::error_code ignored;
+  for (const SlurmClusterSettings& cluster : clusters) {
+    if (cluster.conf.empty()) continue;
+    const auto [other, is_new] = known.emplace(std::filesystem::weakly_canonical(cluster.conf, ignored), &cluster);
+    if (is_new) continue;
+    return fail(Code::invalid, key_of(cluster) + ".conf is the same file as " + key_of(*other->second) +
+                                   ".conf; two are two clusters of Slurm");
+  }
+  return {};
+}
+
 /// The nodes of a Slurm cluster reach its controller, which is on this machine, over the fabric.
 Status check_engine(const EngineSettings& engine, const Config& config, const TierReport& tier) {
   if (engine.kind != EngineKind::slurm) return {};
   if (const auto version = slurm::find_slurm(); !version) {
     return fail(Code::invalid, "engine.kind is \"slurm\", but " + version.error().message);
   }
-  if (const Status database = slurm::find_database(); engine.accounting && !database) {
-    return fail(Code::invalid, "engine.accounting is true, but " + database.error().message);
+  for (const SlurmClusterSettings& cluster : engine.clusters) {
+    if (!cluster.accounting) continue;
+    const Status database = slurm::find_database();
+    if (!database) return fail(Code::invalid, key_of(cluster) + ".accounting is true, but " + database.error().message);
   }
   if (tier.tier != Tier::root) {
     return fail(Code::invalid,
                 "engine.kind is \"slurm\", whose nodes need networks of their own with a way to this machine, "
                 "which only root can make; run virgad as root, or leave it out");
   }
+  if (Status apart = check_confs(engine.clusters); !apart) return apart;
   for (const Pool& pool : config.pools) {
     const std::string name = "pool." + pool.name + ".";
     std::string wrong;
     // One address of this machine is written into the nodes' slurm.conf: there, or on the host cloud's own network.
-    const char* const cloud = engine.address.empty() ? "host" : "azure";
+    const SlurmClusterSettings& cluster = engine.cluster_of(pool.name);
+    const char* const cloud = cluster.address.empty() ? "host" : "azure";
     if (pool.cloud != cloud) {
+      const std::string key = key_of(cluster) + ".address";
       wrong = name + "cloud is \"" + pool.cloud + "\"; write \"" + cloud + "\", or " +
-              (engine.address.empty() ? "say with engine.address where its nodes reach this machine"
-                                      : "leave engine.address out");
+              (cluster.address.empty() ? "say with " + key + " where its nodes reach this machine"
+                                       : "leave " + key + " out");
     }
     if (pool.network != HostNetwork::fabric) wrong = name + "network is \"host\"; write \"fabric\"";
     if (!pool.shared_files) wrong = name + "shared_files is false; leave it out";

@@ -20,8 +20,11 @@
 #include "engines/slurm/cluster.hpp"
 #include "journals/sqlite/sqlite_journal.hpp"
 #include "sim/simulate.hpp"
+#include "wire/config_engine.hpp"
 #include "wire/config_journal.hpp"
+#include "wire/home.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/text_file.hpp"
 #include "wire/words.hpp"
 
 namespace {
@@ -47,6 +50,21 @@ std::string tier_text(virga::Tier tier) {
   return "";
 }
 
+/// Of several clusters of Slurm each has a line.
+void examine_clusters(virga::DoctorReport& report) {
+  const virga::Result<virga::Home> home = virga::home_from_environment();
+  const virga::Result<std::string> text =
+      home ? virga::read_text_file(home->config()) : virga::unexpected(home.error());
+  if (!text) return;  // what is wrong with it is told by who needs it
+  const auto engine = virga::parse_engine_settings(*text, home->config());
+  if (!engine || engine->kind != virga::EngineKind::slurm || !engine->has_several_clusters()) return;
+  for (const virga::SlurmClusterSettings& cluster : engine->clusters) {
+    const auto sight = virga::slurm::look_at_cluster(home->slurm(cluster.name), cluster.conf);
+    const std::string name = cluster.name.empty() ? "of [engine]" : cluster.name;
+    report.lines.push_back({"Slurm's cluster " + name, sight.ok, sight.text});
+  }
+}
+
 virga::DoctorReport examine_machine() {
   const virga::TierReport tier = virga::probe_tier();
   virga::DoctorReport report{std::string(virga::name_of(tier.tier)), tier_text(tier.tier), {}};
@@ -65,6 +83,7 @@ virga::DoctorReport examine_machine() {
   const virga::Status accounts = virga::slurm::find_database();
   report.lines.push_back({"Slurm's own accounts", accounts.has_value(),
                           accounts ? "slurmdbd and MariaDB are there" : accounts.error().message});
+  examine_clusters(report);
   const virga::RealGpus gpus = virga::find_real_gpus();
   report.lines.push_back({"real GPUs", !gpus.names.empty(),
                           gpus.names.empty() ? "nodes' GPUs are simulated: " + gpus.why_none

@@ -133,9 +133,12 @@ sigset_t signals_we_take() {
   return set;
 }
 
-Status change_config(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
+/// `hands`: null in a controller that follows.
+Status change_config(virga::Controller& controller, Hands* hands, const Home& home, const virga::TierReport& tier) {
   Result<Settings> settings = virga::read_settings(home, tier);
   if (!settings) return virga::unexpected(settings.error());
+  if (Status known = hands == nullptr ? Status() : hands->check_pools(settings->engine); !known) return known;
+  if (hands != nullptr) hands->take_pools(settings->engine);  // before the first node of a new pool is asked for
   std::promise<Status> changed;
   controller.request(virga::ConfigChanged{std::move(settings->config)}, std::nullopt,
                      [&](Result<std::uint64_t> answer, const virga::Brain&) {
@@ -144,11 +147,12 @@ Status change_config(virga::Controller& controller, const Home& home, const virg
   return changed.get_future().get();
 }
 
-void take_signals(virga::Controller& controller, const Home& home, const virga::TierReport& tier) {
+void take_signals(virga::Controller& controller, const std::atomic<Hands*>& hands, const Home& home,
+                  const virga::TierReport& tier) {
   const sigset_t set = signals_we_take();
   for (int signal = 0; sigwait(&set, &signal) == 0;) {
     if (signal != SIGHUP) return controller.stop();
-    if (Status changed = change_config(controller, home, tier); !changed) {
+    if (Status changed = change_config(controller, hands, home, tier); !changed) {
       std::fprintf(stderr, "virgad: configuration kept as it was: %s\n", changed.error().message.c_str());
     }
   }
@@ -251,7 +255,11 @@ Status Service::serve_api() {
   http.token_file = settings_.config.token_file;
   http.daemon_uid = geteuid();
   http.operator_group = settings_.config.operator_group;
-  http.reload = [this] { return change_config(controller_, home_, tier_); };
+  http.reload = [this] { return change_config(controller_, hands_in_use_, home_, tier_); };
+  http.cluster_of = [this](const std::string& pool) {
+    const Hands* hands = hands_in_use_;
+    return hands != nullptr ? hands->cluster_of(pool) : "";
+  };
   http.market = [this](const virga::MarketQuery& query) {
     Hands* hands = hands_in_use_;
     return hands != nullptr ? hands->clouds.market(query) : virga::Market{{}, "this controller follows another one"};
@@ -332,7 +340,7 @@ Status Service::run() {
   bool leads = true;
   if (leadership != nullptr) {
     write_pid_file(home_);
-    std::thread(take_signals, std::ref(controller_), home_, tier_).detach();
+    std::thread(take_signals, std::ref(controller_), std::cref(hands_in_use_), home_, tier_).detach();
     Result<virga::Followed> followed = follow();
     if (!followed && followed.error().code == Code::conflict) start_afresh(followed.error().message);
     if (!followed) return virga::unexpected(followed.error());
@@ -347,7 +355,7 @@ Status Service::run() {
     }
     if (leadership == nullptr) {
       write_pid_file(home_);
-      std::thread(take_signals, std::ref(controller_), home_, tier_).detach();
+      std::thread(take_signals, std::ref(controller_), std::cref(hands_in_use_), home_, tier_).detach();
     }
     if (Status told = tell_ready(arguments_.ready_fd); !told) return told;
     ended = controller_.run();
@@ -356,8 +364,9 @@ Status Service::run() {
   if (leadership != nullptr) leadership->resign();
   server_->stop();
   if (ended == virga::Ended::down && hands_) {  // after `virga down`, nothing goes on
+    hands_in_use_ = nullptr;
     hands_->engine.reset();
-    virga::slurm::stop_cluster(home_);
+    virga::slurm::stop_clusters(home_);
     virga::forget_terms(home_);
   }
   unlink(home_.pid_file().c_str());

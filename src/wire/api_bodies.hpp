@@ -18,6 +18,7 @@
 #include "core/job.hpp"
 #include "core/market.hpp"
 #include "core/vm.hpp"
+#include "wire/foreign_body.hpp"
 
 namespace virga {
 
@@ -89,6 +90,7 @@ struct PoolStatus {
   std::uint32_t max = 0;
   VmCounts vms_by_state;
   std::optional<PoolBackoff> backoff;  ///< why the cloud is not asked now
+  std::string cluster;                 ///< of several clusters of Slurm, that of its nodes
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -98,6 +100,7 @@ struct PoolStatus {
     v("max", s.max);
     v("vms_by_state", s.vms_by_state);
     v("backoff", s.backoff);
+    v("cluster", s.cluster);
   }
 };
 
@@ -171,19 +174,6 @@ struct StandbyBody {
   }
 };
 
-/// A job that came to the engine past Virga and is on nodes of ours (core/foreign.hpp): its number there, a hostlist.
-struct ForeignBody {
-  std::uint32_t job = 0;
-  std::string user;
-  std::string nodes;
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("job", s.job);
-    v("user", s.user);
-    v("nodes", s.nodes);
-  }
-};
-
 struct StatusBody {
   std::string version;
   std::uint32_t pid = 0;  ///< 0 without a daemon
@@ -199,7 +189,7 @@ struct StatusBody {
   std::uint64_t jobs_archived = 0;            ///< ended jobs that only the accounts still know
   Money cost_usd;                             ///< of the VMs that exist now, list price since they were granted
   Money cost_per_hour_usd;                    ///< of the VMs that exist now
-  std::vector<ForeignBody> foreign;           ///< ascending by their numbers
+  std::vector<ForeignBody> foreign;           ///< ascending by cluster and number
   std::optional<StandbyBody> standby;         ///< where several controllers share the journal
 
   template <class Self, class V>

@@ -257,6 +257,8 @@ void Parser::read_pool(const NamedTable& named, std::size_t index) {
     }
   }
   section.flag("shared_files", pool.shared_files);
+  std::string slurm_cluster;  // no part of what the brain knows, either: wire/config_engine
+  section.text("slurm_cluster", slurm_cluster);
   section.number("limit_cpus", pool.limit_cpus, {0, 100'000});
   section.bytes("limit_memory", pool.limit_memory_bytes);
   pool.health_checks = pool.cloud == "azure" && has_real_azure();

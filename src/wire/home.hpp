@@ -36,7 +36,10 @@ struct Home {
   std::string vm(VmId vm) const { return vms() + "/" + std::to_string(vm.value); }
   std::string spool() const { return path + "/spool"; }  ///< scripts of running jobs
   std::string board() const { return path + "/board"; }  ///< wire/node_board.hpp
-  std::string slurm() const { return path + "/slurm"; }  ///< engines/slurm/cluster.hpp
+  /// engines/slurm/cluster.hpp; of several clusters of Slurm each but the first has a name.
+  std::string slurm(const std::string& cluster = "") const {
+    return path + "/slurm" + (cluster.empty() ? "" : "-" + cluster);
+  }
   std::string checkpoints() const { return path + "/checkpoints"; }
 };
 

@@ -27,18 +27,20 @@ void count(VmCounts& counts, VmState state) {
 }
 
 std::vector<ForeignBody> foreign_of(const State& state) {
-  std::map<std::uint32_t, std::pair<std::string, std::vector<std::string>>> by_number;
+  std::map<std::pair<std::string, std::uint32_t>, std::pair<std::string, std::vector<std::string>>> by_number;
   for (const auto& [id, vm] : state.vms) {
     if (!is_occupied(vm)) continue;
     for (ForeignJob& job : foreign_jobs_of(vm.drain_reason)) {
-      auto& [user, nodes] = by_number[job.id];
+      auto& [user, nodes] = by_number[{job.cluster, job.id}];
       user = std::move(job.user);
       nodes.push_back(vm.name);
     }
   }
   std::vector<ForeignBody> all;
   all.reserve(by_number.size());
-  for (const auto& [number, job] : by_number) all.push_back({number, job.first, compress_hostlist(job.second)});
+  for (const auto& [key, job] : by_number) {
+    all.push_back({key.second, job.first, compress_hostlist(job.second), key.first});
+  }
   return all;
 }
 

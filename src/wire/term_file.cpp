@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <mutex>
 #include <string>
 
 #include "wire/replace_file.hpp"
@@ -18,6 +19,8 @@ std::string term_path(const Home& home) { return home.path + "/term"; }
 }  // namespace
 
 void note_term(const Home& home, std::uint64_t term) {
+  static std::mutex one_writer;  // of this process: an engine has a thread for each of its clusters
+  const std::lock_guard lock(one_writer);
   if (term == 0 || has_later_term(home, term)) return;
   if (Status noted = replace_file(term_path(home), std::to_string(term), 0600); !noted) {
     fmt::print(stderr, "virgad: {}\n", noted.error().message);

@@ -46,11 +46,13 @@ int explain_verb(std::uint32_t job, bool json) {
   if (e->state == JobState::pending) {
     fmt::print("  expected start: {}\n", start_text(*e));
     for (const ExplainedOption& option : e->options) {
-      fmt::print("    pool {}: {}, {}; adds {}\n", option.pool,
+      fmt::print("    pool {}{}{}: {}, {}; adds {}\n", option.pool,
+                 option.cluster.empty() ? "" : " in Slurm's cluster ", option.cluster,
                  option.start.is_never() ? "nobody knows when" : "from " + local_time_text(option.start), option.text,
                  usd_text(option.price));
     }
   }
+  if (!e->cluster.empty()) fmt::print("  in Slurm's cluster {}\n", e->cluster);
   if (!e->placement.pool.empty()) {
     fmt::print("  placement in pool {}: {}\n", e->placement.pool, e->placement.text);
     if (!e->placement.passed_over.empty()) fmt::print("    {}\n", e->placement.passed_over);

@@ -76,8 +76,9 @@ void print_status(const StatusBody& s) {
   if (s.standby) print_standby(*s.standby);
   for (const PoolStatus& pool : s.pools) {
     const VmCounts& vms = pool.vms_by_state;
-    fmt::print("pool {:<10} {} of {} nodes: {} ready, {} booting, {} requested, {} releasing  ({} on {})\n", pool.name,
-               vms.total, pool.max, vms.ready, vms.booting, vms.requested, vms.releasing, pool.sku, pool.cloud);
+    fmt::print("pool {:<10} {} of {} nodes: {} ready, {} booting, {} requested, {} releasing  ({} on {}{}{})\n",
+               pool.name, vms.total, pool.max, vms.ready, vms.booting, vms.requested, vms.releasing, pool.sku,
+               pool.cloud, pool.cluster.empty() ? "" : ", Slurm's cluster ", pool.cluster);
     if (pool.backoff) fmt::print("     refused ({}): {}\n", name_of(pool.backoff->refusal), pool.backoff->message);
   }
   std::string jobs;
@@ -88,7 +89,8 @@ void print_status(const StatusBody& s) {
   if (!s.foreign.empty()) {
     std::string foreign;
     for (const ForeignBody& job : s.foreign) {
-      foreign += fmt::format("{}job {} of {} on {}", foreign.empty() ? "" : ", ", job.job, job.user, job.nodes);
+      foreign += fmt::format("{}job {} of {}{}{} on {}", foreign.empty() ? "" : ", ", job.job, job.user,
+                             job.cluster.empty() ? "" : " in ", job.cluster, job.nodes);
     }
     fmt::print("past Virga: {}: {}\n", s.foreign.size(), foreign);
   }

@@ -62,7 +62,7 @@ Status prepare_surroundings(const Home& home, const VmFile& file, BootReporter& 
     if (file.on_fabric()) {
       // The kernel removes the port of a dead node a while after its death: the name must be another one each time.
       std::string port = fmt::format("v{}-{}", file.vm.value % 100'000, getpid());
-      if (auto ok = connect_to_fabric(fabric, {port, file.address, file.metadata}); !ok) return ok;
+      if (auto ok = connect_to_fabric(fabric, {port, file.address, file.metadata, file.bridge}); !ok) return ok;
     }
   }
   return {};

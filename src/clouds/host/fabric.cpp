@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "base/digest.hpp"
 #include "clouds/host/metadata.hpp"
@@ -42,6 +43,13 @@ Status build_fabric(const Home& home, Tier tier, const UniqueFd& lock) {
   if (auto ok = run_ip("link add br0 type bridge\nlink set br0 addrgenmode none\nlink set br0 up\n"); !ok) return ok;
   if (pwrite(lock.get(), k_ready.data(), k_ready.size(), 0) < 0) return fail_errno("write " + fabric_lock_path(home));
   return {};
+}
+
+/// Of another network namespace.
+bool has_link(int network, const std::string& name) {
+  bool has = false;
+  std::thread([&] { has = setns(network, CLONE_NEWNET) == 0 && if_nametoindex(name.c_str()) != 0; }).join();
+  return has;
 }
 
 }  // namespace
@@ -125,6 +133,26 @@ Status connect_machine(const Home& home, pid_t fabric, const std::string& addres
       fmt::format("link set {0} addrgenmode none\naddr replace {1}/16 dev {0}\nlink set {0} up\n", port, chosen));
 }
 
+Status ensure_bridges(pid_t fabric, std::uint32_t count) {
+  if (count < 2) return {};
+  UniqueFd network(open(fmt::format("/proc/{}/ns/net", fabric).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!network) return fail_errno("find the fabric's network");
+  std::string batch;
+  for (std::uint32_t i = 1; i < count; ++i) {
+    // Who died in the middle of this left some of it behind.
+    if (!has_link(network.get(), fmt::format("br{}", i))) batch += fmt::format("link add br{} type bridge\n", i);
+    if (!has_link(network.get(), fmt::format("up{}", i))) {
+      batch += fmt::format("link add up{0} type veth peer name down{0}\n", i);
+    }
+    batch += fmt::format(
+        "link set br{0} addrgenmode none up\n"
+        "link set up{0} master br0 addrgenmode none up\n"
+        "link set down{0} master br{0} addrgenmode none up\n",
+        i);
+  }
+  return run_ip(batch, network.get());
+}
+
 void make_room_for_neighbours(std::size_t nodes) {
   const std::string folder = "/proc/sys/net/ipv4/neigh/default/";
   const std::size_t wanted = nodes * k_neighbours_per_node;
@@ -146,8 +174,8 @@ Status connect_to_fabric(pid_t fabric, const FabricPort& port) {
   std::sscanf(port.address.c_str(), "%u.%u.%u.%u", &a, &b, &c, &d);
   std::string outside = fmt::format(
       "link add {0} type veth peer name eth0 address 02:00:{1:02x}:{2:02x}:{3:02x}:{4:02x} netns {5}\n"
-      "link set {0} master br0 addrgenmode none up\n",
-      port.port, a, b, c, d, getpid());
+      "link set {0} master br{6} addrgenmode none up\n",
+      port.port, a, b, c, d, getpid(), port.bridge);
   if (auto ok = run_ip(outside, fabric_network.get()); !ok) return ok;
   std::string inside = fmt::format(
       "link set lo up\nlink set eth0 addrgenmode none\naddr add {}/16 dev eth0\nlink set eth0 up\n", port.address);

@@ -1,4 +1,5 @@
-// The network between the nodes of an instance: a bridge in a network namespace of its own.
+// The network between the nodes of an instance: a bridge in a network namespace of its own, or several of them, since
+// the kernel gives a bridge 1,023 ports. The others hang on the first one, so that there is one way between any two.
 //
 // A small process holds the namespace (in the user tier also the user namespace that every node joins); nothing is
 // pinned in the file system, and nothing is made in the machine's own network namespace but the one port that
@@ -33,10 +34,14 @@ int run_fabric(const Home& home, Tier tier);
 /// Moves the caller into the fabric's user namespace, with all capabilities there.
 Status join_fabric_users(pid_t fabric);
 
+/// The fabric has so many bridges afterwards. Again: nothing changes. More than one in the root tier alone.
+Status ensure_bridges(pid_t fabric, std::uint32_t count);
+
 struct FabricPort {
   std::string port;  ///< the bridge's end, unique in the fabric
   std::string address;
-  bool metadata = false;  ///< with a way to the metadata service (metadata.hpp)
+  bool metadata = false;     ///< with a way to the metadata service (metadata.hpp)
+  std::uint32_t bridge = 0;  ///< on which of them; it is there
 };
 /// Moves the caller into a new network namespace that has lo and eth0.
 Status connect_to_fabric(pid_t fabric, const FabricPort& port);

@@ -73,7 +73,7 @@ class HostCloud : public Cloud {
   using Boot = std::shared_ptr<GangBoot>;
 
   // On the caller's thread, under the lock.
-  VmFile plan_vm(const ReserveGang& command, const WantedVm& wanted) const;
+  VmFile plan_vm(const ReserveGang& command, const WantedVm& wanted);
   void cancel(GangBoot& boot, Error why);
   // On workers.
   void begin_gang(const Boot& boot);
@@ -104,7 +104,8 @@ class HostCloud : public Cloud {
   std::map<GangId, Boot> gangs_;
   std::set<pid_t> launchers_;
   std::mutex fabric_mutex_;  ///< taken before mutex_
-  ProcessId fabric_;         ///< the one that is watched
+  std::atomic<std::uint32_t> bridges_ = 1;
+  ProcessId fabric_;  ///< the one that is watched
 
   WorkerPool workers_{k_workers_max};
   Watcher watcher_{[this] { reap_strangers(); }};  // first to go: its calls use all of the above
@@ -126,7 +127,7 @@ HostCloud::~HostCloud() {
   workers_.finish();
 }
 
-VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) const {
+VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) {
   std::set<std::uint32_t> taken;
   for (const auto& [vm, entry] : vms_) {
     if (vm != wanted.vm) taken.insert(entry.file.index);
@@ -134,6 +135,8 @@ VmFile HostCloud::plan_vm(const ReserveGang& command, const WantedVm& wanted) co
   VmFile file = plan_vm_file(report_.tier, command, wanted, taken);
   file.cgroups = cgroup_folders(cgroups_, instance_name(options_.home), wanted.vm);
   file.metadata = file.on_fabric() && options_.serve_metadata;
+  if (file.tier == Tier::root && file.on_fabric()) file.bridge = file.index / options_.nodes_per_bridge;
+  bridges_ = std::max(bridges_.load(), file.bridge + 1);
   if (options_.address_of) file.address = options_.address_of(wanted);
   if (file.address.empty()) file.address = choose_address(options_.home, file);
   return file;
@@ -174,6 +177,7 @@ void HostCloud::begin_gang(const Boot& boot) {
       auto fabric = any ? ensure_fabric(options_.home, options_.node_program, report_.tier)
                         : Result<pid_t>(lock_holder(fabric_lock_path(options_.home)));
       begun = fabric ? watch_fabric(*fabric) : Status(unexpected(fabric.error()));
+      if (begun && any) begun = ensure_bridges(*fabric, bridges_);
       if (begun && any && options_.machine_on_fabric)
         begun = connect_machine(options_.home, *fabric, options_.machine_address);
     }

@@ -29,6 +29,8 @@ struct HostCloudOptions {
   bool machine_on_fabric = false;
   /// This machine's address there, in the /16 of the nodes; empty: host_address_on_fabric().
   std::string machine_address = {};
+  /// In the root tier; elsewhere all nodes are on one bridge, which has 1,023 ports.
+  std::uint32_t nodes_per_bridge = 900;  ///< the rest of the ports is for the machine and the other bridges
   /// With it, nodes on the fabric reach a metadata service: each fabric's listening socket is handed over once, before
   /// its first node boots, from any thread. It belongs to the callee; connections come from the nodes' addresses.
   std::function<void(int listener)> serve_metadata = {};

@@ -44,11 +44,12 @@ ProcessId VmFile::living_init() const {
 
 Status save_vm_file(const Home& home, const VmFile& f) {
   std::string text = fmt::format(
-      "vm={}\ngang={}\npool={}\nname={}\naddress={}\nindex={}\ntier={}\nnetwork={}\nmetadata={:d}\nshared_files={:d}\n"
+      "vm={}\ngang={}\npool={}\nname={}\naddress={}\nindex={}\nbridge={}\ntier={}\nnetwork={}\nmetadata={:d}\nshared_"
+      "files={:d}\n"
       "limit_cpus={}\nlimit_memory_bytes={}\nattempt={}\nphase={}\ninit_pid={}\ninit_start={}\nboot={}\n",
-      f.vm.value, f.gang.value, f.pool, f.name, f.address, f.index, name_of(f.tier), name_of(f.network), f.metadata,
-      f.shared_files, f.limit_cpus, f.limit_memory_bytes, f.attempt, name_of(f.phase), f.init.pid, f.init.start,
-      f.boot);
+      f.vm.value, f.gang.value, f.pool, f.name, f.address, f.index, f.bridge, name_of(f.tier), name_of(f.network),
+      f.metadata, f.shared_files, f.limit_cpus, f.limit_memory_bytes, f.attempt, name_of(f.phase), f.init.pid,
+      f.init.start, f.boot);
   for (const std::string& folder : f.cgroups) text += fmt::format("cgroup={}\n", folder);
   return replace_file(vm_state_path(home, f.vm), text, 0600);
 }
@@ -72,6 +73,7 @@ VmFile load_vm_file(const Home& home, VmId vm) {
   f.name = values["name"];
   f.address = values["address"];
   f.index = static_cast<std::uint32_t>(number(values, "index"));
+  f.bridge = static_cast<std::uint32_t>(number(values, "bridge"));
   f.tier = enum_value(values, "tier", Tier::plain);
   f.network = enum_value(values, "network", HostNetwork::fabric);
   f.metadata = number(values, "metadata") != 0;

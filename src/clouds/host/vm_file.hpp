@@ -37,7 +37,8 @@ struct VmFile {
   std::string pool;
   std::string name;
   std::string address;
-  std::uint32_t index = 0;  ///< the number in the address, unique among the VMs of the instance
+  std::uint32_t index = 0;   ///< the number in the address, unique among the VMs of the instance
+  std::uint32_t bridge = 0;  ///< of the fabric's, where its port is
   Tier tier = Tier::plain;
   HostNetwork network = HostNetwork::fabric;
   bool shared_files = true;  ///< it sees this machine's files

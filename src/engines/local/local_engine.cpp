@@ -85,7 +85,7 @@ class LocalEngine : public Engine {
   void lead(std::uint64_t term) override {
     ask([this, term] { term_ = term; });
   }
-  void attach(VmId vm) override {
+  void attach(VmId vm, const std::string&) override {
     ask([this, vm] { do_attach(vm); });
   }
   void detach(VmId vm) override {

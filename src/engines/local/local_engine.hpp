@@ -1,7 +1,7 @@
 // The local engine: an agent on every virtual node runs the jobs; this side tells the agents what to do.
 //
 //   auto engine = make_local_engine({.home = home, .node_program = "/usr/lib/virga/virga-node", …}, sink);
-//   engine->attach(vm);                 // → VmReady
+//   engine->attach(vm, pool);             // → VmReady
 //
 // Agents and supervisors live in the nodes and do not depend on this process. What is known of a job is kept by the
 // agents until forget(), so an engine that was killed and made anew learns by asking again: it starts nothing twice.

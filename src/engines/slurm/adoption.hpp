@@ -51,7 +51,7 @@ struct Adoptee {
 std::string random_mark();
 /// For `squeue -O`.
 std::string adoptee_columns(const std::string& mark);
-/// `cluster` is Virga's name, and part of the key.
+/// `cluster` is ClusterOptions::slurm_name(), and part of the key: each cluster of Slurm counts for itself.
 Result<Adoptee> parse_adoptee(std::string_view text, const std::string& mark, std::string_view cluster);
 
 /// What slurmctld keeps of a job's environment: a count, and zero-terminated variables. Those that are none are left

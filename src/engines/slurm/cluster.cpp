@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -30,10 +33,24 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds k_command_limit{20'000};
+constexpr milliseconds k_site_limit{5'000};
 constexpr int k_start_tries = 100;
 constexpr int k_start_step_ms = 50;
 constexpr std::size_t k_key_bytes = 128;
 constexpr const char* k_path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// None of another cluster of this instance, which may not run yet.
+std::set<std::uint16_t> ports_of_others(const ClusterOptions& options) {
+  std::set<std::uint16_t> taken;
+  const auto take = [&](const std::string& folder) {
+    if (folder == options.folder()) return;
+    taken.insert(known_port(folder + "/slurm.conf", "SlurmctldPort"));
+    taken.insert(known_port(folder + "/slurmdbd.conf", "DbdPort"));
+  };
+  take(options.home.slurm());
+  for (const std::string& name : named_clusters(options.home)) take(options.home.slurm(name));
+  return taken;
+}
 
 Status make_key(const std::string& path) {
   if (access(path.c_str(), R_OK) == 0) return {};
@@ -64,17 +81,7 @@ Status make_holds(const std::string& path) {
 
 /// As slurmctld has it; where that does not answer, as its file says.
 std::string configured(std::string_view config, std::string_view file, std::string_view name) {
-  if (!config.empty()) return config_value(config, name);
-  while (!file.empty()) {
-    const std::size_t end = std::min(file.find('\n'), file.size());
-    const std::string_view line = file.substr(0, end);
-    file.remove_prefix(std::min(end + 1, file.size()));
-    const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos || !same_word(line.substr(0, equals), name)) continue;
-    const std::string_view value = line.substr(equals + 1);
-    return std::string(value.substr(0, value.find_first_of(" \t#")));
-  }
-  return "";
+  return config.empty() ? conf_value(file, name) : config_value(config, name);
 }
 
 }  // namespace
@@ -117,18 +124,27 @@ Result<Cluster> Cluster::prepare(ClusterOptions options) {
                                    options.home.path + "; set VIRGA_HOME to another one, such as /var/lib/virga");
   }
   Cluster cluster(std::move(options));
+  const std::string longest = cluster.file("munge.sock");
+  if (const auto address = unix_address(longest); !address) {
+    return fail(Code::invalid, longest +
+                                   " is too long for a socket; give the cluster a shorter name, or set "
+                                   "VIRGA_HOME to a shorter path");
+  }
   const Home& home = cluster.options_.home;
   const mode_t mode = geteuid() == 0 ? 0755 : 0700;
-  for (const char* name : {"", "state", "log", "spool", "jobs"}) {
+  for (const char* name : {"", "state", "log", "spool", "jobs", "nodes"}) {
     const std::string path = cluster.file(name);
     if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return cannot("make the folder " + path);
   }
   if (Status made = make_holds(cluster.file("holds")); !made) return unexpected(made.error());
   const std::string& program = cluster.options_.node_program;
-  const std::string hook = "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name);
+  const std::string& name = cluster.options_.name;
+  const std::string which = name.empty() ? "" : " " + shell_quoted(name);
+  const std::string hook =
+      "slurm-hook " + shell_quoted(home.path) + " " + shell_quoted(cluster.options_.cluster_name) + which;
   Status made = replace_file(cluster.file("hook"), program_script(program, hook), 0755);
-  const std::string prolog =
-      "slurm-prolog " + shell_quoted(home.path) + " " + shell_quoted(direct_partition(cluster.options_.partition));
+  const std::string prolog = "slurm-prolog " + shell_quoted(home.path) + " " +
+                             shell_quoted(direct_partition(cluster.options_.partition)) + which;
   if (made) made = replace_file(cluster.file("prolog"), program_script(program, prolog), 0755);
   if (made) made = cluster.options_.site_conf.empty() ? cluster.make_own_files() : cluster.make_files_for_site();
   if (!made) return unexpected(made.error());
@@ -141,21 +157,22 @@ Status Cluster::make_own_files() {
   host[std::strcspn(host, ".")] = '\0';
   const passwd* user = getpwuid(geteuid());
   ConfSettings conf;
-  conf.cluster = options_.cluster_name;
+  conf.cluster = options_.slurm_name();
   conf.host = host;
   conf.address = "127.0.0.1";
-  conf.port = choose_port(file("slurm.conf"), "SlurmctldPort", digest_of(options_.home.path));
+  const std::uint64_t seed = digest_of(options_.home.path);
+  conf.port = choose_port(file("slurm.conf"), "SlurmctldPort", seed, ports_of_others(options_));
   conf.user = user == nullptr ? std::to_string(geteuid()) : user->pw_name;
-  conf.folder = options_.home.slurm();
+  conf.folder = options_.folder();
   conf.partition = options_.partition;
   conf.direct_jobs_wait = options_.direct_jobs_wait;
   conf.confines = can_confine().has_value();
   Status made = make_key(file("munge.key"));
-  if (made) made = prepare_confinement(options_.home, conf.confines);
+  if (made) made = prepare_confinement(options_.folder(), conf.confines);
   if (options_.accounting) {
-    const std::string seed = options_.home.path + "/slurmdbd";
-    database_ =
-        Database{options_.home.slurm(), choose_port(file("slurmdbd.conf"), "DbdPort", digest_of(seed)), conf.user};
+    std::set<std::uint16_t> taken = ports_of_others(options_);
+    taken.insert(conf.port);
+    database_ = Database{options_.folder(), choose_port(file("slurmdbd.conf"), "DbdPort", seed, taken), conf.user};
     conf.accounts_port = database_->port;
     if (made) made = database_->prepare();
   }
@@ -174,16 +191,18 @@ Status Cluster::make_files_for_site() {
     return fail(Code::invalid, "cannot read " + options_.site_conf + "; write the slurm.conf of the cluster");
   }
   const CommandEnd end =
-      run_command({"scontrol", "show", "partition", options_.partition}, environment(), k_command_limit);
+      run_command({"scontrol", "show", "partition", options_.partition}, environment(), k_site_limit);
   if (!end.ok() && end.err.find("not found") != std::string::npos) {
     return fail(Code::invalid, "the cluster of " + options_.site_conf + " has no partition " + options_.partition +
                                    "; ask its administrator for one, or write another");
   }
-  const CommandEnd config = run_command({"scontrol", "show", "config"}, environment(), k_command_limit);
-  const std::string accounts = configured(config.out, text, "AccountingStorageType");
+  // One that is away is waited for by its own thread, and what it will count is what its file says.
+  const CommandEnd config = end.ok() ? run_command({"scontrol", "show", "config"}, environment(), k_site_limit) : end;
+  const std::string shown = config.ok() ? config.out : "";
+  const std::string accounts = configured(shown, text, "AccountingStorageType");
   keeps_accounts_ = same_word(accounts, "accounting_storage/slurmdbd");
-  counts_gpus_ = ("," + config_value(config.out, "GresTypes") + ",").find(",gpu,") != std::string::npos;
-  return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.home.slurm()), 0644);
+  counts_gpus_ = ("," + configured(shown, text, "GresTypes") + ",").find(",gpu,") != std::string::npos;
+  return replace_file(file("node.conf"), node_conf_of_site(text, options_.node_address, options_.folder()), 0644);
 }
 
 Status Cluster::show_nodes(const std::vector<SlurmNode>& nodes) const {
@@ -232,14 +251,45 @@ Status Cluster::keep() {
               true);
 }
 
-void stop_cluster(const Home& home) {
-  if (access(home.slurm().c_str(), F_OK) != 0) return;
-  end_process(home.slurm() + "/slurmctld.pid", "slurmctld");
-  stop_database(home.slurm());
-  remove_confinement(home);
-  end_process(home.slurm() + "/munged.pid", "munged");
+ClusterSight look_at_cluster(const std::string& folder, const std::string& site_conf) {
+  const bool is_own = site_conf.empty();
+  const std::string conf = is_own ? folder + "/slurm.conf" : site_conf;
+  const std::string what = is_own ? "raised in " + folder : "of " + site_conf;
+  if (access(conf.c_str(), R_OK) != 0) {
+    if (is_own) return {true, "virgad raises it when it starts"};
+    return {false, "cannot read " + site_conf + ": " + std::strerror(errno)};
+  }
+  const CommandEnd end = run_command({"scontrol", "ping"}, {k_path, "SLURM_CONF=" + conf}, k_site_limit);
+  const bool answers = end.ok() && end.out.find("is UP") != std::string::npos;
+  return {answers, what + (answers ? ", slurmctld answers" : ", slurmctld does not answer")};
+}
+
+std::vector<std::string> named_clusters(const Home& home) {
+  std::vector<std::string> names;
+  std::error_code none;
+  const std::string prefix = "slurm-";
+  for (const auto& entry : std::filesystem::directory_iterator(home.path, none)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_cluster = name.starts_with(prefix) && std::filesystem::exists(entry.path() / "jobs", none);
+    if (is_cluster) names.push_back(name.substr(prefix.size()));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void stop_cluster(const std::string& folder) {
+  if (access(folder.c_str(), F_OK) != 0) return;
+  end_process(folder + "/slurmctld.pid", "slurmctld");
+  stop_database(folder);
+  remove_confinement(folder);
+  end_process(folder + "/munged.pid", "munged");
   std::error_code ignored;
-  std::filesystem::remove_all(home.slurm(), ignored);
+  std::filesystem::remove_all(folder, ignored);
+}
+
+void stop_clusters(const Home& home) {
+  for (const std::string& name : named_clusters(home)) stop_cluster(home.slurm(name));
+  stop_cluster(home.slurm());
 }
 
 }  // namespace virga::slurm

@@ -3,13 +3,14 @@
 //
 //   Result<Cluster> cluster = Cluster::prepare({home, "virga", "/usr/lib/virga/virga-node", "10.77.250.1", "virga"});
 //   cluster->keep();               // both daemons run; started if they do not
-//   stop_cluster(home);            // when the last node is gone
+//   stop_clusters(home);           // when the last node is gone
 //
-// The daemons do not depend on this process. What they need lies in Home::slurm():
+// The daemons do not depend on this process. What they need lies in Home::slurm(name):
 //   slurm.conf   for this machine           node.conf   the same for the nodes, which find the controller elsewhere
 //   job.conf     the same for commands inside jobs (conf.hpp)
 //   munge.key, munge.sock                   hook, prolog   programs that Slurm runs (hook_main.hpp)
-//   state, log, spool, jobs (ledger.hpp), usage (accounts.hpp), holds (for srun outside of jobs), poke.sock
+//   state, log, spool, jobs (ledger.hpp), nodes (clusters.hpp), usage (accounts.hpp), holds (for srun outside of jobs),
+//   poke.sock
 // Of a cluster that exists nothing is changed or started: its administrator has given Virga a partition of dynamic
 // nodes (docs/slurm.md), and may let EpilogSlurmctld run our hook. Its slurm.conf is where he keeps it.
 #pragma once
@@ -27,13 +28,18 @@ namespace virga::slurm {
 
 struct ClusterOptions {
   Home home;
-  std::string cluster_name;
+  std::string cluster_name;  ///< Virga's, in the marks of its jobs and nodes
   std::string node_program;  ///< path of virga-node
   std::string node_address;  ///< of this machine, as the nodes reach it
   std::string partition = "virga";
   std::string site_conf = {};     ///< slurm.conf of a cluster that exists; empty: one is raised
   bool accounting = false;        ///< in a cluster that is raised: with slurmdbd (database.hpp)
   bool direct_jobs_wait = false;  ///< in a cluster that is raised: what comes past Virga is not begun
+  std::string name = {};          ///< of several clusters of an instance; empty: the first one
+
+  std::string folder() const { return home.slurm(name); }
+  /// Slurm's ClusterName of one that is raised.
+  const std::string& slurm_name() const { return name.empty() ? cluster_name : name; }
 };
 
 /// What this machine has of Slurm: "22.05.8", or why it cannot be used.
@@ -50,7 +56,7 @@ class Cluster {
   Status keep();
 
   const ClusterOptions& options() const { return options_; }
-  std::string file(const std::string& name) const { return options_.home.slurm() + "/" + name; }
+  std::string file(const std::string& name) const { return options_.folder() + "/" + name; }
   /// For srun inside jobs: job.conf, written anew if it changes.
   Status show_nodes(const std::vector<SlurmNode>& nodes) const;
   /// Whether slurmctld knows the generic resource "gpu": one of ours does, a site's if its GresTypes says so.
@@ -76,7 +82,19 @@ class Cluster {
   bool is_changed_ = false;      ///< slurm.conf is another one than before
 };
 
-/// Ends its daemons and removes the folder. Nothing to do where there is none.
-void stop_cluster(const Home& home);
+/// Of a cluster that is raised in `folder`, or exists: whether its slurmctld answers, and what is to be said of it.
+struct ClusterSight {
+  bool ok = false;
+  std::string text;
+};
+ClusterSight look_at_cluster(const std::string& folder, const std::string& site_conf);
+
+/// The names of clusters that have a folder there, beside the first one's.
+std::vector<std::string> named_clusters(const Home& home);
+
+/// Ends the daemons of a cluster and removes its folder. Nothing to do where there is none.
+void stop_cluster(const std::string& folder);
+/// Of all of the instance.
+void stop_clusters(const Home& home);
 
 }  // namespace virga::slurm

@@ -71,6 +71,19 @@ std::string node_conf_of_site(std::string_view text, const std::string& address,
   return made + slurmd_files(folder);
 }
 
+std::string conf_value(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos || !same_word(line.substr(0, equals), key)) continue;
+    const std::string_view value = line.substr(equals + 1);
+    return std::string(value.substr(0, value.find_first_of(" \t\r#")));
+  }
+  return "";
+}
+
 std::string job_conf(std::string_view node_conf, const std::vector<SlurmNode>& nodes) {
   std::string made(node_conf);
   if (!made.ends_with('\n')) made += '\n';

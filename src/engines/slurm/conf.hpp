@@ -38,6 +38,9 @@ std::string conf_text(const ConfSettings& settings);
 /// in `folder`, as several run on one machine.
 std::string node_conf_of_site(std::string_view text, const std::string& address, const std::string& folder);
 
+/// Of a slurm.conf, such as "gpu" of "GresTypes=gpu"; "" where it says nothing of that.
+std::string conf_value(std::string_view text, std::string_view key);
+
 /// What srun reads inside a job: the nodes' configuration, with the addresses of ours. Slurm tells srun those of
 /// dynamic nodes as long as slurmctld is not restarted (22.05); then a job that went on could start no step.
 std::string job_conf(std::string_view node_conf, const std::vector<SlurmNode>& nodes);

@@ -45,8 +45,7 @@ Status can_confine() {
   return {};
 }
 
-Status prepare_confinement(const Home& home, bool confines) {
-  const std::string folder = home.slurm();
+Status prepare_confinement(const std::string& folder, bool confines) {
   const std::string conf = folder + "/cgroup.conf";
   const std::string groups = folder + "/cgroup";
   if (!confines) {
@@ -75,8 +74,8 @@ std::string confinement_lines(const std::string& folder, const std::string& node
       fmt::join(k_kinds, " "), k_root, group_of(folder), shell_quoted(node));
 }
 
-void remove_confinement(const Home& home) {
-  for (const char* kind : k_kinds) remove_groups(fmt::format("{}/{}/{}", k_root, kind, group_of(home.slurm())));
+void remove_confinement(const std::string& folder) {
+  for (const char* kind : k_kinds) remove_groups(fmt::format("{}/{}/{}", k_root, kind, group_of(folder)));
 }
 
 }  // namespace virga::slurm

@@ -2,7 +2,7 @@
 // daemon ends with its job, and a GPU that a job was not given cannot be opened.
 //
 //   if (can_confine()) conf.confines = true;       // proctrack/cgroup, task/cgroup
-//   prepare_confinement(home, conf.confines);      // cgroup.conf
+//   prepare_confinement(folder, conf.confines);      // cgroup.conf
 //
 // The nodes share this machine's kernel, and slurmd 22.05 names its groups after the node alone. So each node has
 // groups of its own, in which its slurmd makes what it likes: its bootstrap binds them to places below the folder
@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "wire/home.hpp"
 
 namespace virga::slurm {
 
@@ -23,12 +22,12 @@ namespace virga::slurm {
 Status can_confine();
 
 /// Writes cgroup.conf beside slurm.conf, or removes it.
-Status prepare_confinement(const Home& home, bool confines);
+Status prepare_confinement(const std::string& folder, bool confines);
 
 /// For a node's bootstrap: nothing where there is no cgroup.conf.
 std::string confinement_lines(const std::string& folder, const std::string& node);
 
 /// The groups of all nodes, which are gone.
-void remove_confinement(const Home& home);
+void remove_confinement(const std::string& folder);
 
 }  // namespace virga::slurm

@@ -62,15 +62,21 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-std::uint16_t choose_port(const std::string& file, const std::string& key, std::uint64_t seed) {
+std::uint16_t known_port(const std::string& file, const std::string& key) {
   std::istringstream known(text_of(file));
   for (std::string line; std::getline(known, line);) {
     if (line.starts_with(key + "=")) return static_cast<std::uint16_t>(std::atoi(line.c_str() + key.size() + 1));
   }
+  return 0;
+}
+
+std::uint16_t choose_port(const std::string& file, const std::string& key, std::uint64_t seed,
+                          const std::set<std::uint16_t>& taken) {
+  if (const std::uint16_t known = known_port(file, key); known != 0) return known;
   const auto first = static_cast<std::uint16_t>(seed % k_ports);
   for (std::uint16_t i = 0; i < k_ports; ++i) {
     const auto port = static_cast<std::uint16_t>(k_first_port + (first + i) % k_ports);
-    if (is_free(port)) return port;
+    if (!taken.contains(port) && is_free(port)) return port;
   }
   return k_first_port;
 }

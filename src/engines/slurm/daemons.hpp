@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/result.hpp"
@@ -23,8 +24,11 @@ void end_process(const std::string& pid_file, const std::string& program);
 bool answers(const std::string& socket_path);
 bool answers(std::uint16_t port);
 
-/// What a file says of a port in a line that begins with `key`, so that it stays the same; else a free one.
-std::uint16_t choose_port(const std::string& file, const std::string& key, std::uint64_t seed);
+/// What a file says of a port in a line that begins with `key`, so that it stays the same; 0 where there is none.
+std::uint16_t known_port(const std::string& file, const std::string& key);
+/// That one, else a free one that is not among the `taken`.
+std::uint16_t choose_port(const std::string& file, const std::string& key, std::uint64_t seed,
+                          const std::set<std::uint16_t>& taken);
 
 /// "cannot WHAT: strerror(errno)"
 tl::unexpected<Error> cannot(const std::string& what);

@@ -1,10 +1,10 @@
 // slurmdbd and its MariaDB, for a cluster that Virga raises: both on this machine, in the cluster's folder, with a
 // socket that root and MariaDB's own user alone can reach. They outlive this process, like the cluster's other daemons.
 //
-//   Database database{home.slurm(), port, "root"};
+//   Database database{cluster.folder(), port, "root"};
 //   database.prepare();                  // slurmdbd.conf
 //   database.keep();                     // both run; started if they do not
-//   stop_database(home.slurm());
+//   stop_database(folder);
 //
 // In the folder: slurmdbd.conf, slurmdbd.pid, and db/ (MariaDB's files, its socket and pid file).
 #pragma once

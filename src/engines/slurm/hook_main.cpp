@@ -23,13 +23,15 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-void poke(const Home& home, char what) {
-  const Result<sockaddr_un> address = unix_address(home.slurm() + "/poke.sock");
+void poke(const std::string& folder, char what) {
+  const Result<sockaddr_un> address = unix_address(folder + "/poke.sock");
   if (!address) return;
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   (void)sendto(fd, &what, 1, 0, reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   close(fd);
 }
+
+std::string folder_of(int argc, char** argv) { return Home{argv[1]}.slurm(argc == 4 ? argv[3] : ""); }
 
 /// slurmd gives its programs a clean environment; it has the node's own.
 std::string parents_variable(const std::string& name) {
@@ -43,23 +45,24 @@ std::string parents_variable(const std::string& name) {
 }  // namespace
 
 int virga_node_slurm_hook_main(int argc, char** argv) {
-  if (argc != 3) return 2;
-  const Home home{argv[1]};
+  if (argc != 3 && argc != 4) return 2;
+  const std::string folder = folder_of(argc, argv);
   const auto key = slurm::key_of(variable("SLURM_JOB_COMMENT"), argv[2]);
   ExitStatus exit;
   if (key && std::sscanf(variable("SLURM_JOB_EXIT_CODE2").c_str(), "%u:%u", &exit.code, &exit.signal) == 2) {
     const auto id = static_cast<std::uint32_t>(std::strtoul(variable("SLURM_JOB_ID").c_str(), nullptr, 10));
     const bool never_ran = exit.signal == slurm::k_launch_failure_signal;
-    if (Status noted = slurm::Ledger(home.slurm() + "/jobs").note_ended(*key, exit, never_ran, id); !noted) {
+    if (Status noted = slurm::Ledger(folder + "/jobs").note_ended(*key, exit, never_ran, id); !noted) {
       std::fprintf(stderr, "virga-node slurm-hook: %s\n", noted.error().message.c_str());
     }
   }
-  poke(home, key ? '!' : slurm::k_foreign_poke);
+  poke(folder, key ? '!' : slurm::k_foreign_poke);
   return 0;
 }
 
 int virga_node_slurm_prolog_main(int argc, char** argv) {
-  if (argc == 3 && variable("SLURM_JOB_PARTITION") == argv[2]) poke(Home{argv[1]}, slurm::k_foreign_poke);
+  const bool is_complete = argc == 3 || argc == 4;
+  if (is_complete && variable("SLURM_JOB_PARTITION") == argv[2]) poke(folder_of(argc, argv), slurm::k_foreign_poke);
   const std::string host_tmp = parents_variable("VIRGA_HOST_TMP");
   const std::string folder = variable("SLURM_JOB_WORK_DIR");
   if (host_tmp.empty() || folder.empty()) return 0;

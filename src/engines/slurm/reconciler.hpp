@@ -44,6 +44,7 @@ struct ReconcilerOptions {
   SubmissionSite site;
   std::chrono::milliseconds sweep{15'000};  ///< how often Slurm is looked at though nothing happened
   std::function<void(const std::string&)> say;
+  std::string told_name;         ///< of several clusters: what it is called where jobs are told that came past Virga
   Accounts* accounts = nullptr;  ///< is told of each end; nullptr: Slurm keeps none
   Adopt adopt;                   ///< empty: jobs that come past Virga are left alone
 };

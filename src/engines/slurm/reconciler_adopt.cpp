@@ -107,7 +107,7 @@ void Reconciler::begin_adoption(std::uint32_t id, Adoption& adoption) {
   const std::string mark = random_mark();
   const auto text = slurm_.describe(id, adoptee_columns(mark));
   if (!text && !take(Status(unexpected(text.error())))) return;
-  Result<Adoptee> job = text ? parse_adoptee(*text, mark, options_.cluster.options().cluster_name)
+  Result<Adoptee> job = text ? parse_adoptee(*text, mark, options_.cluster.options().slurm_name())
                              : Result<Adoptee>(unexpected(text.error()));
   adoption.stage = Adoption::Stage::left;  // unless it turns out otherwise
   if (!job || job->id != id || !job->pending) return;

@@ -43,7 +43,7 @@ void Reconciler::note_foreign(const std::vector<SlurmJob>& jobs) {
     stirred_ = stirred_ || job.stage == JobStage::completing;  // nobody tells when it has left its nodes
     const auto names = expand_hostlist(job.nodes);
     if (!names) continue;
-    for (const std::string& name : *names) foreign_[name].push_back({job.id, job.user});
+    for (const std::string& name : *names) foreign_[name].push_back({job.id, job.user, options_.told_name});
   }
   looked_for_foreign_ = true;
 }

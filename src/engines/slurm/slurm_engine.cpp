@@ -42,7 +42,7 @@ Result<int> listen_for_pokes(const std::string& path) {
 class SlurmEngine : public Engine {
  public:
   SlurmEngine(slurm::ReconcilerOptions options, std::unique_ptr<slurm::Accounts> accounts, int pokes, EventSink& sink)
-      : folder_(options.cluster.options().home.slurm()),
+      : folder_(options.cluster.options().folder()),
         cluster_(options.cluster.options().cluster_name),
         counts_gpus_(options.cluster.counts_gpus()),
         pokes_(pokes),
@@ -69,7 +69,7 @@ class SlurmEngine : public Engine {
     if (!counts_gpus_) resources.gpus = 0;
     return slurm::bootstrap_script({folder_, cluster_, vm.name, vm.vm, resources});
   }
-  void attach(VmId vm) override {
+  void attach(VmId vm, const std::string&) override {
     ask([vm](Reconciler& r) { r.attach(vm); });
   }
   void detach(VmId vm) override {
@@ -186,8 +186,10 @@ Result<std::unique_ptr<Engine>> make_slurm_engine(SlurmEngineOptions options, Ev
     asked.say = options.say;
     accounts = std::make_unique<slurm::Accounts>(std::move(asked), sink);
   }
-  slurm::ReconcilerOptions wanted{*std::move(cluster),    std::move(site), options.sweep,
-                                  std::move(options.say), nullptr,         std::move(options.adopt)};
+  std::string told_name = options.is_one_of_several ? cluster->options().slurm_name() : "";
+  slurm::ReconcilerOptions wanted{*std::move(cluster),     std::move(site),      options.sweep,
+                                  std::move(options.say),  std::move(told_name), nullptr,
+                                  std::move(options.adopt)};
   return std::make_unique<SlurmEngine>(std::move(wanted), std::move(accounts), *pokes, sink);
 }
 

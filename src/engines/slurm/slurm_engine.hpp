@@ -10,7 +10,8 @@
 // What happens in Slurm is pushed by a hook of slurmctld, and swept now and then in case a message is lost
 // (reconciler.hpp). All commands run on the engine's own thread, so a slurmctld that does not answer blocks nobody.
 //
-// Resource usage and the steps of jobs are told after their end, where Slurm keeps accounts (accounts.hpp).
+// Resource usage and the steps of jobs are told after their end, where Slurm keeps accounts (accounts.hpp). Several
+// clusters as one engine: clusters.hpp.
 #pragma once
 
 #include <chrono>
@@ -30,6 +31,7 @@ struct SlurmEngineOptions {
   std::string bin_dir;  ///< where Virga's commands lie; last in the PATH of jobs
   std::chrono::milliseconds sweep{15'000};
   std::function<void(const std::string&)> say = [](const std::string&) {};  ///< from the engine's thread
+  bool is_one_of_several = false;  ///< it says which of them an unknown job is in (clusters.hpp)
   /// Takes jobs that wait in Slurm into Virga's queue; empty: jobs that come past Virga are left alone. Jobs of a
   /// cluster that is raised then wait there (ClusterOptions::direct_jobs_wait).
   slurm::Adopt adopt = {};

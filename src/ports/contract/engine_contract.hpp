@@ -48,6 +48,9 @@ namespace engine_contract {
 
 using RecordingSink = contract::Recorder;
 
+/// Of all nodes of the suite.
+inline const std::string k_pool = "nd";
+
 /// In a real world; a simulated one needs its own way to let time pass.
 template <class Condition>
 bool eventually(Condition condition) {
@@ -68,7 +71,7 @@ inline Job job_on(const EngineUnderTest& t, std::uint32_t id, std::vector<JobNod
 }
 
 inline void wait_ready(RecordingSink& sink, Engine& engine, const std::vector<JobNode>& nodes) {
-  for (const JobNode& node : nodes) engine.attach(node.vm);
+  for (const JobNode& node : nodes) engine.attach(node.vm, k_pool);
   for (const JobNode& node : nodes) sink.wait_for<VmReady>([&](const VmReady& f) { return f.vm == node.vm; });
 }
 
@@ -164,7 +167,7 @@ inline void check_losses(const EngineUnderTest& t) {
     engine.reset();  // before or after the launch: both must do
     RecordingSink second(t.advance);
     engine = t.open(second);
-    for (const JobNode& node : nodes) engine->attach(node.vm);
+    for (const JobNode& node : nodes) engine->attach(node.vm, k_pool);
     engine->start({job}, t.ending(5));
     CHECK(second.wait_for_job<JobEnded>(job.id).exit == ExitStatus{5, 0});
     CHECK(t.runs(job.id) == 1);

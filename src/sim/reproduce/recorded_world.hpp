@@ -66,7 +66,7 @@ class RecordedWorld : public Cloud, public Engine {
   Market market(const MarketQuery& query) override { return market_of_pools(query.pools); }
 
   std::string user_data(const WantedVm&, const Pool&) override { return "#!/bin/sh\n"; }
-  void attach(VmId vm) override { attached_.insert(vm); }
+  void attach(VmId vm, const std::string&) override { attached_.insert(vm); }
   void detach(VmId) override {}
   void start(const StartJob& command, LaunchPayload payload) override;
   void signal(const SignalJob& command) override;

@@ -48,7 +48,7 @@ class ResumingEngine : public Engine {
   ResumingEngine(Engine& inner, const RunRecorder& recorder) : inner_(inner), recorder_(recorder) {}
 
   std::string user_data(const WantedVm& vm, const Pool& pool) override { return inner_.user_data(vm, pool); }
-  void attach(VmId vm) override { inner_.attach(vm); }
+  void attach(VmId vm, const std::string& pool) override { inner_.attach(vm, pool); }
   void detach(VmId vm) override { inner_.detach(vm); }
   void start(const StartJob& command, LaunchPayload payload) override {
     RunPlan plan = RunPlan::from(payload);

@@ -39,7 +39,7 @@ SimEngine::~SimEngine() {
 
 std::string SimEngine::user_data(const WantedVm& vm, const Pool&) { return "#!/bin/sh\n# agent of " + vm.name + "\n"; }
 
-void SimEngine::attach(VmId vm) {
+void SimEngine::attach(VmId vm, const std::string&) {
   attached_.insert(vm);
   if (!processes_.is_up(vm)) return;
   if (processes_.failed_checks(vm) > 0) {

@@ -21,7 +21,7 @@ class SimEngine : public Engine {
   ~SimEngine() override;
 
   std::string user_data(const WantedVm& vm, const Pool& pool) override;
-  void attach(VmId vm) override;
+  void attach(VmId vm, const std::string& pool) override;
   void detach(VmId vm) override;
   void start(const StartJob& command, LaunchPayload payload) override;
   void signal(const SignalJob& command) override;

@@ -84,10 +84,10 @@ TEST_CASE("slurm srun: nothing of another job is in its environment") {
   Job job;
   job.id = {17};
   const auto env = slurm_step_environment(
-      job, {"/var/lib/virga"}, "/opt/virga/bin",
+      {4711, "/var/lib/virga/slurm-west/job.conf"}, job, {"/var/lib/virga"}, "/opt/virga/bin",
       {"PATH=/opt/virga/bin:/usr/bin", "A=1", "SLURM_JOB_ID=3", "SLURM_NTASKS=9", "SLURM_CONF=/x", "SLURM_LABELIO=1"});
   for (const char* there : {"PATH=/usr/bin:/opt/virga/bin", "A=1", "SLURM_LABELIO=1", "VIRGA_JOB_ID=17",
-                            "SLURM_CONF=/var/lib/virga/slurm/job.conf"}) {
+                            "SLURM_CONF=/var/lib/virga/slurm-west/job.conf"}) {
     CAPTURE(there);
     CHECK(has(env, there));
   }
@@ -128,8 +128,8 @@ TEST_CASE("slurm srun: an allocation ends with Slurm's srun, as its steps have e
       auto hold = SlurmHold::make(site.home());
       std::ofstream(site.file("new")) << hold->payload({}, 022).script;
       std::filesystem::rename(site.file("new"), site.file("script"));
-      const auto id = hold->slurm_id([] { return false; });
-      const Error error = hold->become_srun(*id, job, {"--label", "cat"}, "/opt/virga/bin");
+      const auto known = hold->wait([] { return false; });
+      const Error error = hold->become_srun(*known, job, {"--label", "cat"}, "/opt/virga/bin");
       std::fprintf(stderr, "%s\n", error.message.c_str());
       _exit(1);
     }
@@ -156,14 +156,14 @@ TEST_CASE("slurm srun: where no step was begun, the allocation has failed, and n
   const LaunchPayload payload = hold->payload({}, 022);
   int ended = -1;
   std::thread script([&] { ended = site.run(payload); });
-  CHECK(hold->slurm_id([] { return false; }));
+  CHECK(hold->wait([] { return false; }));
   hold.reset();
   script.join();
   CHECK(ended == 1);
   CHECK_FALSE(site.has_files());
   CHECK(site.run(payload) != 0);  // a client that is gone before its script begins
   SlurmHold other = *SlurmHold::make(site.home());
-  CHECK_FALSE(other.slurm_id([] { return true; }));
+  CHECK_FALSE(other.wait([] { return true; }));
 }
 
 }  // namespace virga

@@ -70,6 +70,7 @@ TEST_CASE("the record of a VM comes back as it was saved") {
   file.name = "node-1";
   file.address = "10.1.2.3";
   file.index = 9;
+  file.bridge = 3;
   file.tier = Tier::user;
   file.network = HostNetwork::host;
   file.limit_cpus = 4;
@@ -90,6 +91,7 @@ TEST_CASE("the record of a VM comes back as it was saved") {
   CHECK(back.name == file.name);
   CHECK(back.address == file.address);
   CHECK(back.index == file.index);
+  CHECK(back.bridge == file.bridge);
   CHECK(back.tier == file.tier);
   CHECK(back.network == file.network);
   CHECK(back.limit_cpus == file.limit_cpus);

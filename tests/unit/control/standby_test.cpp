@@ -168,7 +168,7 @@ struct SharedEngine : Engine {
     return true;
   }
   std::string user_data(const WantedVm&, const Pool&) override { return "#!/bin/sh\n"; }
-  void attach(VmId vm) override { sink.post(VmReady{vm}); }
+  void attach(VmId vm, const std::string&) override { sink.post(VmReady{vm}); }
   void detach(VmId) override {}
   void start(const StartJob& c, LaunchPayload) override {
     if (is_late()) return;

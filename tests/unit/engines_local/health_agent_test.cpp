@@ -62,7 +62,7 @@ class CheckedNodes {
 TEST_CASE("node health: a healthy node is ready after its checks, and looked at again after a job") {
   CheckedNodes bench;
   bench.make("hold");
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   REQUIRE(eventually([&] { return bench.looks() >= 1; }));
   CHECK(bench.sink.count<VmReady>() == 0);
   bench.unmake("hold");
@@ -77,7 +77,7 @@ TEST_CASE("node health: a healthy node is ready after its checks, and looked at 
 TEST_CASE("node health: a node that comes up sick says so instead of ready, and refuses jobs until it is healthy") {
   CheckedNodes bench;
   bench.make("sick");
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   const VmUnhealthy first = bench.wait_sick(1);
   CHECK(first.vm == bench.nodes[0].vm);
   CHECK(first.check == "gpu_count");
@@ -98,7 +98,7 @@ TEST_CASE("node health: a node that comes up sick says so instead of ready, and 
 
 TEST_CASE("node health: a node that a job leaves sick is told, again to an engine that comes back") {
   CheckedNodes bench;
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   bench.wait_ready();
   bench.engine->start({bench.job(1)}, Bench::script("touch " + bench.path("sick")));
   bench.sink.wait_for_job<JobEnded>({1});
@@ -106,10 +106,10 @@ TEST_CASE("node health: a node that a job leaves sick is told, again to an engin
   bench.engine.reset();
   RecordingSink second;
   bench.engine = bench.cluster.engine(second);
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   const auto told = second.wait_for<VmUnhealthy>([](const VmUnhealthy&) { return true; });
   CHECK(told.round == 2);  // the same check: nothing new
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   REQUIRE(eventually([&] { return second.count<VmUnhealthy>() == 2; }));
   CHECK(second.count<VmReady>() == 0);
   bench.engine.reset();
@@ -117,7 +117,7 @@ TEST_CASE("node health: a node that a job leaves sick is told, again to an engin
 
 TEST_CASE("node health: a bind waits for the check after the job before") {
   CheckedNodes bench;
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   bench.wait_ready();
   const std::size_t before = bench.looks();
   bench.engine->start({bench.job(1)}, Bench::script("touch " + bench.path("hold")));
@@ -139,7 +139,7 @@ TEST_CASE("node health: a job of several nodes starts on none when one of them i
   bench.nodes.push_back(bench.cluster.boot());  // is not checked
   bench.make("sick");
   bench.nodes.push_back(bench.boot());
-  for (const JobNode& node : bench.nodes) bench.engine->attach(node.vm);
+  for (const JobNode& node : bench.nodes) bench.engine->attach(node.vm, "nd");
   bench.wait_sick(1);
   bench.sink.wait_for<VmReady>([&](const VmReady& e) { return e.vm == bench.nodes[0].vm; });
   bench.engine->start({bench.job(1)}, Bench::script("touch " + bench.path("ran")));
@@ -153,7 +153,7 @@ TEST_CASE("node health: a job of several nodes starts on none when one of them i
 
 TEST_CASE("node health: a checker that dies is a failed check, and the agent goes on") {
   CheckedNodes bench;
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   bench.wait_ready();
   bench.engine->start({bench.job(1)}, Bench::script("touch " + bench.path("hold")));
   bench.sink.wait_for_job<JobEnded>({1});

@@ -65,7 +65,7 @@ TEST_CASE("notices: told again to an engine that comes back, and not twice to on
   bench.engine.reset();
   RecordingSink second;
   bench.engine = bench.cluster.engine(second);
-  bench.engine->attach(bench.nodes[0].vm);
+  bench.engine->attach(bench.nodes[0].vm, "nd");
   second.wait_for<VmEvicting>([](const VmEvicting&) { return true; });
   CHECK(second.count<VmReady>() == 1);  // which came first
   REQUIRE(bench.asks_again(20));

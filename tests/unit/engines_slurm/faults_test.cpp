@@ -123,7 +123,7 @@ TEST_CASE("slurm faults: an end that Slurm has forgotten is told from the ledger
   std::filesystem::remove_all(s.world.home().slurm() + "/state");
   RecordingSink second;
   s.engine = s.world.engine(second);
-  s.engine->attach(s.node.vm);
+  s.engine->attach(s.node.vm, "nd");
   s.engine->start({job}, s.world.script("exit 5"));
   CHECK(second.wait_for_job<JobEnded>(job.id).exit == ExitStatus{5, 0});
   CHECK(s.world.runs(job.id) == 1);

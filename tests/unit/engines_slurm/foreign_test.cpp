@@ -114,8 +114,8 @@ TEST_CASE("slurm foreign: who comes back tells again what is there, and what is 
   }
   RecordingSink sink;
   auto engine = world.engine(sink, milliseconds(1000));
-  engine->attach(busy.vm);
-  engine->attach(idle.vm);
+  engine->attach(busy.vm, "nd");
+  engine->attach(idle.vm, "nd");
   CHECK(foreign_jobs_of(wait_told(sink, busy.name, true).reason) == std::vector<ForeignJob>{{id, "nobody"}});
   wait_told(sink, idle.name, false);  // an earlier controller may have told otherwise
   std::ofstream(world.work("go"));

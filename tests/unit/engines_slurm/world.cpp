@@ -66,12 +66,12 @@ World::~World() {
   for (std::uint64_t vm = 1; vm < next_; ++vm) cloud_->release(VmId{vm});
   contract::eventually({}, [&] { return cloud_sink_.count<VmReleased>() >= static_cast<int>(next_ - 1); });
   cloud_.reset();
-  slurm::stop_cluster(home_);
+  slurm::stop_clusters(home_);
   std::error_code ignored;
   std::filesystem::remove_all(home_.path, ignored);
 }
 
-std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds sweep, const std::string& cluster) {
+SlurmEngineOptions World::options(std::chrono::milliseconds sweep, const std::string& cluster) {
   SlurmEngineOptions options;
   options.cluster = {home_, cluster, own_program(), host_address_on_fabric(home_)};
   options.cluster.site_conf = site_conf_;
@@ -80,15 +80,30 @@ std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds
   options.cluster.accounting = accounting;
   options.cluster.direct_jobs_wait = static_cast<bool>(adopt);
   options.say = [](const std::string& line) { std::fprintf(stderr, "slurm: %s\n", line.c_str()); };
-  auto engine = make_slurm_engine(std::move(options), sink);
+  return options;
+}
+
+std::unique_ptr<SlurmClusters> World::clusters(EventSink& sink, ClusterOfPool pools) {
+  SlurmClustersOptions both;
+  both.clusters = {options(std::chrono::seconds(15), "testing"), options(std::chrono::seconds(15), "testing")};
+  both.clusters.back().cluster.name = "west";
+  both.pools = std::move(pools);
+  auto engine = make_slurm_clusters(std::move(both), sink);
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
   bootstraps_ = engine->get();
   return std::move(*engine);
 }
 
-JobNode World::boot(const std::string& name, std::uint32_t gpus) {
+std::unique_ptr<Engine> World::engine(EventSink& sink, std::chrono::milliseconds sweep, const std::string& cluster) {
+  auto engine = make_slurm_engine(options(sweep, cluster), sink);
+  REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));
+  bootstraps_ = engine->get();
+  return std::move(*engine);
+}
+
+JobNode World::boot(const std::string& name, std::uint32_t gpus, const std::string& pool) {
   ReserveGang gang{GangId{next_}, {}, {{VmId{next_}, name.empty() ? "nd-" + std::to_string(next_) : name}}};
-  gang.pool.name = "nd";
+  gang.pool.name = pool;
   gang.pool.node_prefix = "nd-";
   gang.pool.sku.resources = {16, gpus, 4ULL << 30};
   ++next_;
@@ -123,7 +138,9 @@ std::string World::slurm(const std::vector<std::string>& argv) const {
   return end.out;
 }
 
-pid_t World::controller() const { return std::atoi(read_file(home_.slurm() + "/slurmctld.pid").c_str()); }
+pid_t World::controller(const std::string& cluster) const {
+  return std::atoi(read_file(home_.slurm(cluster) + "/slurmctld.pid").c_str());
+}
 
 LaunchPayload World::script(const std::string& text) const {
   LaunchPayload payload;

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "clouds/host/host_cloud.hpp"
-#include "engines/slurm/slurm_engine.hpp"
+#include "engines/slurm/clusters.hpp"
 #include "ports/contract/engine_contract.hpp"
 
 namespace virga::slurm_test {
@@ -39,17 +39,19 @@ class World {
 
   std::unique_ptr<Engine> engine(EventSink& sink, std::chrono::milliseconds sweep = std::chrono::seconds(15),
                                  const std::string& cluster = "testing");
+  /// Beside the cluster of engine() a second one, "west".
+  std::unique_ptr<SlurmClusters> clusters(EventSink& sink, ClusterOfPool pools);
   /// Of engines that are made from now on: takes jobs that wait in Slurm, which do not begin there then.
   slurm::Adopt adopt;
   bool accounting = false;  ///< of engines that are made from now on
   /// `name`: of one that was there before; empty: a new one.
-  JobNode boot(const std::string& name = "", std::uint32_t gpus = 0);
+  JobNode boot(const std::string& name = "", std::uint32_t gpus = 0, const std::string& pool = "nd");
   void kill(VmId vm);
 
   Job job(std::uint32_t id, std::vector<JobNode> nodes) const;
   /// Slurm's own command, and what it prints.
   std::string slurm(const std::vector<std::string>& argv) const;
-  pid_t controller() const;  ///< slurmctld
+  pid_t controller(const std::string& cluster = "") const;  ///< slurmctld
   std::string output(std::uint32_t id) const { return read_file(work("slurm-" + std::to_string(id) + ".out")); }
 
   Actor owner() const { return {65534, 65534, "nobody", false}; }
@@ -57,6 +59,8 @@ class World {
   int runs(JobId job) const;
 
  private:
+  SlurmEngineOptions options(std::chrono::milliseconds sweep, const std::string& cluster);
+
   Home home_;
   std::string site_conf_;
   contract::Recorder cloud_sink_;

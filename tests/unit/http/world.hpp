@@ -92,7 +92,7 @@ struct QuickCloud : Cloud {
 
 struct QuickEngine : Engine {
   std::string user_data(const WantedVm&, const Pool&) override { return "#!/bin/sh\n"; }
-  void attach(VmId vm) override { sink->post(VmReady{vm}); }
+  void attach(VmId vm, const std::string&) override { sink->post(VmReady{vm}); }
   void detach(VmId) override {}
   void start(const StartJob& c, LaunchPayload) override { sink->post(JobStarted{c.job.id, c.job.incarnation}); }
   void signal(const SignalJob&) override {}

@@ -28,7 +28,7 @@ struct CloudBetween : Cloud {
 struct EngineBetween : Engine {
   explicit EngineBetween(std::unique_ptr<Engine> inner_engine) : inner(std::move(inner_engine)) {}
   std::string user_data(const WantedVm& vm, const Pool& pool) override { return inner->user_data(vm, pool); }
-  void attach(VmId vm) override { inner->attach(vm); }
+  void attach(VmId vm, const std::string& pool) override { inner->attach(vm, pool); }
   void detach(VmId vm) override { inner->detach(vm); }
   void start(const StartJob& c, LaunchPayload payload) override { inner->start(c, std::move(payload)); }
   void signal(const SignalJob& c) override { inner->signal(c); }
