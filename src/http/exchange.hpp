@@ -18,6 +18,7 @@
 #include "core/job.hpp"
 #include "wire/api_routes.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/slurm_rest.hpp"
 
 namespace virga {
 
@@ -26,6 +27,8 @@ struct RawRequest {
   std::string method;
   std::string target;
   std::string authorization;
+  std::string slurm_user;   ///< X-SLURM-USER-NAME
+  std::string slurm_token;  ///< X-SLURM-USER-TOKEN
   std::string last_event_id;
   bool wants_leader = false;  ///< `Virga-Ask: leader`: no answer of a follower will do
   std::string body;
@@ -34,7 +37,11 @@ struct RawRequest {
 
 /// As the handlers see it: routed, authenticated, decoded.
 struct Request {
-  const Route* route = nullptr;
+  const Route* route = nullptr;  ///< of Virga's own interface; else `slurm` has both
+  struct {
+    const SlurmRestRoute* route = nullptr;
+    const SlurmRestCodec* codec = nullptr;
+  } slurm;
   std::vector<std::string> parameters;  ///< of the path, decoded
   std::map<std::string, std::string> query;
   std::string body;
@@ -42,6 +49,7 @@ struct Request {
   std::string last_event_id;
   bool wants_leader = false;
 
+  bool is_read() const { return (route != nullptr ? route->method : slurm.route->method) == "GET"; }
   const std::string* find_query(const std::string& name) const {
     auto it = query.find(name);
     return it == query.end() ? nullptr : &it->second;
@@ -97,6 +105,8 @@ class Responder {
       return HttpReply{status, "application/json", to_json_text(*value), {}};
     });
   }
+  /// The same for an answer that `make` makes.
+  void later(std::function<HttpReply()> make) const { sink_->reply_made_later(slot_, std::move(make)); }
   void on_abandon(std::function<void()> abandoned) const { sink_->on_abandon(slot_, std::move(abandoned)); }
   void start_stream(std::shared_ptr<StreamSource> source) const { sink_->start_stream(slot_, std::move(source)); }
   void stream_piece(std::string piece, bool last) const { sink_->stream_piece(slot_, std::move(piece), last); }

@@ -79,6 +79,7 @@ Api::Api(ApiOptions options, Controller& controller)
     : options_(std::move(options)),
       standing_(options_.leadership),
       controller_(controller),
+      slurm_rest_(controller),
       openapi_(openapi_text(options_.version)),
       board_(std::make_shared<WaitBoard>(controller)),
       feed_(std::make_shared<EventFeed>(controller)),
@@ -90,7 +91,9 @@ Api::Api(ApiOptions options, Controller& controller)
 }
 
 void Api::handle(Request request, Responder responder) {
-  if (std::optional<Responder> allowed = standing_.admit(request, responder)) carry_out(request, *allowed);
+  std::optional<Responder> allowed = standing_.admit(request, responder);
+  if (!allowed) return;
+  request.route == nullptr ? slurm_rest_.handle(request, *allowed) : carry_out(request, *allowed);
 }
 
 void Api::carry_out(const Request& request, const Responder& responder) {

@@ -15,6 +15,7 @@
 #include "http/event_feed.hpp"
 #include "http/exchange.hpp"
 #include "http/market_desk.hpp"
+#include "http/slurm_rest.hpp"
 #include "http/standing.hpp"
 #include "http/wait_board.hpp"
 
@@ -80,6 +81,7 @@ class Api {
   ApiOptions options_;
   Standing standing_;
   Controller& controller_;
+  SlurmRest slurm_rest_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::string openapi_;
   std::shared_ptr<WaitBoard> board_;
@@ -95,8 +97,6 @@ struct JobTarget {
   std::uint32_t task = k_no_array_task;
 };
 Result<JobTarget> job_target(const Request& request);
-/// An ISO time of the query, if it is there.
-Status read_time(const Request& request, const std::string& name, std::optional<Time>& into);
 /// A number that is named `name` in the query.
 template <class T>
 Result<T> number_of(const std::string& name, const std::string& text) {

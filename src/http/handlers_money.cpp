@@ -7,6 +7,7 @@
 #include "brain/fleet/fleet.hpp"
 #include "http/budget_reads.hpp"
 #include "http/handlers.hpp"
+#include "http/job_filter.hpp"
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/cost_report.hpp"

@@ -22,6 +22,9 @@ class Router {
   void set_tokens(TokenTable tokens) { tokens_ = std::move(tokens); }
 
  private:
+  /// Code::denied where the sender did not show who he is.
+  Result<Actor> actor_of(RawRequest& raw);
+
   Identities identities_;
   std::optional<TokenTable> tokens_;
   Handler handler_;

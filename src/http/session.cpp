@@ -216,6 +216,8 @@ void SessionOnSocket::take_request() {
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
   request.authorization = std::string(message[http::field::authorization]);
+  request.slurm_user = std::string(message["X-SLURM-USER-NAME"]);
+  request.slurm_token = std::string(message["X-SLURM-USER-TOKEN"]);
   request.last_event_id = std::string(message["Last-Event-ID"]);
   request.wants_leader = message["Virga-Ask"] == "leader";
   request.body = std::move(message.body());

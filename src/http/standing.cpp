@@ -54,7 +54,7 @@ class GuardedSink : public ReplySink {
 
 std::optional<Responder> Standing::admit(const Request& request, const Responder& responder) const {
   if (leadership_ == nullptr) return responder;
-  const bool is_read = request.route->method == "GET";
+  const bool is_read = request.is_read();
   auto guarded = [&](GuardedSink::Guard guard) {
     return responder.through(
         [&](std::shared_ptr<ReplySink> sink) { return std::make_shared<GuardedSink>(std::move(sink), guard); });

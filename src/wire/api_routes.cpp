@@ -289,8 +289,9 @@ std::vector<Route> other_routes() {
   };
 }
 
-/// Does `path` fit `pattern`? Its parameters are put into `parameters`.
-bool fits(std::string_view pattern, std::string_view path, std::vector<std::string_view>& parameters) {
+}  // namespace
+
+bool fits_path(std::string_view pattern, std::string_view path, std::vector<std::string_view>& parameters) {
   parameters.clear();
   while (!pattern.empty() && !path.empty()) {
     if (pattern.front() == '{') {
@@ -308,8 +309,6 @@ bool fits(std::string_view pattern, std::string_view path, std::vector<std::stri
   return pattern.empty() && path.empty();
 }
 
-}  // namespace
-
 std::span<const Route> api_routes() {
   static const std::vector<Route> k_routes = [] {
     std::vector<Route> routes = other_routes();
@@ -324,7 +323,7 @@ RouteMatch match_route(std::string_view method, std::string_view path) {
   RouteMatch match;
   std::vector<std::string_view> parameters;
   for (const Route& route : api_routes()) {
-    if (!fits(route.path, path, parameters)) continue;
+    if (!fits_path(route.path, path, parameters)) continue;
     match.allowed.append(match.allowed.empty() ? "" : ", ").append(route.method);
     if (route.method != method) continue;
     match.route = &route;

@@ -78,6 +78,8 @@ struct RouteMatch {
   std::vector<std::string_view> parameters;  ///< still percent-encoded, in the order of the path
   std::string allowed;                       ///< methods of that path; empty if there is no such path
 };
+/// Does `path` fit `pattern`, in which {name} stands for anything but a slash? `parameters` gets what stands there.
+bool fits_path(std::string_view pattern, std::string_view path, std::vector<std::string_view>& parameters);
 RouteMatch match_route(std::string_view method, std::string_view path);
 
 }  // namespace virga

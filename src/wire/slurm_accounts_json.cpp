@@ -2,6 +2,7 @@
 #include "wire/group_name.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
+#include "wire/slurm_document.hpp"
 #include "wire/slurm_json.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
@@ -9,11 +10,6 @@
 
 namespace virga {
 namespace {
-
-void null(JsonWriter& w, std::string_view key) {
-  w.key(key);
-  w.put_null();
-}
 
 void put_cpu_time(JsonWriter& w, std::string_view key, Duration d) {
   w.key(key);
@@ -41,7 +37,7 @@ void put_exit(JsonWriter& w, std::string_view key, ExitStatus exit) {
 void put_tres_entry(JsonWriter& w, std::string_view type, std::string_view name, int id, std::uint64_t count) {
   w.begin_object();
   w("type", type);
-  name.empty() ? null(w, "name") : w("name", name);
+  name.empty() ? put_null(w, "name") : w("name", name);
   w("id", id);
   w("count", count);
   w.end_object();
@@ -118,10 +114,10 @@ void put_step(JsonWriter& w, const Job& job, const StepRow& row, Time now) {
   w.begin_object();
   w("count", step != nullptr ? step->tasks : 1);
   w.end_object();
-  null(w, "pid");
+  put_null(w, "pid");
   w.key("CPU");
   w.put_json(R"({"requested_frequency":{"min":0,"max":0},"governor":[]})");
-  null(w, "kill_request_user");
+  put_null(w, "kill_request_user");
   w("state", state);
   w.key("statistics");
   w.put_json(R"({"CPU":{"actual_frequency":0},"energy":{"consumed":0}})");
@@ -149,7 +145,7 @@ void put_job_time(JsonWriter& w, const Job& job, Time now) {
   w("suspended", 0);
   put_cpu_time(w, "system", job.usage.system_cpu);
   if (job.spec->time_limit.is_infinite()) {
-    null(w, "limit");
+    put_null(w, "limit");
   } else {
     w("limit", (job.spec->time_limit.whole_seconds() + 59) / 60);
   }
@@ -162,9 +158,9 @@ void put_job_head(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w("account", job.spec->account);
   w.key("comment");
   w.begin_object();
-  null(w, "administrator");
-  job.spec->comment.empty() ? null(w, "job") : w("job", job.spec->comment);
-  null(w, "system");
+  put_null(w, "administrator");
+  job.spec->comment.empty() ? put_null(w, "job") : w("job", job.spec->comment);
+  put_null(w, "system");
   w.end_object();
   w("allocation_nodes", job.nodes.size());
   w.key("array");
@@ -173,12 +169,12 @@ void put_job_head(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.begin_object();
   w("account", job.spec->account);
   w("cluster", site.cluster);
-  null(w, "partition");
+  put_null(w, "partition");
   w("user", job.owner.user);
   w.end_object();
   w("cluster", site.cluster);
   w("constraints", "");
-  null(w, "container");
+  put_null(w, "container");
   put_exit(w, "derived_exit_code", {});
 }
 
@@ -206,7 +202,7 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w("CPUs", job.spec->per_node.cpus * job.spec->nodes);
   w("memory", job.spec->per_node.memory_bytes >> 20);
   w.end_object();
-  null(w, "kill_request_user");
+  put_null(w, "kill_request_user");
   w.key("reservation");
   w.put_json(R"({"id":0,"name":0})");
   w.key("state");
@@ -233,15 +229,9 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
 
 }  // namespace
 
-std::string slurm_accounts_json(const std::vector<Job>& jobs, const SlurmSite& site) {
+std::string slurm_accounts_json(const std::vector<Job>& jobs, const SlurmSite& site, const SlurmRestErrors& errors) {
   JsonWriter w;
-  w.begin_object();
-  w.key("meta");
-  w.put_json(R"({"plugin":{"type":"openapi/dbv0.0.38","name":"Slurm OpenAPI DB v0.0.38"},)"
-             R"("Slurm":{"version":{"major":22,"micro":8,"minor":5},"release":"22.05.8"}})");
-  w.key("errors");
-  w.begin_array();
-  w.end_array();
+  begin_slurm_document(w, SlurmPlugin::slurmdb, errors);
   w.key("jobs");
   w.begin_array();
   for (const Job& job : jobs) put_accounted_job(w, job, site);

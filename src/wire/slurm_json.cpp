@@ -6,6 +6,7 @@
 #include "wire/hostlist.hpp"
 #include "wire/json_codec.hpp"
 #include "wire/output_pattern.hpp"
+#include "wire/slurm_document.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
@@ -14,41 +15,6 @@ namespace virga {
 namespace {
 
 std::int64_t seconds_or_zero(Time t) { return t.is_never() ? 0 : t.whole_seconds(); }
-
-/// Slurm's document head; the caller goes on with its own array and ends the object.
-void begin_document(JsonWriter& w, std::string_view type, std::string_view name) {
-  w.begin_object();
-  w.key("meta");
-  w.begin_object();
-  w.key("plugin");
-  w.begin_object();
-  w("type", type);
-  w("name", name);
-  w.end_object();
-  w.key("Slurm");
-  w.begin_object();
-  w.key("version");
-  w.begin_object();
-  w("major", 22);
-  w("micro", 8);
-  w("minor", 5);
-  w.end_object();
-  w("release", "22.05.8");
-  w.end_object();
-  w.end_object();
-  w.key("errors");
-  w.begin_array();
-  w.end_array();
-}
-
-void null(JsonWriter& w, std::string_view key) {
-  w.key(key);
-  w.put_null();
-}
-
-void number_or_null(JsonWriter& w, std::string_view key, std::uint64_t value) {
-  value != 0 ? w(key, value) : null(w, key);
-}
 
 void put_node_share(JsonWriter& w, const JobNode& node, const Resources& share) {
   w.begin_object();
@@ -92,7 +58,7 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   if (job.array_job) {
     w("array_task_id", job.array_task);
   } else {
-    null(w, "array_task_id");
+    put_null(w, "array_task_id");
   }
   w("array_max_tasks", job.spec->array.limit);
   w("array_task_string", "");
@@ -112,15 +78,15 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w("comment", spec.comment);
   w("container", "");
   w("contiguous", false);
-  null(w, "core_spec");
-  null(w, "thread_spec");
-  null(w, "cores_per_socket");
+  put_null(w, "core_spec");
+  put_null(w, "thread_spec");
+  put_null(w, "cores_per_socket");
   w.key("billable_tres");
   w.put_json(job.nodes.empty() ? "null" : std::to_string(spec.per_node.cpus * job.nodes.size()) + ".0");
-  number_or_null(w, "cpus_per_task", spec.cpus_per_task > 1 ? spec.cpus_per_task : 0);
-  null(w, "cpu_frequency_minimum");
-  null(w, "cpu_frequency_maximum");
-  null(w, "cpu_frequency_governor");
+  put_number_or_null(w, "cpus_per_task", spec.cpus_per_task > 1 ? spec.cpus_per_task : 0);
+  put_null(w, "cpu_frequency_minimum");
+  put_null(w, "cpu_frequency_maximum");
+  put_null(w, "cpu_frequency_governor");
   w("cpus_per_tres", "");
   w("deadline", job.spec->deadline.whole_seconds());
   w("delay_boot", 0);
@@ -163,9 +129,9 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("name", spec.name);
   w("nodes", job_node_list(job));
   w("nice", job.spec->nice);
-  null(w, "tasks_per_core");
+  put_null(w, "tasks_per_core");
   w("tasks_per_node", spec.tasks_per_node);
-  null(w, "tasks_per_socket");
+  put_null(w, "tasks_per_socket");
   w("tasks_per_board", 0);
   w("cpus", spec.per_node.cpus * spec.nodes);
   w("node_count", spec.nodes);
@@ -175,14 +141,14 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("het_job_offset", 0);
   w("partition", spec.partition);
   w("prefer", "");
-  number_or_null(w, "memory_per_node", spec.per_node.memory_bytes >> 20);
-  null(w, "memory_per_cpu");
+  put_number_or_null(w, "memory_per_node", spec.per_node.memory_bytes >> 20);
+  put_null(w, "memory_per_cpu");
   w("minimum_cpus_per_node", spec.per_node.cpus);
   w("minimum_tmp_disk_per_node", 0);
   w("preempt_time", 0);
   w("pre_sus_time", 0);
   w("priority", shown_priority(job));
-  null(w, "profile");
+  put_null(w, "profile");
   w("qos", shown_qos(spec));
   w("reboot", false);
   w("required_nodes", "");
@@ -190,13 +156,13 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("resize_time", 0);
   w("restart_cnt", job.incarnation);
   w("resv_name", "");
-  spec.exclusive ? w("shared", "none") : null(w, "shared");
+  spec.exclusive ? w("shared", "none") : put_null(w, "shared");
   w.key("show_flags");
   w.begin_array();
   for (const char* flag : {"SHOW_ALL", "SHOW_DETAIL", "SHOW_LOCAL"}) w.put(flag);
   w.end_array();
   w("sockets_per_board", 0);
-  null(w, "sockets_per_node");
+  put_null(w, "sockets_per_node");
   w("start_time", seconds_or_zero(job.started));
   w("state_description", job.detail);
   w("state_reason", slurm_reason(job));
@@ -206,9 +172,9 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("submit_time", seconds_or_zero(job.submitted));
   w("suspend_time", 0);
   w("system_comment", "");
-  number_or_null(w, "time_limit", spec.time_limit.is_infinite() ? 0 : (spec.time_limit.whole_seconds() + 59) / 60);
+  put_number_or_null(w, "time_limit", spec.time_limit.is_infinite() ? 0 : (spec.time_limit.whole_seconds() + 59) / 60);
   w("time_minimum", 0);
-  null(w, "threads_per_core");
+  put_null(w, "threads_per_core");
   w("tres_bind", "");
   w("tres_freq", "");
   w("tres_per_job", "");
@@ -244,9 +210,9 @@ void put_node(JsonWriter& w, const SlurmNode& node) {
   w("comment", "");
   w("cores", node.total.cpus);
   w("cpu_binding", 0);
-  null(w, "cpu_load");
+  put_null(w, "cpu_load");
   w("extra", "");
-  null(w, "free_memory");
+  put_null(w, "free_memory");
   w("cpus", node.total.cpus);
   w("last_busy", seconds_or_zero(node.idle_since));
   w("features", "");
@@ -264,13 +230,13 @@ void put_node(JsonWriter& w, const SlurmNode& node) {
   w.begin_array();
   w.end_array();
   w("operating_system", "Linux");
-  null(w, "owner");
+  put_null(w, "owner");
   w("partitions", node.partitions);
   w("port", 0);
   w("real_memory", node.total.memory_bytes >> 20);
   w("reason", node.reason);
   w("reason_changed_at", seconds_or_zero(node.reason_at));
-  node.reason.empty() ? null(w, "reason_set_by_user") : w("reason_set_by_user", node.reason_user);
+  node.reason.empty() ? put_null(w, "reason_set_by_user") : w("reason_set_by_user", node.reason_user);
   w("slurmd_start_time", seconds_or_zero(node.ready));
   w("sockets", 1);
   w("threads", 1);
@@ -281,17 +247,66 @@ void put_node(JsonWriter& w, const SlurmNode& node) {
   w("alloc_memory", node.used.memory_bytes >> 20);
   w("alloc_cpus", node.used.cpus);
   w("idle_cpus", node.total.cpus - std::min(node.total.cpus, node.used.cpus));
-  node.used == Resources{} ? null(w, "tres_used") : w("tres_used", tres_text(node.used, 0));
+  node.used == Resources{} ? put_null(w, "tres_used") : w("tres_used", tres_text(node.used, 0));
   w.key("tres_weighted");
   w.put_json(std::to_string(node.used.cpus) + ".0");
   w.end_object();
 }
 
+void put_partition(JsonWriter& w, const Partition& partition, const std::vector<SlurmNode>& nodes) {
+  std::vector<std::string> names;
+  Resources total;
+  for (const SlurmNode& node : nodes) {
+    if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
+    names.push_back(node.name);
+    total.cpus += node.total.cpus;
+    total.gpus += node.total.gpus;
+    total.memory_bytes += node.total.memory_bytes;
+  }
+  const auto minutes = [](Duration d) { return (d.whole_seconds() + 59) / 60; };
+  std::string tenants;
+  for (const std::string& tenant : partition.allow_tenants) tenants += (tenants.empty() ? "" : ",") + tenant;
+  w.begin_object();
+  w.key("flags");
+  w.begin_array();
+  if (partition.is_default) w.put("default");
+  w.end_array();
+  w.key("preemption_mode");
+  w.put_json(R"(["disabled"])");
+  w("allowed_allocation_nodes", "");
+  w("allowed_accounts", tenants);
+  for (const char* key : {"allowed_groups", "allowed_qos", "alternative", "billing_weights"}) w(key, "");
+  put_null(w, "default_memory_per_cpu");
+  put_null(w, "default_memory_per_node");
+  partition.default_time.is_infinite() ? put_null(w, "default_time_limit")
+                                       : w("default_time_limit", minutes(partition.default_time));
+  w("denied_accounts", "");
+  w("denied_qos", "");
+  w("preemption_grace_time", 0);
+  w("maximum_cpus_per_node", -1);
+  put_null(w, "maximum_memory_per_cpu");
+  put_null(w, "maximum_memory_per_node");
+  w("maximum_nodes_per_job", -1);
+  w("max_time_limit", partition.max_time.is_infinite() ? -1 : minutes(partition.max_time));
+  w("min nodes per job", 0);  // with blanks, as 22.05 has it
+  w("name", partition.name);
+  w("nodes", compress_hostlist(names));
+  put_null(w, "over_time_limit");
+  w("priority_job_factor", std::max(1U, partition.priority));
+  w("priority_tier", 1);
+  w("qos", partition.qos);
+  w("state", partition.up ? "UP" : "DOWN");
+  w("total_cpus", total.cpus);
+  w("total_nodes", names.size());
+  w("tres", tres_text(total, static_cast<std::uint32_t>(names.size())));
+  w.end_object();
+}
+
 }  // namespace
 
-std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site) {
+std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site, const SlurmRestErrors& errors) {
   JsonWriter w;
-  begin_document(w, "openapi/v0.0.38", "Slurm OpenAPI v0.0.38");
+  begin_slurm_document(w, SlurmPlugin::slurm, errors);
   w.key("jobs");
   w.begin_array();
   for (const Job& job : jobs) {
@@ -305,9 +320,9 @@ std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site)
   return w.take();
 }
 
-std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes) {
+std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes, const SlurmRestErrors& errors) {
   JsonWriter w;
-  begin_document(w, "openapi/v0.0.38", "Slurm OpenAPI v0.0.38");
+  begin_slurm_document(w, SlurmPlugin::slurm, errors);
   w.key("nodes");
   w.begin_array();
   for (const SlurmNode& node : nodes) put_node(w, node);
@@ -316,36 +331,14 @@ std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes) {
   return w.take();
 }
 
-std::string slurm_partitions_json(const Config& config, const std::vector<SlurmNode>& nodes) {
+std::string slurm_partitions_json(const Config& config, const std::vector<SlurmNode>& nodes, std::string_view name,
+                                  const SlurmRestErrors& errors) {
   JsonWriter w;
-  begin_document(w, "openapi/v0.0.38", "Slurm OpenAPI v0.0.38");
+  begin_slurm_document(w, SlurmPlugin::slurm, errors);
   w.key("partitions");
   w.begin_array();
   for (const Partition& partition : config.partitions) {
-    std::vector<std::string> names;
-    Resources total;
-    for (const SlurmNode& node : nodes) {
-      if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
-      names.push_back(node.name);
-      total.cpus += node.total.cpus;
-      total.gpus += node.total.gpus;
-      total.memory_bytes += node.total.memory_bytes;
-    }
-    const auto minutes = [](Duration d) { return d.is_infinite() ? 0 : (d.whole_seconds() + 59) / 60; };
-    w.begin_object();
-    w.key("flags");
-    w.begin_array();
-    if (partition.is_default) w.put("default");
-    w.end_array();
-    w("name", partition.name);
-    w("nodes", compress_hostlist(names));
-    w("total_nodes", names.size());
-    w("total_cpus", total.cpus);
-    number_or_null(w, "default_time_limit", minutes(partition.default_time));
-    number_or_null(w, "max_time_limit", minutes(partition.max_time));
-    w("state", partition.up ? "UP" : "DOWN");
-    w("tres", tres_text(total, 0));
-    w.end_object();
+    if (name.empty() || partition.name == name) put_partition(w, partition, nodes);
   }
   w.end_array();
   w.end_object();

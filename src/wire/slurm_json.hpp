@@ -10,6 +10,7 @@
 
 #include "core/config.hpp"
 #include "core/job.hpp"
+#include "wire/slurm_errors.hpp"
 #include "wire/slurm_nodes.hpp"
 
 namespace virga {
@@ -20,13 +21,15 @@ struct SlurmSite {
 };
 
 /// squeue --json, and scontrol show job --json
-std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site);
+std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site, const SlurmRestErrors& errors = {});
 /// sinfo --json, and scontrol show node --json
-std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes);
-/// scontrol show partition --json
-std::string slurm_partitions_json(const Config& config, const std::vector<SlurmNode>& nodes);
+std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes, const SlurmRestErrors& errors = {});
+/// scontrol show partition --json; of all partitions, or the one that is named
+std::string slurm_partitions_json(const Config& config, const std::vector<SlurmNode>& nodes, std::string_view name = {},
+                                  const SlurmRestErrors& errors = {});
 /// sacct --json
-std::string slurm_accounts_json(const std::vector<Job>& jobs, const SlurmSite& site);
+std::string slurm_accounts_json(const std::vector<Job>& jobs, const SlurmSite& site,
+                                const SlurmRestErrors& errors = {});
 
 /// "nd-[1-4]" of the nodes that a job has or had.
 std::string job_node_list(const Job& job);

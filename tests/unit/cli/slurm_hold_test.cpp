@@ -50,7 +50,8 @@ class Site {
   }
   /// The exit code of an allocation's script, as Slurm would run it.
   int run_script() const {
-    return run_command({"sh", file("script")}, {"PATH=" + file("bin") + ":/usr/bin:/bin", "SLURM_JOB_ID=4711"},
+    return run_command({"sh", file("script")},
+                       {"PATH=" + file("bin") + ":/usr/bin:/bin", "SLURM_JOB_ID=4711", "SLURM_CONF=/x/job.conf"},
                        std::chrono::seconds(60))
         .exit_code;
   }
