@@ -109,6 +109,9 @@ pools = ["n"]
         self.must([str(script / "slurm-prefix"), str(self.dir), "--config", str(config), "--bin", str(copies)],
                   timeout=120)
 
+    def api_socket(self) -> Path:
+        return self.dir / "run" / "api.sock"
+
     def down(self) -> None:
         script = self.home / "script" / "slurm-prefix"
         if script.exists() and (self.dir / ".slurm-prefix").exists():
