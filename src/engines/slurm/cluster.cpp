@@ -25,6 +25,7 @@
 #include "wire/command.hpp"
 #include "wire/program.hpp"
 #include "wire/replace_file.hpp"
+#include "wire/unix_address.hpp"
 #include "wire/words.hpp"
 
 namespace virga::slurm {
