@@ -180,6 +180,10 @@ Status Cluster::make_files_for_site() {
                                    "; ask its administrator for one, or write another");
   }
   const CommandEnd config = run_command({"scontrol", "show", "config"}, environment(), k_command_limit);
+  // Its nodes of ours share this machine's kernel, so its own cgroup.conf is not for them.
+  const bool wants_groups = same_word(configured(config.out, text, "ProctrackType"), "proctrack/cgroup");
+  Status made = prepare_confinement(options_.home, wants_groups && can_confine());
+  if (!made) return made;
   const std::string accounts = configured(config.out, text, "AccountingStorageType");
   keeps_accounts_ = same_word(accounts, "accounting_storage/slurmdbd");
   counts_gpus_ = ("," + config_value(config.out, "GresTypes") + ",").find(",gpu,") != std::string::npos;
