@@ -25,6 +25,7 @@ using std::chrono::seconds;
 constexpr milliseconds k_first_pause{300};
 constexpr milliseconds k_between{1'000};
 constexpr milliseconds k_pause_most{30'000};
+constexpr milliseconds k_pause_most_at_first{3'000};
 /// sacct gives up a slurmdbd that hangs after 45 s.
 constexpr seconds k_limit{60};
 /// Steps of a node that was lost never end there. What is not there at all after so long does not come.
@@ -255,11 +256,20 @@ bool Accounts::ask(const std::vector<std::uint32_t>& ids) {
       options_.say("the usage of jobs is told later, as Slurm's accounts do not answer: " + end.why());
     }
     if (Status kept = options_.keep(); !kept) options_.say(kept.error().message);
+    start_anew();
     return false;
   }
   if (std::exchange(trouble_told_, false)) options_.say("Slurm's accounts answer again");
   tell(parse_accounts(end.out, mark), ids);
   return true;
+}
+
+/// A slurmdbd that comes back is told by slurmctld first, which looks for it every some seconds.
+void Accounts::start_anew() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, entry] : asked_) {
+    if (!entry.told) entry.since = Clock::now();
+  }
 }
 
 void Accounts::tell(const std::map<std::uint32_t, AccountedJob>& known, const std::vector<std::uint32_t>& asked) {
@@ -277,7 +287,7 @@ void Accounts::tell(const std::map<std::uint32_t, AccountedJob>& known, const st
       entry.due = Clock::now();
     } else {
       entry.due = Clock::now() + entry.pause;
-      entry.pause = std::min(entry.pause * 2, k_pause_most);
+      entry.pause = std::min(entry.pause * 2, waited < k_whole_within ? k_pause_most_at_first : k_pause_most);
     }
   }
 }

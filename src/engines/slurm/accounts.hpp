@@ -63,7 +63,7 @@ class Accounts {
   using Clock = std::chrono::steady_clock;
   struct Asked {
     std::uint32_t id = 0;
-    Clock::time_point since;
+    Clock::time_point since;  ///< slurmdbd could have answered
     Clock::time_point due;
     std::chrono::milliseconds pause{0};  ///< until it is asked for again
     bool told = false;                   ///< and `due` is when its file goes
@@ -74,6 +74,7 @@ class Accounts {
   void loop();
   std::vector<std::uint32_t> take_due();
   bool ask(const std::vector<std::uint32_t>& ids);
+  void start_anew();
   void tell(const std::map<std::uint32_t, AccountedJob>& known, const std::vector<std::uint32_t>& asked);
 
   AccountsOptions options_;

@@ -200,6 +200,10 @@ Status Cluster::make_files_for_site() {
   // One that is away is waited for by its own thread, and what it will count is what its file says.
   const CommandEnd config = end.ok() ? run_command({"scontrol", "show", "config"}, environment(), k_site_limit) : end;
   const std::string shown = config.ok() ? config.out : "";
+  // Its nodes of ours share this machine's kernel, so its own cgroup.conf is not for them.
+  const bool wants_groups = same_word(configured(shown, text, "ProctrackType"), "proctrack/cgroup");
+  Status made = prepare_confinement(options_.folder(), wants_groups && can_confine());
+  if (!made) return made;
   const std::string accounts = configured(shown, text, "AccountingStorageType");
   keeps_accounts_ = same_word(accounts, "accounting_storage/slurmdbd");
   counts_gpus_ = ("," + configured(shown, text, "GresTypes") + ",").find(",gpu,") != std::string::npos;

@@ -200,6 +200,7 @@ job_ended 57 b7752e908d7e55ce
 timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 vm_unhealthy 36 427d30b9d0e7d4c8
+job_accounted 183 3f027d99f7b28777
 payload 47 3bdc9714919957d6
 job 748 a92d86172b22f48f
 vm_record 77 bb14fdf0800645c5

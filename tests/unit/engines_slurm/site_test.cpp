@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 TEST_CASE("slurm site: jobs run in a partition of a cluster that exists, beside those of others") {
   if (!World::usable()) return;
   World site;  // plays the site: its own cluster, node and job
+  site.accounting = slurm::find_database().has_value();
   RecordingSink site_sink;
   auto site_engine = site.engine(site_sink);
   const JobNode others_node = site.boot("site-1");
@@ -27,6 +28,7 @@ TEST_CASE("slurm site: jobs run in a partition of a cluster that exists, beside 
     const Job job = world.job(1, {b, a});
     engine->start({job}, world.script("srun -l hostname | sort; exit 4"));
     CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{4, 0});
+    if (site.accounting) CHECK(sink.wait_for_job<JobAccounted>(job.id).steps.size() == 1);
     CHECK(world.output(1) == "0: " + b.name + "\n1: " + a.name + "\n");
     engine->detach(a.vm);
     engine->detach(b.vm);
