@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <vector>
 
@@ -139,6 +140,12 @@ std::string local_time_text(Time time, std::string_view unset) {
   std::time_t seconds = time.whole_seconds();
   std::tm parts{};
   ::localtime_r(&seconds, &parts);
+  // A user's own form, as strftime(3) takes it.
+  const char* form = std::getenv("SLURM_TIME_FORMAT");
+  if (form != nullptr && std::string_view(form).find('%') != std::string_view::npos) {
+    char text[256];
+    return {text, std::strftime(text, sizeof text, form, &parts)};
+  }
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }

@@ -150,7 +150,8 @@ RULES = [
     (re.compile(r"(?<![\d:])0:0\d(?![\d:])"), "0:0s"),
     (re.compile(r"(?<![\d:])((?:\d-)?(?:\d+:)?59):5\d(?!\d)"), r"\g<1>:5s"),
     (re.compile(r"AllocNode:Sid=\S+:\d+"), "AllocNode:Sid=HOST:SID"),
-    (re.compile(r"\b42949\d{5}\b"), "PPPPPPPPPP"),  # priorities of jobs that have none of their own
+    (re.compile(r"\b4294[89]\d{5}\b"), "PPPPPPPPPP"),  # priorities of jobs that have none of their own
+    (re.compile(r"\bScheduler=(Main|Backfill)\b"), "Scheduler=ANY"),  # who of the two happened to look first
     (re.compile(r"\b0\.9999\d+"), as_long_as("0.9999pppppppppp")),
 ]
 
