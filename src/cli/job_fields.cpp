@@ -149,7 +149,7 @@ constexpr TableField<JobRow> k_fields[] = {
     {'I', "cores", "CORES_PER_SOCKET", star},
     {'J', "threads", "THREADS_PER_CORE", star},
     {'n', "reqnodes", "REQ_NODES", [](R) { return std::string(); }},
-    {'x', "excnodes", "EXC_NODES", [](R) { return std::string(); }},
+    {'x', nullptr, "EXC_NODES", [](R) { return std::string(); }},
     {'o', "command", "COMMAND", [](R r) { return or_null(r.job->spec->command); }},
     {'O', "contiguous", "CONTIGUOUS", zero},
     {'p', "priority", "PRIORITY", small_priority},

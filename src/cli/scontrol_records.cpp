@@ -67,19 +67,6 @@ void add_job_times(Record& r, const Job& job, Time now) {
          local_time_text(job.started.is_set() ? job.started : job.submitted));
 }
 
-void add_job_shape(Record& r, const Job& job, const std::string& tres) {
-  const JobSpec& spec = job.spec;
-  r.line("NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*", spec.nodes,
-         std::uint64_t{spec.per_node.cpus} * spec.nodes, spec.tasks, spec.cpus_per_task);
-  r.line("TRES={}", tres);
-  r.line("Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*", spec.tasks_per_node);
-  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode=0",
-         std::uint64_t{std::max(1U, spec.tasks_per_node)} * spec.cpus_per_task,
-         memory_text(spec.per_node.memory_bytes));
-  r.line("Features=(null) DelayBoot=00:00:00");
-  r.line("OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)", spec.exclusive ? "NO" : "OK");
-}
-
 /// Nodes of which the job has the same in a line.
 void add_node_shares(Record& r, const Job& job) {
   r.line("JOB_GRES={}", job.spec->per_node.gpus == 0 ? "(null)" : fmt::format("gpu:{}", job.spec->per_node.gpus));
@@ -94,6 +81,20 @@ void add_node_shares(Record& r, const Job& job) {
            node.gpus.empty() ? "" : fmt::format("gpu:{}(IDX:{})", node.gpus.size(), gpu_indices(node)));
     names.clear();
   }
+}
+
+void add_job_shape(Record& r, const Job& job, const std::string& tres, bool details) {
+  const JobSpec& spec = job.spec;
+  r.line("NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*", spec.nodes,
+         std::uint64_t{spec.per_node.cpus} * spec.nodes, spec.tasks, spec.cpus_per_task);
+  r.line("TRES={}", tres);
+  r.line("Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*", spec.tasks_per_node);
+  if (details) add_node_shares(r, job);
+  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode=0",
+         std::uint64_t{std::max(1U, spec.tasks_per_node)} * spec.cpus_per_task,
+         memory_text(spec.per_node.memory_bytes));
+  r.line("Features=(null) DelayBoot=00:00:00");
+  r.line("OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)", spec.exclusive ? "NO" : "OK");
 }
 
 }  // namespace
@@ -122,8 +123,7 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
   r.line("ReqNodeList=(null) ExcNodeList=(null)");
   r.line("NodeList={}", job_node_list(job));
   if (!job.nodes.empty()) r.line("BatchHost={}", job.nodes.front().name);
-  add_job_shape(r, job, options.tres.empty() ? job_tres_text(job) : options.tres);
-  if (options.details) add_node_shares(r, job);
+  add_job_shape(r, job, options.tres.empty() ? job_tres_text(job) : options.tres, options.details);
   r.line("Command={}", null_if_empty(spec.command));
   r.line("WorkDir={}", spec.work_dir);
   if (!spec.reservation.empty()) r.line("Reservation={}", spec.reservation);

@@ -276,17 +276,24 @@ int show_once(Client& client, const O& o, const Filter& filter) {
   }
   std::span<const TableField<JobRow>> fields = o.show_steps ? step_fields() : job_fields();
   std::vector<JobRow> rows;
+  int exit_code = k_exit_ok;
   if (o.show_steps) {
     rows = step_rows(body->jobs, filter, o, body->now);
   } else {
     for (const Job& job : body->jobs) {
       if (filter.admits(job, o)) rows.push_back({&job, nullptr, body->now});
     }
-    if (!o.each_task) join_tasks(rows);
+    const bool names_tasks = std::any_of(filter.jobs.begin(), filter.jobs.end(),
+                                         [](const JobRef& ref) { return ref.task != k_no_array_task; });
+    if (!o.each_task && !names_tasks) join_tasks(rows);
   }
   if (!o.show_steps) {
     const std::string order = !o.sort.empty() ? o.sort : o.start ? "S,-p" : "P,t,-p";
-    if (Status ok = sort_jobs(rows, order); !ok) failed("squeue", ok.error());  // the table comes all the same
+    if (Status ok = sort_jobs(rows, order); !ok) {
+      print_error("squeue", ok.error().message);
+      rows.clear();  // the header comes all the same
+      exit_code = k_exit_failure;
+    }
   }
   if (!o.long_format.empty()) {  // which may tell the cluster
     Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
@@ -299,7 +306,7 @@ int show_once(Client& client, const O& o, const Filter& filter) {
   }
   std::string text = o.long_list || o.iterate_seconds > 0 ? date_line() : "";
   text += render(format, fields, rows, !o.no_header);
-  return print_out(text) ? k_exit_ok : k_exit_failure;
+  return print_out(text) ? exit_code : k_exit_failure;
 }
 
 }  // namespace

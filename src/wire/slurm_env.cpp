@@ -289,7 +289,9 @@ std::vector<std::string> step_environment(const Job& job, std::vector<std::strin
   env.set("SLURM_NPROCS", std::to_string(tasks));
   env.set("SLURM_TASKS_PER_NODE", per_node);
   if (layout.cpus_per_task != 0) env.set("SLURM_CPUS_PER_TASK", std::to_string(layout.cpus_per_task));
-  if (inside_batch) env.set("SLURM_DISTRIBUTION", layout.distribution == TaskDistribution::block ? "block" : "cyclic");
+  // Slurm deals in turn where there is at most one task for each node, which comes to the same.
+  const bool in_turn = layout.distribution == TaskDistribution::cyclic || tasks <= layout.nodes.size();
+  if (inside_batch) env.set("SLURM_DISTRIBUTION", in_turn ? "cyclic" : "block");
   env.set("SLURM_LAUNCH_NODE_IPADDR", layout.launch_address);
   env.set("SLURM_NODEID", std::to_string(node_index));
   env.set("SLURM_GTIDS", joined(layout.tasks.at(node_index)));
