@@ -91,8 +91,9 @@ Shared<JobSpec> with_defaults(const State& state, const JobSubmitted& e) {
   }
   spec.nodes = std::max<std::uint32_t>(spec.nodes, 1);
   spec.cpus_per_task = std::max<std::uint32_t>(spec.cpus_per_task, 1);
-  if (spec.tasks_per_node == 0) spec.tasks_per_node = (spec.tasks + spec.nodes - 1) / spec.nodes;
-  if (spec.per_node.cpus == 0) spec.per_node.cpus = spec.tasks_per_node * spec.cpus_per_task;
+  const std::uint32_t on_node =
+      spec.tasks_per_node != 0 ? spec.tasks_per_node : (spec.tasks + spec.nodes - 1) / spec.nodes;
+  if (spec.per_node.cpus == 0) spec.per_node.cpus = on_node * spec.cpus_per_task;
   add_policy_defaults(state.config, e.actor, spec);
   return shared;
 }

@@ -21,7 +21,6 @@ using R = const AccountRow&;
 
 constexpr const char* k_zero = "0";
 constexpr const char* k_one = "1";
-constexpr const char* k_no_exit = "0:0";
 constexpr const char* k_no_time = "00:00:00";
 
 std::string number(std::int64_t n) { return std::to_string(n); }
@@ -83,11 +82,41 @@ std::string node_count(R r) {
   if (r.kind == AccountRow::Kind::job && r.job->nodes.empty()) return number(r.job->spec->nodes);
   return number(static_cast<std::int64_t>(nodes_used(r)));
 }
-std::string alloc_tres(R r) {
-  return nodes_used(r) == 0 ? "" : tres_text(r.job->spec->per_node, static_cast<std::uint32_t>(nodes_used(r)));
+/// By their names; steps are not billed, and say what memory they were given though it be none.
+std::string tres_by_name(R r, const Resources& share, std::uint64_t nodes) {
+  std::string text;
+  const auto add = [&](const std::string& part) { text.append(text.empty() ? "" : ",").append(part); };
+  const bool is_job = r.kind == AccountRow::Kind::job;
+  if (is_job) add(fmt::format("billing={}", share.cpus * nodes));
+  add(fmt::format("cpu={}", share.cpus * nodes));
+  if (share.gpus != 0) add(fmt::format("gres/gpu={}", share.gpus * nodes));
+  if (share.memory_bytes != 0 || !is_job) add("mem=" + memory_text(share.memory_bytes * nodes));
+  add(fmt::format("node={}", nodes));
+  return text;
 }
+std::string alloc_tres(R r) { return nodes_used(r) == 0 ? "" : tres_by_name(r, r.job->spec->per_node, nodes_used(r)); }
+/// Who asked for no memory may have all of his nodes'.
+Resources asked_share(R r) {
+  Resources share = r.job->spec->per_node;
+  if (share.memory_bytes == 0) share.memory_bytes = r.node_memory;
+  return share;
+}
+std::string asked_tres(R r) { return of(r, tres_by_name(r, asked_share(r), r.job->spec->nodes)); }
+std::string asked_memory(R r) { return of(r, memory_text(asked_share(r).memory_bytes * r.job->spec->nodes)); }
+/// The worst end of a step.
+std::string derived_exit(R r) {
+  ExitStatus worst;
+  for (const Step& step : r.job->steps) {
+    if (step.exit.code > worst.code || (worst.code == 0 && step.exit.signal > worst.signal)) worst = step.exit;
+  }
+  return of(r, fmt::format("{}:{}", worst.code, worst.signal));
+}
+std::string frequency(R r) { return r.kind == AccountRow::Kind::batch ? "0" : "Unknown"; }
 std::string exit_code(R r) {
-  const ExitStatus exit = r.step != nullptr ? r.step->exit : r.job->exit;
+  ExitStatus exit = r.step != nullptr ? r.step->exit : r.job->exit;
+  // Who cancels a job is no failure of the job; its script was killed.
+  const bool cancelled = r.step == nullptr && r.job->state == JobState::cancelled;
+  if (cancelled) exit = r.kind == AccountRow::Kind::batch ? ExitStatus{0, 15} : ExitStatus{};
   return fmt::format("{}:{}", exit.code, exit.signal);
 }
 std::string job_id(R r) { return number(r.job->id.value); }
@@ -95,7 +124,9 @@ std::string with_step(R r, const std::string& job) {
   if (r.kind == AccountRow::Kind::batch) return job + ".batch";
   return r.kind == AccountRow::Kind::step ? fmt::format("{}.{}", job, r.step->id) : job;
 }
-std::string row_id(R r) { return with_step(r, job_label(*r.job)); }
+std::string row_id(R r) {
+  return r.array_tasks.empty() ? with_step(r, job_label(*r.job)) : number(r.job->array_job.value) + "_" + r.array_tasks;
+}
 std::string raw_row_id(R r) { return with_step(r, job_id(r)); }
 std::string row_name(R r) {
   if (r.kind == AccountRow::Kind::batch) return "batch";
@@ -121,6 +152,12 @@ std::string average_cpu(R r) {
   const Usage u = usage(r);
   const std::int64_t shares = r.kind == AccountRow::Kind::step ? std::max<std::uint32_t>(1, r.step->tasks) : 1;
   return long_duration_text({(u.user_cpu + u.system_cpu).ns / shares});
+}
+/// Slurm deals in turn where there is at most one task for each node.
+std::string layout(R r) {
+  if (r.kind == AccountRow::Kind::job) return "";
+  if (r.kind == AccountRow::Kind::batch) return "Unknown";
+  return r.step->tasks <= r.step->nodes ? "Cyclic" : "Block";
 }
 std::string limit_minutes(R r) {
   const Duration limit = r.job->spec->time_limit;
@@ -151,7 +188,7 @@ constexpr AccountField k_fields[] = {
     {"CPUTime", 10, [](R r) { return long_duration_text(cpu_time(r)); }},
     {"CPUTimeRAW", 10, [](R r) { return number(cpu_time(r).whole_seconds()); }},
     {"DBIndex", -10, job_id},
-    {"DerivedExitCode", 15, of_job<k_no_exit>},
+    {"DerivedExitCode", 15, derived_exit},
     {"Elapsed", 10, [](R r) { return long_duration_text(elapsed(r)); }},
     {"ElapsedRaw", 10, [](R r) { return number(elapsed(r).whole_seconds()); }},
     {"Eligible", 19,
@@ -164,7 +201,7 @@ constexpr AccountField k_fields[] = {
     {"JobID", -12, row_id},
     {"JobIDRaw", -12, raw_row_id},
     {"JobName", 10, row_name},
-    {"Layout", 9, [](R r) { return r.kind == AccountRow::Kind::step ? std::string("Block") : std::string(); }},
+    {"Layout", 9, layout},
     {"MaxDiskRead", 12, none},
     {"MaxDiskReadNode", 15, none},
     {"MaxDiskReadTask", 15, none},
@@ -193,20 +230,24 @@ constexpr AccountField k_fields[] = {
     {"QOS", 10, [](R r) { return of(r, std::string(shown_qos(r.job->spec))); }},
     {"QOSRAW", 6, of_job<k_one>},
     {"Reason", 22, [](R r) { return of(r, std::string(slurm_reason(*r.job))); }},
-    {"ReqCPUFreq", 10, none},
-    {"ReqCPUFreqGov", 13, none},
-    {"ReqCPUFreqMax", 13, none},
-    {"ReqCPUFreqMin", 13, none},
+    {"ReqCPUFreq", 10, frequency},
+    {"ReqCPUFreqGov", 13, frequency},
+    {"ReqCPUFreqMax", 13, frequency},
+    {"ReqCPUFreqMin", 13, frequency},
     {"ReqCPUS", 8, req_cpus},
-    {"ReqMem", 10, [](R r) { return of(r, memory_text(r.job->spec->per_node.memory_bytes * r.job->spec->nodes)); }},
+    {"ReqMem", 10, asked_memory},
     {"ReqNodes", 8, req_nodes},
-    {"ReqTRES", 10, [](R r) { return of(r, tres_text(r.job->spec->per_node, r.job->spec->nodes)); }},
+    {"ReqTRES", 10, asked_tres},
     {"Reservation", 20, [](R r) { return of(r, r.job->spec->reservation); }},
     {"ReservationId", 8, none},
     {"Reserved", 10, [](R r) { return of(r, long_duration_text(waited(r))); }},
     {"ResvCPU", 10, [](R r) { return of(r, long_duration_text(waited(r) * asked_cpus(r))); }},
     {"ResvCPURAW", 10, [](R r) { return of(r, number((waited(r) * asked_cpus(r)).whole_seconds())); }},
-    {"Start", 19, [](R r) { return local_time_text(started(r)); }},
+    {"Start", 19,
+     [](R r) {  // of a job that ended before it began: there is none
+       const bool never = is_final(r.job->state) && !r.job->started.is_set() && r.step == nullptr;
+       return local_time_text(started(r), never ? "None" : "Unknown");
+     }},
     {"State", 10, account_state},
     {"Submit", 19,
      [](R r) { return local_time_text(r.kind == AccountRow::Kind::job ? r.job->submitted : started(r)); }},
@@ -237,7 +278,7 @@ constexpr AccountField k_fields[] = {
     {"User", 9, [](R r) { return of(r, r.job->owner.user); }},
     {"UserCPU", 10, [](R r) { return cpu_time_text(usage(r).user_cpu); }},
     {"WCKey", 10, none},
-    {"WCKeyID", 10, none},
+    {"WCKeyID", 10, of_job<k_zero>},
     {"WorkDir", 20, [](R r) { return of(r, r.job->spec->work_dir); }},
 };
 
@@ -326,6 +367,10 @@ void add_account_rows(const Job& job, const std::string& cluster, Time now, bool
 }
 
 std::string account_state(const AccountRow& r) {
+  const ExitStatus exit = r.step != nullptr ? r.step->exit : r.job->exit;
+  const bool ended = is_final(r.step != nullptr ? r.step->state : r.job->state);
+  // What a signal ended is cancelled, though the job as such has failed.
+  if (r.kind != AccountRow::Kind::job && ended && exit.signal != 0) return "CANCELLED";
   if (r.step != nullptr) return std::string(name_of(r.step->state));
   std::string state(name_of(r.job->state));
   constexpr std::string_view k_by = "cancelled by ";

@@ -21,6 +21,8 @@ struct AccountRow {
   Kind kind = Kind::job;
   std::string cluster;
   Time now;
+  std::string array_tasks = {};   ///< "[1-3%2]": of tasks that wait, in one row
+  std::uint64_t node_memory = 0;  ///< of one of its partition's nodes, if that was looked up
 };
 
 struct AccountField {

@@ -27,7 +27,20 @@ std::string reason_or_nodes(R r) {
   return reason ? "(" + std::string(slurm_reason(*r.job)) + ")" : job_node_list(*r.job);
 }
 
-std::string start_text(R r) { return local_time_text(r.job->started, "N/A"); }
+/// Of a job that waits for its time: that time.
+std::string start_text(R r) {
+  const bool waits = r.job->state == JobState::pending && r.job->reason == Reason::begin_time;
+  return local_time_text(waits ? r.job->spec->begin : r.job->started, "N/A");
+}
+std::string eligible_text(R r) {
+  return r.job->state == JobState::pending && is_held(*r.job) ? "N/A" : local_time_text(r.job->eligible, "N/A");
+}
+std::string pending_time(R r) {
+  const Job& job = *r.job;
+  const Time from = job.state == JobState::pending && is_held(job) ? Time::never() : job.eligible;
+  const Time to = job.started.is_set() ? job.started : r.now;
+  return number(from.is_never() || to < from ? 0 : static_cast<std::uint64_t>((to - from).whole_seconds()));
+}
 
 std::string end_text(R r) {
   if (is_final(r.job->state)) return local_time_text(r.job->ended, "N/A");
@@ -44,6 +57,12 @@ std::string time_left(R r) {
 std::string batch_host(R r) {
   if (r.job->nodes.empty()) return "n/a";
   return r.job->nodes.front().name;
+}
+
+/// What each node must have at least: of a task, or of the tasks that were asked for on each node.
+std::string min_cpus(R r) {
+  const JobSpec& spec = r.job->spec;
+  return number(std::uint64_t{std::max(1U, spec.tasks_per_node)} * spec.cpus_per_task);
 }
 
 std::string gres(R r) {
@@ -64,6 +83,9 @@ std::string array_task(R r) {
 std::string star(R) { return "*"; }
 std::string null_text(R) { return "(null)"; }
 std::string zero(R) { return "0"; }
+std::string zero_time(R) { return "0:00"; }
+std::string not_there(R) { return "NA"; }
+std::string nothing(R) { return ""; }
 std::string not_available(R) { return "N/A"; }
 std::string run_time(R r) { return short_duration_text(job_run_time(*r.job, r.now)); }
 std::string nodes_of(R r) { return job_node_list(*r.job); }
@@ -102,12 +124,21 @@ constexpr TableField<JobRow> k_fields[] = {
     {'S', "starttime", "START_TIME", start_text},
     {'e', "endtime", "END_TIME", end_text},
     {'V', "submittime", "SUBMIT_TIME", [](R r) { return local_time_text(r.job->submitted, "N/A"); }},
-    {0, "eligibletime", "ELIGIBLE_TIME", [](R r) { return local_time_text(r.job->eligible, "N/A"); }},
+    {0, "eligibletime", "ELIGIBLE_TIME", eligible_text},
+    {0, "accruetime", "ACCRUE_TIME", eligible_text},
+    {0, "lastschedeval", "LAST_SCHED_EVAL",
+     [](R r) { return local_time_text(r.job->started.is_set() ? r.job->started : r.job->submitted, "N/A"); }},
+    {0, "deadline", "DEADLINE", [](R r) { return local_time_text(r.job->spec->deadline, "N/A"); }},
+    {0, "preempttime", "PREEMPT_TIME", not_available},
+    {0, "resizetime", "RESIZE_TIME", not_available},
+    {0, "pendingtime", "PENDING_TIME", pending_time},
+    {0, "mintime", "TIME_MIN", zero_time},
+    {0, "delayboot", "DELAY_BOOT", zero_time},
     {'a', "account", "ACCOUNT", [](R r) { return or_null(r.job->spec->account); }},
     {'k', "comment", "COMMENT", [](R r) { return or_null(r.job->spec->comment); }},
     {'b', "tres-per-node", "TRES_PER_NODE", gres},
     {0, "gres", "TRES_PER_NODE", gres},
-    {'c', "mincpus", "MIN_CPUS", [](R r) { return number(r.job->spec->per_node.cpus); }},
+    {'c', "mincpus", "MIN_CPUS", min_cpus},
     {'m', "minmemory", "MIN_MEMORY", [](R r) { return memory_text(r.job->spec->per_node.memory_bytes); }},
     {'d', "mintmpdisk", "MIN_TMP_DISK", zero},
     {'B', "batchhost", "EXEC_HOST", batch_host},
@@ -118,7 +149,7 @@ constexpr TableField<JobRow> k_fields[] = {
     {'I', "cores", "CORES_PER_SOCKET", star},
     {'J', "threads", "THREADS_PER_CORE", star},
     {'n', "reqnodes", "REQ_NODES", [](R) { return std::string(); }},
-    {'x', "excnodes", "EXC_NODES", [](R) { return std::string(); }},
+    {'x', nullptr, "EXC_NODES", [](R) { return std::string(); }},
     {'o', "command", "COMMAND", [](R r) { return or_null(r.job->spec->command); }},
     {'O', "contiguous", "CONTIGUOUS", zero},
     {'p', "priority", "PRIORITY", small_priority},
@@ -130,6 +161,7 @@ constexpr TableField<JobRow> k_fields[] = {
     {'X', "corespec", "CORE_SPEC", not_available},
     {'y', "nice", "NICE", [](R r) { return std::to_string(r.job->spec->nice); }},
     {'Y', "schednodes", "SCHEDNODES", null_text},
+    {'s', nullptr, "", nothing},
     {'z', "sct", "S:C:T", [](R) { return std::string("*:*:*"); }},
     {'Z', "workdir", "WORK_DIR", [](R r) { return r.job->spec->work_dir; }},
     {0, "stdin", "STDIN", [](R r) { return r.job->spec->std_in.empty() ? "/dev/null" : r.job->spec->std_in; }},
@@ -138,12 +170,55 @@ constexpr TableField<JobRow> k_fields[] = {
     {0, "tres", "TRES_ALLOC", tres},
     {0, "tres-alloc", "TRES_ALLOC", tres},
     {0, "exit_code", "EXIT_CODE", exit_text},
-    {0, "derivedec", "DERIVED_EXIT_CODE", zero},
-    {0, "restartcnt", "RESTARTS", [](R r) { return number(r.job->incarnation); }},
+    {0, "derivedec", "DERIVED_EC", zero},
+    {0, "restartcnt", "RESTART_COUNT", [](R r) { return number(r.job->incarnation); }},
     {0, "requeue", "REQUEUE", [](R r) { return number(r.job->spec->requeue ? 1 : 0); }},
     {0, "batchflag", "BATCH_FLAG", [](R r) { return number(r.job->spec->kind == JobKind::batch ? 1 : 0); }},
     {0, "cpus-per-task", "CPUS_PER_TASK", [](R r) { return number(r.job->spec->cpus_per_task); }},
     {0, "cpus-per-tres", "CPUS_PER_TRES", not_available},
+    {0, "mem-per-tres", "MEM_PER_TRES", not_available},
+    {0, "tres-bind", "TRES_BIND", not_available},
+    {0, "tres-freq", "TRES_FREQ", not_available},
+    {0, "tres-per-job", "TRES_PER_JOB", not_available},
+    {0, "tres-per-socket", "TRES_PER_SOCKET", not_available},
+    {0, "tres-per-task", "TRES_PER_TASK", not_available},
+    {0, "admin_comment", "ADMIN_COMMENT", null_text},
+    {0, "system_comment", "SYSTEM_COMMENT", null_text},
+    {0, "allocnodes", "ALLOC_NODES", [](R) { return std::string("localhost"); }},
+    {0, "allocsid", "ALLOC_SID", zero},
+    {0, "associd", "ASSOC_ID", zero},
+    {0, "boardspernode", "BOARDS_PER_NODE", zero},
+    {0, "sperboard", "SOCKETS_PER_BOARD", zero},
+    {0, "ntperboard", "NTASKS_PER_BOARD", zero},
+    {0, "ntpercore", "NTASKS_PER_CORE", not_available},
+    {0, "ntpersocket", "NTASKS_PER_SOCKET", not_available},
+    {0, "ntpernode", "NTASKS_PER_NODE", [](R r) { return number(r.job->spec->tasks_per_node); }},
+    {0, "burstbuffer", "BURST_BUFFER", null_text},
+    {0, "burstbufferstate", "BURST_BUFFER_STATE", null_text},
+    {0, "clusterfeature", "CLUSTER_FEATURES", null_text},
+    {0, "cluster", "CLUSTER", [](R r) { return r.cluster; }},
+    {0, "container", "CONTAINER", null_text},
+    {0, "mcslabel", "MCSLABEL", null_text},
+    {0, "network", "NETWORK", null_text},
+    {0, "profile", "PROFILE", [](R) { return std::string("NotSet"); }},
+    {0, "reboot", "REBOOT", zero},
+    {0, "maxcpus", "MAX_CPUS", cpus},
+    {0, "maxnodes", "MAX_NODES", [](R r) { return number(r.job->spec->nodes); }},
+    {0, "hetjobid", "HET_JOB_ID", not_available},
+    {0, "hetjobidset", "HET_JOB_ID_SET", not_available},
+    {0, "hetjoboffset", "HET_JOB_OFFSET", not_available},
+    {0, "origin", "ORIGIN", not_there},
+    {0, "originraw", "ORIGIN_RAW", not_there},
+    {0, "siblingsactive", "ACTIVE_SIBLINGS", not_there},
+    {0, "siblingsactiveraw", "ACTIVE_SIBLINGS_RAW", not_there},
+    {0, "siblingsviable", "VIABLE_SIBLINGS", not_there},
+    {0, "siblingsviableraw", "VIALBLE_SIBLINGS_RAW", not_there},  // as Slurm writes it
+    {0, "reqswitch", "REQ_SWITCH", [](R r) { return number(r.job->spec->switches); }},
+    {0, "wait4switch", "WAIT4SWITCH",
+     [](R r) {
+       const Duration wait = r.job->spec->switches_wait;
+       return r.job->spec->switches == 0 || wait.is_infinite() ? std::string("0:00") : short_duration_text(wait);
+     }},
 };
 
 std::string step_id(R r) {

@@ -16,6 +16,7 @@ struct JobRow {
   const Job* job = nullptr;
   const Step* step = nullptr;  ///< with squeue --steps; null there: the batch step
   Time now;
+  std::string cluster = {};
   std::string array_tasks = {};  ///< of a line for several waiting tasks of an array: "[0-9%2]"
 };
 

@@ -26,7 +26,7 @@ Result<std::uint32_t> parse_node_count(std::string_view text) {
   const std::size_t dash = text.find('-');
   Result<std::uint32_t> least = nodes_number(text.substr(0, dash));
   if (!least) return bad();
-  if (*least == 0) return fail(Code::invalid, "Invalid node count specification: " + std::string(text));
+  if (*least == 0) return fail(Code::invalid, "Node count specification invalid");
   if (dash == text.npos) return least;
   Result<std::uint32_t> most = nodes_number(text.substr(dash + 1));
   if (!most) return bad();

@@ -77,7 +77,8 @@ Status set_resources(JobSpec& spec, const JobOptions& o, const Sku* sku) {
 /// A time of day that is over today means tomorrow's, as in Slurm; 09:00 or 09:00:00 has no date in it.
 Result<Time> moment(const std::string& text, Time now) {
   Result<Time> time = parse_local_time(text, now);
-  const bool of_day = text.find(':') != text.npos && text.find_first_of("-/T") == text.npos;
+  const bool is_word = text == "noon" || text == "fika" || text == "teatime";
+  const bool of_day = is_word || (text.find(':') != text.npos && text.find_first_of("-/T") == text.npos);
   if (time && of_day && *time < now) return parse_local_time(text, now + Duration::minutes(24 * 60));
   return time;
 }

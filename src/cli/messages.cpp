@@ -19,6 +19,10 @@ void print_error(std::string_view command, std::string_view text, bool as_error)
     out.append(command).append(as_error ? ": error: " : ": ").append(text.substr(0, end)).append("\n");
     if (end == text.npos || end + 1 >= text.size()) break;
     text.remove_prefix(end + 1);
+    if (text == "\n") {  // a message that ends in an empty line
+      out += "\n";
+      break;
+    }
   }
   std::fwrite(out.data(), 1, out.size(), stderr);
 }

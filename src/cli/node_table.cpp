@@ -28,6 +28,13 @@ std::string partition_name(R r) { return r.partition->name + (r.partition->is_de
 std::string state_compact(R r) { return first(r) != nullptr ? node_state_text(*first(r), true) : "n/a"; }
 std::string state_long(R r) { return first(r) != nullptr ? node_state_text(*first(r), false) : "n/a"; }
 
+std::string state_complete(R r) {
+  if (first(r) == nullptr) return "n/a";
+  std::string text = node_state_flags_text(*first(r));
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  return text;
+}
+
 /// The smallest value over the row's nodes, with + behind it where they differ.
 template <class Get>
 std::string least(R r, Get get) {
@@ -168,6 +175,7 @@ constexpr TableField<NodeRow> k_fields[] = {
     {'z', "socketcorethread", "S:C:T", shape},
     {'Z', "threads", "THREADS", fixed<k_one>},
     {0, "allocmem", "ALLOCMEM", allocated_memory},
+    {0, "statecomplete", "STATECOMPLETE", state_complete},
     {0, "extra", "EXTRA", fixed<k_null>},
     {0, "comment", "COMMENT", fixed<k_null>},
 };
@@ -209,7 +217,7 @@ std::span<const TableField<NodeRow>> node_fields() { return k_fields; }
 
 std::vector<NodeRow> gather_rows(const Config& config, const std::vector<SlurmNode>& nodes, const TableFormat& format,
                                  const NodeGrouping& grouping) {
-  const bool apart = tells_partitions(format);
+  const bool apart = grouping.one_by_one || tells_partitions(format);
   std::vector<NodeRow> rows;
   std::map<std::string, std::size_t> row_of;  // by what tells nodes apart
   std::set<const SlurmNode*> placed;          // where partitions are not told apart, a node counts once

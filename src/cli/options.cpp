@@ -112,7 +112,8 @@ int option_failure(const CommandInfo& command, const Error& error) {
   } else {
     print_error(command.name, error.message);
   }
-  return command.usage_exit;
+  // These numbers end Slurm's commands in another way than what is wrong with words.
+  return error.message.starts_with("Invalid numeric value") ? 1 : command.usage_exit;
 }
 
 bool answer_about_itself(const CommandInfo& command, const std::vector<OptionInfo>& rows, bool version, bool help,

@@ -8,6 +8,7 @@
 #include "cli/account_fields.hpp"
 #include "cli/client.hpp"
 #include "cli/command_registry.hpp"
+#include "cli/job_fields.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -248,6 +249,17 @@ int help_format() {
   return print_out(text) ? k_exit_ok : k_exit_failure;
 }
 
+/// Of the first pool of the partition; 0 if there is no such partition any more.
+std::uint64_t memory_of_nodes(const Config& config, const std::string& name) {
+  for (const Partition& partition : config.partitions) {
+    if (partition.name != name) continue;
+    for (const Pool& pool : config.pools) {
+      if (pool.name == partition.pools.front()) return pool.sku.resources.memory_bytes;
+    }
+  }
+  return 0;
+}
+
 int show(Client& client, const O& o, const Wanted& wanted, const std::vector<AccountColumn>& columns) {
   Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
   if (!ping) return failed("sacct", ping.error());
@@ -259,7 +271,23 @@ int show(Client& client, const O& o, const Wanted& wanted, const std::vector<Acc
   if (o.json)
     return print_out(slurm_accounts_json(body->jobs, {ping->cluster, now}) + "\n") ? k_exit_ok : k_exit_failure;
   std::vector<AccountRow> rows;
-  for (const Job& job : body->jobs) add_account_rows(job, ping->cluster, now, o.jobs_only, rows);
+  std::vector<JobRow> jobs;
+  for (const Job& job : body->jobs) jobs.push_back({&job, nullptr, now});
+  join_tasks(jobs);
+  for (const JobRow& job : jobs) {
+    const std::size_t first = rows.size();
+    add_account_rows(*job.job, ping->cluster, now, o.jobs_only, rows);
+    rows[first].array_tasks = job.array_tasks;
+  }
+  const bool tells_memory = std::any_of(columns.begin(), columns.end(), [](const AccountColumn& column) {
+    const std::string_view name = column.field->name;
+    return name == "ReqMem" || name == "ReqTRES";
+  });
+  if (tells_memory) {
+    Result<Config> config = client.get_as<Config>("/v1/config");
+    if (!config) return failed("sacct", config.error());
+    for (AccountRow& row : rows) row.node_memory = memory_of_nodes(*config, row.job->spec->partition);
+  }
   if (!wanted.steps.empty()) {
     const AccountField& id = *parse_account_format("jobid")->front().field;
     std::erase_if(rows, [&](const AccountRow& row) { return !admits(wanted.steps, id.text(row)); });

@@ -105,6 +105,15 @@ int report_refusal(const Error& error, bool test_only) {
   return k_exit_failure;
 }
 
+/// What Slurm's controller would refuse is refused as if it had.
+int wrong_option(const Error& error) {
+  for (std::string_view refusal :
+       {"Invalid job array specification", "Job dependency problem", "Node count specification"}) {
+    if (error.message.starts_with(refusal)) return report_refusal(error, false);
+  }
+  return option_failure(k_sbatch, error);
+}
+
 int submit_request(Request& request) {
   const JobContext context = context_of(request);
   Result<Client> client = Client::from_environment();
@@ -115,6 +124,7 @@ int submit_request(Request& request) {
   payload.script = std::move(request.script);
   payload.arguments = std::move(request.arguments);
   payload.environment = submission_environment(request.options, context.current_dir);
+  set_option_variables(payload.environment, request.options);
   payload.umask = current_umask();
 
   const bool test_only = request.options.test_only;
@@ -124,7 +134,7 @@ int submit_request(Request& request) {
   const JobId id = submitted->job_id;
   const std::string line =
       request.options.parsable ? fmt::format("{}\n", id.value) : fmt::format("Submitted batch job {}\n", id.value);
-  if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
+  if (!request.options.quiet && !print_out(line)) return k_exit_failure;
   print_warnings("sbatch", *submitted);
   return request.options.wait ? wait_for_end(*client, id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
 }
@@ -134,12 +144,12 @@ int submit_request(Request& request) {
 int sbatch_main(int argc, char** argv) {
   const std::vector<std::string> args = arguments_of(argc, argv);
   Result<Request> request = read_command_line(args);
-  if (!request) return option_failure(k_sbatch, request.error());
+  if (!request) return wrong_option(request.error());
   if (answer_about_itself(k_sbatch, rows_of(std::span<const Option<JobOptions>>(sbatch_table())),
                           request->options.version, request->options.help, request->options.usage))
     return k_exit_ok;
   if (Status ok = load_script(*request); !ok) return failed("sbatch", ok.error());
-  if (Status ok = collect_options(*request, args); !ok) return option_failure(k_sbatch, ok.error());
+  if (Status ok = collect_options(*request, args); !ok) return wrong_option(ok.error());
   return submit_request(*request);
 }
 

@@ -158,8 +158,13 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
   return std::move(body->jobs);
 }
 
-bool confirmed(const JobRef& job) {
-  std::fprintf(stdout, "Cancel job_id=%s [y/n]? ", job.text().c_str());
+bool confirmed(Client& client, const JobRef& job) {
+  Result<JobBody> body = client.get_as<JobBody>(fmt::format("/v1/jobs/{}", job.job.value));
+  std::fprintf(stdout, "Cancel job_id=%s", job.text().c_str());
+  if (body) {
+    std::fprintf(stdout, " name=%s partition=%s", body->job.spec->name.c_str(), body->job.spec->partition.c_str());
+  }
+  std::fputs(" [y/n]? ", stdout);
   std::fflush(stdout);
   char answer[16] = {};
   return std::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
@@ -167,7 +172,7 @@ bool confirmed(const JobRef& job) {
 
 /// Slurm's rule: a job that is gone is no failure of a plain scancel, and only -v tells.
 int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
-  if (o.interactive && !confirmed(job)) return k_exit_ok;
+  if (o.interactive && !confirmed(client, job)) return k_exit_ok;
   // SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
   const bool cancel = o.signal == 0 || (o.signal == 9 && !o.batch);
   if (o.verbose) {
@@ -180,11 +185,16 @@ int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
                                : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
   if (done) return k_exit_ok;
   if (done.error().code == Code::unavailable) return failed("scancel", done.error());
-  const bool gone = done.error().code == Code::conflict;
+  const bool gone = done.error().code == Code::conflict || done.error().code == Code::not_found;
   if (cancel && gone && (!o.verbose || !by_number)) return k_exit_ok;
+  // A job that waits has no processes yet: Slurm's number of that error, as far as an exit code can hold it.
+  constexpr int k_exit_not_now = 2020 % 256;
+  const bool not_now = !cancel && done.error().message == "Job is not running";
   if (!o.quiet) {
-    print_error("scancel", fmt::format("Kill job error on job id {}: {}", job.text(), slurm_error_text(done.error())));
+    const std::string why = not_now ? "Job can not be altered now, try again later" : slurm_error_text(done.error());
+    print_error("scancel", fmt::format("Kill job error on job id {}: {}", job.text(), why));
   }
+  if (not_now) return k_exit_not_now;
   return cancel && gone ? k_exit_ok : k_exit_failure;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/scontrol.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -60,13 +61,39 @@ constexpr CommandInfo k_scontrol = {
     "scontrol",
     "[OPTIONS] COMMAND\n"
     "  show job|node|partition|config|step|hostnames|hostlist|hostlistsorted [NAME]\n"
-    "  hold|release|requeue JOB...        update nodename=HOSTS state=drain|resume|undrain [reason=TEXT]\n"
+    "  hold|release|requeue JOB...        update jobid=JOB KEY=VALUE...\n"
+    "  update nodename=HOSTS state=drain|resume|undrain [reason=TEXT]\n"
     "  wait_job JOB   write batch_script JOB [FILE]   ping   reconfigure   version",
     1};
 
 /// scontrol takes its commands abbreviated, down to `least` letters.
 bool is_command(std::string_view given, std::string_view command, std::size_t least) {
   return given.size() >= least && given.size() <= command.size() && same_word(given, command.substr(0, given.size()));
+}
+
+/// Numbers, or "jobname=NAME": the caller's jobs of that name.
+std::vector<JobRef> refs_of(Client& client, const std::string& text) {
+  const std::size_t equal = text.find('=');
+  if (equal == text.npos ||
+      !(same_word(text.substr(0, equal), "jobname") || same_word(text.substr(0, equal), "name"))) {
+    return job_refs(text);
+  }
+  std::vector<JobRef> refs;
+  Result<JobsBody> body = client.get_as<JobsBody>("/v1/jobs");
+  if (!body) return refs;
+  for (const Job& job : body->jobs) {
+    if (!is_final(job.state) && job.owner.uid == ::getuid() && job.spec->name == text.substr(equal + 1)) {
+      refs.push_back(ref_of(job));
+    }
+  }
+  return refs;
+}
+
+bool is_pending(Client& client, const std::string& text) {
+  const std::optional<std::uint32_t> number = job_number(text);
+  Result<JobBody> body = fail(Code::not_found, "");
+  if (number) body = client.get_as<JobBody>(fmt::format("/v1/jobs/{}", *number));
+  return body && body->job.state == JobState::pending;
 }
 
 int act_on_jobs(Client& client, const std::vector<std::string>& args, const std::string& action) {
@@ -79,93 +106,22 @@ int act_on_jobs(Client& client, const std::vector<std::string>& args, const std:
     for (std::string text : split_list(args[i])) {
       if (text.size() > 6 && same_word(text.substr(0, 6), "jobid=")) text = text.substr(6);
       Result<NoBody> done = fail(Code::not_found, "Invalid job id specified");
-      for (const JobRef& job : job_refs(text)) {
+      for (const JobRef& job : refs_of(client, text)) {
         done = client.post_as<NoBody>(fmt::format("/v1/jobs/{}/{}", job.text(), action), NoBody{}, Client::Retry::safe);
         if (!done) break;
       }
-      if (done) continue;
+      // A job that runs is held for the time when it comes back to the queue, which is when somebody requeues it.
+      if (done || (action == "hold" && done.error().message.starts_with("Job is no longer pending"))) continue;
       if (done.error().code == Code::unavailable) return failed("scontrol", done.error());
-      std::fprintf(stderr, "%s for job %s\n", slurm_error_text(done.error()).c_str(), text.c_str());
+      std::string why = slurm_error_text(done.error());
+      if (action == "requeue" && is_pending(client, text)) why = "Job is pending execution";
+      std::fprintf(stderr, "%s for job %s\n", why.c_str(), text.c_str());
       if (action != "requeue")
         std::fprintf(stderr, "slurm_suspend error: %s\n", slurm_error_text(done.error()).c_str());
       exit_code = k_exit_failure;
     }
   }
   return exit_code;
-}
-
-struct NodeUpdate {
-  std::string nodes;
-  std::optional<std::string> state;
-  std::optional<std::string> reason;
-};
-
-int update_nodes(Client& client, const NodeUpdate& update) {
-  const auto is = [&](std::string_view word) { return update.state && same_word(*update.state, word); };
-  const bool drain = is("drain") || is("draining") || is("drained") || is("down") || is("fail");
-  const bool resume = is("resume") || is("undrain") || is("idle");
-  if (!update.state && !update.reason) {
-    std::fputs("No changes specified\n", stderr);
-    return k_exit_failure;
-  }
-  if (update.state && !drain && !resume) {
-    std::fprintf(stderr, "Invalid input: state=%s\nRequest aborted\nValid states are: DRAIN RESUME UNDRAIN\n",
-                 update.state->c_str());
-    return k_exit_failure;
-  }
-  if (drain && update.reason.value_or("").empty()) {
-    std::fputs("You must specify a reason when DOWNING or DRAINING a node. Request denied\n", stderr);
-    return k_exit_failure;
-  }
-  if (!update.state) {
-    std::fputs("A reason belongs to a drained node: give state=drain too. Request denied\n", stderr);
-    return k_exit_failure;
-  }
-  Result<std::vector<std::string>> names = expand_hostlist(update.nodes);
-  if (!names) return failed("scontrol", names.error());
-  int exit_code = k_exit_ok;
-  for (const std::string& name : *names) {
-    Result<NoBody> done = client.post_as<NoBody>("/v1/nodes/" + percent_encoded(name),
-                                                 NodeBody{drain, drain ? *update.reason : ""}, Client::Retry::safe);
-    if (done) continue;
-    std::fprintf(
-        stderr, "slurm_update error: %s\n",
-        done.error().code == Code::unavailable ? done.error().message.c_str() : slurm_error_text(done.error()).c_str());
-    exit_code = k_exit_failure;
-    if (done.error().code == Code::unavailable) break;
-  }
-  return exit_code;
-}
-
-int update(Client& client, const std::vector<std::string>& args) {
-  NodeUpdate node;
-  bool is_node = false;
-  for (std::size_t i = 1; i < args.size(); ++i) {
-    const std::size_t equal = args[i].find('=');
-    const std::string key = args[i].substr(0, equal);
-    const std::string value = equal == args[i].npos ? "" : args[i].substr(equal + 1);
-    if (same_word(key, "jobid") || same_word(key, "partitionname") || same_word(key, "reservation")) {
-      std::fprintf(stderr, "scontrol: error: update %s is not supported: only nodes are updated here\n", key.c_str());
-      return k_exit_failure;
-    }
-    if (same_word(key, "nodename")) {
-      node.nodes = value;
-      is_node = true;
-    } else if (same_word(key, "state")) {
-      node.state = value;
-    } else if (same_word(key, "reason")) {
-      node.reason = value;
-    } else if (is_node) {
-      std::fprintf(stderr, "Invalid input: %s\nRequest aborted\n", args[i].c_str());
-      return k_exit_failure;
-    }
-  }
-  if (is_node) return update_nodes(client, node);
-  std::fputs(
-      "No valid entity in update command\nInput line must include \"NodeName\", \"PartitionName\", \"Reservation\", "
-      "\"JobId\", or \"SlurmctldDebug\"\n",
-      stderr);
-  return k_exit_failure;
 }
 
 int ping(Client& client) {
@@ -179,7 +135,8 @@ int wait_job(Client& client, const std::vector<std::string>& args) {
   Result<JobBody> body = fail(Code::not_found, "");
   if (number) body = wait_for_job(client, {*number}, false);
   if (body && !is_final(body->job.state)) return k_exit_ok;
-  print_error("scontrol", "Problem running job " + (args.size() > 1 ? args[1] : std::string()), false);
+  const std::string name = args.size() > 1 ? args[1] : std::string();
+  print_error("scontrol", body ? "Job " + name + " no longer running" : "Problem running job " + name, false);
   return k_exit_failure;
 }
 
@@ -216,18 +173,19 @@ int with_client(const std::vector<std::string>& args, const O& o) {
   }
   if (is_command(command, "release", 3)) return act_on_jobs(*client, args, "release");
   if (same_word(command, "requeue")) return act_on_jobs(*client, args, "requeue");
-  if (is_command(command, "update", 1)) return update(*client, args);
+  if (is_command(command, "update", 1)) return scontrol_update(*client, args);
   if (is_command(command, "ping", 2)) return ping(*client);
   if (is_command(command, "wait_job", 1)) return wait_job(*client, args);
   if (is_command(command, "write", 3) && args.size() > 1) return write_script(*client, args);
+  if (is_command(command, "completing", 3)) return k_exit_ok;  // what completes is shown by squeue
   if (is_command(command, "reconfigure", 3)) {
     Result<NoBody> done = client->post_as<NoBody>("/v1/reload", NoBody{});
     return done ? k_exit_ok : failed("scontrol", done.error());
   }
   for (std::string_view known :
-       {"abort",    "cancel_reboot", "completing",  "create", "delete",   "listpids",      "notify",
-        "pidinfo",  "reboot",        "requeuehold", "resume", "setdebug", "setdebugflags", "schedloglevel",
-        "shutdown", "suspend",       "takeover",    "token",  "top",      "errnumstr",     "fsdampeningfactor"}) {
+       {"abort",   "cancel_reboot", "create", "delete",   "listpids",      "notify",           "pidinfo",
+        "reboot",  "requeuehold",   "resume", "setdebug", "setdebugflags", "schedloglevel",    "shutdown",
+        "suspend", "takeover",      "token",  "top",      "errnumstr",     "fsdampeningfactor"}) {
     if (same_word(command, known)) return failed("scontrol", {Code::invalid, command + " is not supported by Virga"});
   }
   std::fprintf(stderr, "invalid keyword: %s\n", command.c_str());

@@ -40,40 +40,61 @@ std::string gpu_indices(const JobNode& node) {
   return list;
 }
 
+/// As tres_text(), without what is billed.
+std::string allocated_tres(const Resources& used) {
+  std::string text = tres_text(used, 0);
+  if (const std::size_t at = text.find(",billing="); at != text.npos) text.erase(at, text.find(',', at + 1) - at);
+  return text;
+}
+
 void add_job_times(Record& r, const Job& job, Time now) {
   const bool held = job.reason == Reason::held_user || job.reason == Reason::held_admin;
-  const std::string eligible = held && job.state == JobState::pending ? "Unknown" : local_time_text(job.eligible);
+  const bool waits = job.state == JobState::pending;
+  const Time begin = waits ? job.spec->begin : Time{};
+  const std::string eligible = begin.is_set()  ? local_time_text(begin)
+                               : held && waits ? "Unknown"
+                                               : local_time_text(job.eligible);
   const std::string end = is_final(job.state)              ? local_time_text(job.ended)
                           : job.state == JobState::pending ? "Unknown"
                                                            : local_time_text(job.end_limit);
   r.line("RunTime={} TimeLimit={} TimeMin=N/A", long_duration_text(job_run_time(job, now)),
          time_limit_text(job.spec->time_limit, "UNLIMITED", true));
   r.line("SubmitTime={} EligibleTime={}", local_time_text(job.submitted), eligible);
-  r.line("AccrueTime={}", eligible);
-  r.line("StartTime={} EndTime={} Deadline={}", local_time_text(job.started), end,
+  r.line("AccrueTime={}", begin.is_set() ? "Unknown" : eligible);
+  r.line("StartTime={} EndTime={} Deadline={}", local_time_text(begin.is_set() ? begin : job.started), end,
          local_time_text(job.spec->deadline, "N/A"));
   r.line("SuspendTime=None SecsPreSuspend=0 LastSchedEval={} Scheduler=Main",
          local_time_text(job.started.is_set() ? job.started : job.submitted));
 }
 
-void add_job_shape(Record& r, const Job& job) {
+/// Nodes of which the job has the same in a line.
+void add_node_shares(Record& r, const Job& job) {
+  r.line("JOB_GRES={}", job.spec->per_node.gpus == 0 ? "(null)" : fmt::format("gpu:{}", job.spec->per_node.gpus));
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < job.nodes.size(); ++i) {
+    const JobNode& node = job.nodes[i];
+    names.push_back(node.name);
+    if (i + 1 < job.nodes.size() && job.nodes[i + 1].gpus == node.gpus) continue;
+    const std::uint32_t cpus = std::max(1U, job.spec->per_node.cpus);
+    r.line("  Nodes={} CPU_IDs={} Mem={} GRES={}", compress_hostlist(names),
+           cpus == 1 ? "0" : fmt::format("0-{}", cpus - 1), job.spec->per_node.memory_bytes >> 20,
+           node.gpus.empty() ? "" : fmt::format("gpu:{}(IDX:{})", node.gpus.size(), gpu_indices(node)));
+    names.clear();
+  }
+}
+
+void add_job_shape(Record& r, const Job& job, const std::string& tres, bool details) {
   const JobSpec& spec = job.spec;
   r.line("NumNodes={} NumCPUs={} NumTasks={} CPUs/Task={} ReqB:S:C:T=0:0:*:*", spec.nodes,
          std::uint64_t{spec.per_node.cpus} * spec.nodes, spec.tasks, spec.cpus_per_task);
-  r.line("TRES={}", job_tres_text(job));
+  r.line("TRES={}", tres);
   r.line("Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*", spec.tasks_per_node);
-  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode=0", spec.per_node.cpus,
+  if (details) add_node_shares(r, job);
+  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode=0",
+         std::uint64_t{std::max(1U, spec.tasks_per_node)} * spec.cpus_per_task,
          memory_text(spec.per_node.memory_bytes));
   r.line("Features=(null) DelayBoot=00:00:00");
   r.line("OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)", spec.exclusive ? "NO" : "OK");
-}
-
-void add_node_shares(Record& r, const Job& job) {
-  for (const JobNode& node : job.nodes) {
-    r.line("  Nodes={} CPU_IDs=0-{} Mem={} GRES={}", node.name, std::max(1U, job.spec->per_node.cpus) - 1,
-           job.spec->per_node.memory_bytes >> 20,
-           node.gpus.empty() ? "" : fmt::format("gpu:{}(IDX:{})", node.gpus.size(), gpu_indices(node)));
-  }
 }
 
 }  // namespace
@@ -82,7 +103,8 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
   const JobSpec& spec = job.spec;
   Record r(options.one_line);
   if (job.array_job) {
-    r.line("JobId={} ArrayJobId={} ArrayTaskId={}{} JobName={}", job.id.value, job.array_job.value, job.array_task,
+    const std::string task = options.array_tasks.empty() ? std::to_string(job.array_task) : options.array_tasks;
+    r.line("JobId={} ArrayJobId={} ArrayTaskId={}{} JobName={}", job.id.value, job.array_job.value, task,
            spec.array.limit != 0 ? fmt::format(" ArrayTaskThrottle={}", spec.array.limit) : "", spec.name);
   } else {
     r.line("JobId={} JobName={}", job.id.value, spec.name);
@@ -95,13 +117,13 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
          null_if_empty(shown_dependencies(job)));
   r.line("Requeue={} Restarts={} BatchFlag={} Reboot=0 ExitCode={}:{}", spec.requeue ? 1 : 0, job.incarnation,
          spec.kind == JobKind::batch ? 1 : 0, job.exit.code, job.exit.signal);
+  if (options.details) r.line("DerivedExitCode=0:0");
   add_job_times(r, job, now);
   r.line("Partition={} AllocNode:Sid=localhost:0", spec.partition);
   r.line("ReqNodeList=(null) ExcNodeList=(null)");
   r.line("NodeList={}", job_node_list(job));
   if (!job.nodes.empty()) r.line("BatchHost={}", job.nodes.front().name);
-  add_job_shape(r, job);
-  if (options.details) add_node_shares(r, job);
+  add_job_shape(r, job, options.tres.empty() ? job_tres_text(job) : options.tres, options.details);
   r.line("Command={}", null_if_empty(spec.command));
   r.line("WorkDir={}", spec.work_dir);
   if (!spec.reservation.empty()) r.line("Reservation={}", spec.reservation);
@@ -112,13 +134,14 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
     r.line("StdOut={}", job_output_path(job, false));
   }
   r.line("Power=");
+  r.line("");
   if (spec.per_node.gpus != 0) r.line("TresPerNode=gres:gpu:{}", spec.per_node.gpus);
   if (!job.detail.empty()) r.line("Detail={}", job.detail);
   return r.take();
 }
 
-std::string node_record(const SlurmNode& node, bool one_line) {
-  Record r(one_line);
+std::string node_record(const SlurmNode& node, const ScontrolOptions& options) {
+  Record r(options.one_line);
   std::string partitions;
   for (const std::string& name : node.partitions) partitions += (partitions.empty() ? "" : ",") + name;
   r.line("NodeName={} Arch=x86_64 CoresPerSocket={} ", node.name, node.total.cpus);
@@ -126,6 +149,8 @@ std::string node_record(const SlurmNode& node, bool one_line) {
   r.line("AvailableFeatures=(null)");
   r.line("ActiveFeatures=(null)");
   r.line("Gres={}", null_if_empty(node.gres));
+  if (options.details) r.line("GresDrain=N/A");
+  if (options.details && !node.gres.empty()) r.line("GresUsed={}", node.gres_used.empty() ? "gpu:0" : node.gres_used);
   r.line("NodeAddr={} NodeHostName={} Version=22.05.8", node.address, node.name);
   r.line("OS=Linux ");
   r.line("RealMemory={} AllocMem={} FreeMem=N/A Sockets=1 Boards=1", node.total.memory_bytes >> 20,
@@ -135,7 +160,7 @@ std::string node_record(const SlurmNode& node, bool one_line) {
   r.line("BootTime={} SlurmdStartTime={}", local_time_text(node.booted, "None"), local_time_text(node.ready, "None"));
   r.line("LastBusyTime={}", local_time_text(node.idle_since, "None"));
   r.line("CfgTRES={}", tres_text(node.total, 0));
-  r.line("AllocTRES={}", node.used == Resources{} ? "" : tres_text(node.used, 0));
+  r.line("AllocTRES={}", node.used == Resources{} ? "" : allocated_tres(node.used));
   r.line("CapWatts=n/a");
   r.line("CurrentWatts=0 AveWatts=0");
   r.line("ExtSensorsJoules=n/s ExtSensorsWatts=0 ExtSensorsTemp=n/s");
@@ -171,20 +196,29 @@ std::string partition_record(const Partition& partition, const std::vector<Slurm
   r.line("JobDefaults=(null)");
   r.line("DefMemPerNode=UNLIMITED MaxMemPerNode=UNLIMITED");
   std::string tres = tres_text(total, 0);
+  const std::string nodes_of = fmt::format(",node={}", names.size());
+  if (const std::size_t at = tres.find(",billing="); at != tres.npos) tres.insert(at, nodes_of);
   r.line("TRES={}", tres);
   return r.take();
 }
 
-std::string step_record(const Job& job, const Step& step, bool one_line) {
+std::string step_record(const Job& job, const Step* step, bool one_line) {
+  const std::uint32_t nodes = step != nullptr ? step->nodes : 1;
+  const std::uint32_t cpus = step != nullptr ? step->tasks * job.spec->cpus_per_task : job.spec->per_node.cpus;
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < std::min<std::size_t>(step.nodes, job.nodes.size()); ++i)
-    names.push_back(job.nodes[i].name);
+  for (std::size_t i = 0; i < std::min<std::size_t>(nodes, job.nodes.size()); ++i) names.push_back(job.nodes[i].name);
   Record r(one_line);
-  r.line("StepId={}.{} UserId={} StartTime={} TimeLimit=UNLIMITED", job.id.value, step.id, job.owner.uid,
-         local_time_text(step.started));
-  r.line("State={} Partition={} NodeList={}", name_of(step.state), job.spec->partition, compress_hostlist(names));
-  r.line("Nodes={} CPUs={} Tasks={} Name={} Network=(null)", step.nodes, step.tasks * job.spec->cpus_per_task,
-         step.tasks, step.name);
+  r.line("StepId={}.{} UserId={} StartTime={} TimeLimit=UNLIMITED", job.id.value,
+         step != nullptr ? std::to_string(step->id) : "batch", job.owner.uid,
+         local_time_text(step != nullptr ? step->started : job.started));
+  r.line("State={} Partition={} NodeList={}", name_of(step != nullptr ? step->state : JobState::running),
+         job.spec->partition, compress_hostlist(names));
+  r.line("Nodes={} CPUs={} Tasks={} Name={} Network=(null)", nodes, cpus, step != nullptr ? step->tasks : 1,
+         step != nullptr ? step->name : "batch");
+  r.line("TRES=cpu={},mem={},node={}", cpus, memory_text(job.spec->per_node.memory_bytes * nodes), nodes);
+  r.line("ResvPorts=(null)");
+  r.line("CPUFreqReq=Default Dist=Cyclic");
+  r.line("SrunHost:Pid={}:0", names.empty() ? "(null)" : names.front());
   return r.take();
 }
 

@@ -72,8 +72,8 @@ constexpr Option<O> k_table[] = {
     {{"partition", 'p', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
     {{"reservation", 'T', Takes::nothing, Support::refused, "", "there are no reservations"}},
     {{"responding", 'r', Takes::nothing, Support::done, "", "nodes that answer"}, set_flag<&O::responding>},
-    {{"sort", 'S', Takes::value, Support::ignored, "letters",
-      "partitions and nodes come in the configuration's order"}},
+    {{"sort", 'S', Takes::value, Support::done, "letters", "order: #P,-t; # for the configuration's order"},
+     set_text<&O::sort>},
     {{"states", 't', Takes::value, Support::done, "list", "states to show: idle,alloc,drain,..."},
      set_list<&O::states>},
     {{"summarize", 's', Takes::nothing, Support::done, "", "one line for each partition"}, set_flag<&O::summarize>},
@@ -117,7 +117,7 @@ std::string letters_for(const O& o, const Widths& w) {
     return o.long_list ? "%20E %12U %19H %6t %N" : "%20E %9u %19H %N";
   }
   if (o.by_node) {
-    return o.long_list ? fmt::format("%{}N %.6D %.{}P %.11T %.4c %.8z %.6m %.8d %.6w %.8f %20E", w.node, p)
+    return o.long_list ? fmt::format("%{}N %.6D %.{}P %.11T %4c %.8z %.6m %.8d %.6w %.8f %20E", w.node, p)
                        : fmt::format("%{}N %.6D %.{}P %6t", w.node, p);
   }
   if (o.summarize) return fmt::format("%{}P %.5a %.10l %.16F %N", p);
@@ -131,7 +131,7 @@ Status check_states(const O& o) {
       if (node_state_matches(SlurmNode{}, part)) continue;
       return fail(Code::invalid,
                   "Bad state string: \"" + part +
-                      "\"\nvalid states: unknown,down,idle,allocated,mixed,future,drain,drained,draining,"
+                      "\"\nvalid states: unknown,down,idle,allocated,?,mixed,future,drain,drained,draining,"
                       "no_respond,reserved,perfctrs,cloud,completing,powering_down,powered_down,"
                       "power_down,powering_up,fail,maint,reboot,reboot^,unknown");
     }
@@ -162,6 +162,58 @@ int rank(const NodeRow& row) {
 void sort_rows(std::vector<NodeRow>& rows) {
   std::stable_sort(rows.begin(), rows.end(), [](const NodeRow& a, const NodeRow& b) {
     return a.partition != b.partition ? a.partition < b.partition : rank(a) > rank(b);
+  });
+}
+
+/// "P,-t,#P": letters of --format; a # means the order of the configuration, a - the other way round.
+struct SortKey {
+  char letter = 0;
+  bool configured = false;
+  bool descending = false;
+};
+
+std::vector<SortKey> sort_keys(const std::string& text) {
+  std::vector<SortKey> keys;
+  SortKey key;
+  for (const char c : text) {
+    if (c == '#') {
+      key.configured = true;
+    } else if (c == '-' || c == '+') {
+      key.descending = c == '-';
+    } else if (c != ',') {
+      key.letter = c;
+      keys.push_back(key);
+      key = {};
+    }
+  }
+  return keys;
+}
+
+/// Negative, zero or positive, as the first row comes before, with or after the second.
+int compare(const NodeRow& a, const NodeRow& b, const SortKey& key) {
+  const auto order = [](const auto& x, const auto& y) { return x < y ? -1 : y < x ? 1 : 0; };
+  if ((key.letter == 'P' || key.letter == 'R') && key.configured) return order(a.partition, b.partition);
+  if (key.letter == 'P' || key.letter == 'R') return order(a.partition->name, b.partition->name);
+  if (a.nodes.empty() || b.nodes.empty()) return order(a.nodes.size(), b.nodes.size());
+  if (key.letter == 'N' || key.letter == 'n') return order(a.nodes.front(), b.nodes.front());
+  if (key.letter == 't' || key.letter == 'T') return order(rank(a), rank(b));
+  for (const TableField<NodeRow>& field : node_fields()) {
+    if (field.letter != key.letter) continue;
+    const std::string x = field.text(a);
+    const std::string y = field.text(b);
+    const int first = whole_number_or_zero(x);
+    const int second = whole_number_or_zero(y);
+    return first != second ? order(first, second) : order(x, y);
+  }
+  return 0;
+}
+
+void sort_rows(std::vector<NodeRow>& rows, const std::vector<SortKey>& keys) {
+  std::stable_sort(rows.begin(), rows.end(), [&](const NodeRow& a, const NodeRow& b) {
+    for (const SortKey& key : keys) {
+      if (const int way = compare(a, b, key); way != 0) return key.descending ? way > 0 : way < 0;
+    }
+    return false;
   });
 }
 
@@ -196,7 +248,10 @@ int show_once(Client& client, const O& o) {
   }
   const bool keep_empty = !o.reasons && !o.by_node;
   std::vector<NodeRow> rows = gather_rows(*config, nodes, format, {.one_by_one = o.by_node, .keep_empty = keep_empty});
-  if (!o.by_node) sort_rows(rows);
+  if (!o.sort.empty())
+    sort_rows(rows, sort_keys(o.sort));
+  else if (!o.by_node)
+    sort_rows(rows);
   std::string text = o.long_list || o.iterate_seconds > 0 ? date_line() : "";
   text += render(format, node_fields(), rows, !o.no_header);
   return print_out(text) ? k_exit_ok : k_exit_failure;

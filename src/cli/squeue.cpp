@@ -40,6 +40,7 @@ struct SqueueOptions {
   bool start = false;
   bool json = false;
   bool me = false;
+  bool wants_jobs = false;  ///< -j was given, if only without its list
   int iterate_seconds = 0;
   bool help = false;
   bool usage = false;
@@ -52,6 +53,12 @@ constexpr const char* k_one_cluster = "there is one cluster";
 Status set_iterate(O& o, std::string_view v, const OptionInfo&) {
   o.iterate_seconds = whole_number_or_zero(v);
   if (o.iterate_seconds == 0) return fail(Code::invalid, "--iterate=" + std::string(v));
+  return {};
+}
+
+Status set_jobs(O& o, std::string_view v, const OptionInfo&) {
+  o.wants_jobs = true;
+  o.jobs = split_list(v);
   return {};
 }
 
@@ -76,7 +83,8 @@ constexpr Option<O> k_table[] = {
     {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"hide", 0, Takes::nothing, Support::quiet, "", "no partition is hidden"}},
     {{"iterate", 'i', Takes::value, Support::done, "seconds", "show it again and again"}, set_iterate},
-    {{"jobs", 'j', Takes::optional, Support::done, "list", "jobs to show"}, set_list<&O::jobs>},
+    {{"job", 0, Takes::value, Support::done, "list", "jobs to show"}, set_jobs},
+    {{"jobs", 'j', Takes::optional, Support::done, "list", "jobs to show"}, set_jobs},
     {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (v0.0.38)"}, set_flag<&O::json>},
     {{"licenses", 'L', Takes::value, Support::ignored, "names", "there are no licences"}},
     {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
@@ -179,7 +187,7 @@ Result<Filter> filter_of(const O& o) {
                     "\nValid job states include: "
                     "PENDING,RUNNING,SUSPENDED,COMPLETED,CANCELLED,FAILED,TIMEOUT,NODE_FAIL,PREEMPTED,BOOT_FAIL,"
                     "DEADLINE,OUT_OF_MEMORY,COMPLETING,CONFIGURING,RESIZING,RESV_DEL_HOLD,REQUEUED,REQUEUE_FED,"
-                    "REQUEUE_HOLD,REVOKED,SIGNALING,SPECIAL_EXIT,STAGE_OUT,STOPPED");
+                    "REQUEUE_HOLD,REVOKED,SIGNALING,SPECIAL_EXIT,STAGE_OUT,STOPPED\n\n");
   }
   filter.states = *parsed;
   filter.by_user = o.me || !o.users.empty();
@@ -188,7 +196,7 @@ Result<Filter> filter_of(const O& o) {
     if (std::optional<std::uint32_t> uid = uid_of(user); uid)
       filter.uids.push_back(*uid);
     else
-      print_error("squeue", "Invalid user: " + user);
+      print_error("squeue", "Invalid user: " + user + "\n\n");
   }
   for (const std::string& text : o.show_steps ? split_list(o.steps) : o.jobs) {
     const std::vector<JobRef> refs = job_refs(text);
@@ -249,6 +257,16 @@ TableFormat format_of(const O& o, std::span<const TableField<JobRow>> fields) {
 int show_once(Client& client, const O& o, const Filter& filter) {
   Result<JobsBody> body = client.get_as<JobsBody>(target_of(filter));
   if (!body) return failed("squeue", body.error());
+  if (!filter.nodes.empty()) {
+    Result<Config> config = client.get_as<Config>("/v1/config");
+    if (!config) return failed("squeue", config.error());
+    const std::vector<SlurmNode> known = slurm_nodes(*config, {});
+    for (const std::string& name : filter.nodes) {
+      if (std::any_of(known.begin(), known.end(), [&](const SlurmNode& node) { return node.name == name; })) continue;
+      print_error("squeue", "Invalid node name " + name);
+      return k_exit_failure;
+    }
+  }
   // Slurm knows a job by its number until it leaves the controller; one that nobody knows is an error.
   if (filter.jobs.size() == 1 && body->jobs.empty() && !o.show_steps) {
     Result<std::string> known = client.get("/v1/jobs/" + std::to_string(filter.jobs.front().job.value));
@@ -265,17 +283,29 @@ int show_once(Client& client, const O& o, const Filter& filter) {
   }
   std::span<const TableField<JobRow>> fields = o.show_steps ? step_fields() : job_fields();
   std::vector<JobRow> rows;
+  int exit_code = k_exit_ok;
   if (o.show_steps) {
     rows = step_rows(body->jobs, filter, o, body->now);
   } else {
     for (const Job& job : body->jobs) {
       if (filter.admits(job, o)) rows.push_back({&job, nullptr, body->now});
     }
-    if (!o.each_task) join_tasks(rows);
+    const bool names_tasks = std::any_of(filter.jobs.begin(), filter.jobs.end(),
+                                         [](const JobRef& ref) { return ref.task != k_no_array_task; });
+    if (!o.each_task && !names_tasks) join_tasks(rows);
   }
   if (!o.show_steps) {
     const std::string order = !o.sort.empty() ? o.sort : o.start ? "S,-p" : "P,t,-p";
-    if (Status ok = sort_jobs(rows, order); !ok) return failed("squeue", ok.error());
+    if (Status ok = sort_jobs(rows, order); !ok) {
+      print_error("squeue", ok.error().message);
+      rows.clear();  // the header comes all the same
+      exit_code = k_exit_failure;
+    }
+  }
+  if (!o.long_format.empty()) {  // which may tell the cluster
+    Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
+    if (!ping) return failed("squeue", ping.error());
+    for (JobRow& row : rows) row.cluster = ping->cluster;
   }
   TableFormat format = format_of(o, fields);
   for (const std::string& unknown : format.unknown) {
@@ -283,7 +313,7 @@ int show_once(Client& client, const O& o, const Filter& filter) {
   }
   std::string text = o.long_list || o.iterate_seconds > 0 ? date_line() : "";
   text += render(format, fields, rows, !o.no_header);
-  return print_out(text) ? k_exit_ok : k_exit_failure;
+  return print_out(text) ? exit_code : k_exit_failure;
 }
 
 }  // namespace
@@ -299,14 +329,19 @@ int squeue_main(int argc, char** argv) {
   if (!operands) return option_failure(k_squeue, operands.error());
   if (answer_about_itself(k_squeue, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
   // -j takes its list with or without a space before it, which getopt knows no way to say: the list is an operand then.
-  if (operands->size() == 1 && options.jobs.empty() &&
-      operands->front().find_first_not_of("0123456789,") == std::string::npos) {
+  if (operands->size() == 1 && options.wants_jobs && options.jobs.empty()) {
     options.jobs = split_list(operands->front());
     operands->clear();
   }
   if (!operands->empty()) {
     print_error("squeue", "Unrecognized option: " + operands->front());
     print_out(usage_text(k_squeue, rows_of(table)));
+    return k_exit_failure;
+  }
+  if (options.long_list && !options.format.empty() && environment_or_empty("SQUEUE_FORMAT") != options.format) {
+    std::fputs(
+        "squeue: fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.\n",
+        stderr);
     return k_exit_failure;
   }
   Result<Filter> filter = filter_of(options);

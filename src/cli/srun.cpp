@@ -74,6 +74,7 @@ Result<StepOutcome> run_in(Srun& srun, const Job& job, const std::string& cluste
   request.argv = srun.argv;
   const std::string here = current_directory();
   request.environment = submission_environment(srun.options, here);
+  request.environment.push_back(fmt::format("SLURM_UMASK={:04o}", current_umask()));
   request.work_dir = absolute_path(srun.options.work_dir, here);
   request.nodes = plan->nodes;
   request.tasks = plan->tasks;

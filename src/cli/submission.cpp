@@ -12,6 +12,7 @@
 
 #include "cli/messages.hpp"
 #include "cli/verbs/verb.hpp"
+#include "wire/slurm_policy.hpp"
 #include "wire/slurm_text.hpp"
 
 namespace virga {
@@ -31,6 +32,27 @@ void set_variable(std::vector<std::string>& environment, std::string_view name, 
 }
 
 }  // namespace
+
+void set_option_variables(std::vector<std::string>& environment, const JobOptions& o) {
+  for (std::string_view name : {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE", "SLURM_MEM_PER_CPU",
+                                "SLURM_DISTRIBUTION", "SLURM_JOB_DEPENDENCY"}) {
+    const std::string start = std::string(name) + "=";
+    std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(start); });
+  }
+  std::uint64_t tasks = o.tasks.value_or(0);
+  if (tasks == 0 && o.tasks_per_node) tasks = std::uint64_t{*o.tasks_per_node} * o.nodes.value_or(1);
+  if (tasks != 0) {
+    set_variable(environment, "SLURM_NTASKS", std::to_string(tasks));
+    set_variable(environment, "SLURM_NPROCS", std::to_string(tasks));
+  }
+  if (o.tasks_per_node) set_variable(environment, "SLURM_NTASKS_PER_NODE", std::to_string(*o.tasks_per_node));
+  if (o.memory_per_cpu) set_variable(environment, "SLURM_MEM_PER_CPU", std::to_string(*o.memory_per_cpu >> 20));
+  if (!o.distribution.empty()) set_variable(environment, "SLURM_DISTRIBUTION", o.distribution);
+  JobSpec asked;
+  asked.dependencies = o.dependencies;
+  asked.any_dependency = o.any_dependency;
+  if (!o.dependencies.empty()) set_variable(environment, "SLURM_JOB_DEPENDENCY", dependencies_text(asked));
+}
 
 std::vector<std::string> submission_environment(const JobOptions& options, const std::string& current_dir) {
   std::vector<std::string> ours;

@@ -13,6 +13,8 @@
 namespace virga {
 
 /// Our environment, as the job gets it, with what Slurm adds at submission.
+/// Adds the variables of options that were given, and of none else: a script tells from them what was asked for.
+void set_option_variables(std::vector<std::string>& environment, const JobOptions& options);
 std::vector<std::string> submission_environment(const JobOptions& options, const std::string& current_dir);
 /// The current folder; "/" where it is gone.
 std::string current_directory();

@@ -51,6 +51,12 @@ TableFormat parse_letter_format(std::string_view text, const std::vector<FieldNa
     if (text.empty()) break;
     const char letter = text.front();
     text.remove_prefix(1);
+    if (letter == '%') {  // nothing, in Slurm
+      column.suffix = text.substr(0, text.find('%'));
+      text.remove_prefix(column.suffix.size());
+      format.columns.push_back(std::move(column));
+      continue;
+    }
     for (std::size_t i = 0; i < fields.size() && column.field < 0; ++i) {
       if (fields[i].letter == letter) column.field = static_cast<int>(i);
     }

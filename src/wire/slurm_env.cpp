@@ -17,11 +17,12 @@ constexpr std::uint64_t k_bytes_per_mib = 1024 * 1024;
 
 /// Variables that speak of one job, step or task. Those of an outer job must not reach an inner one.
 constexpr std::string_view k_job_variables[] = {
-    "ENVIRONMENT",           "SLURM_CPUS_PER_TASK",    "SLURM_GPUS_ON_NODE",    "SLURM_GPUS_PER_NODE",
-    "SLURM_JOB_ACCOUNT",     "SLURM_JOB_GPUS",         "SLURM_JOB_START_TIME",  "SLURM_JOB_END_TIME",
-    "SLURM_MEM_PER_NODE",    "SLURM_NTASKS_PER_NODE",  "SLURM_RESTART_COUNT",   "SLURM_ARRAY_JOB_ID",
-    "SLURM_ARRAY_TASK_ID",   "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN",  "SLURM_ARRAY_TASK_MAX",
-    "SLURM_ARRAY_TASK_STEP", "SLURM_JOB_QOS",          "SLURM_JOB_RESERVATION",
+    "ENVIRONMENT",           "SLURM_CPUS_PER_TASK",  "SLURM_NODE_ALIASES",    "SLURM_JOB_CPUS_PER_NODE_PACK_GROUP_0",
+    "SLURM_GPUS_ON_NODE",    "SLURM_GPUS_PER_NODE",  "SLURM_JOB_ACCOUNT",     "SLURM_JOB_GPUS",
+    "SLURM_JOB_START_TIME",  "SLURM_JOB_END_TIME",   "SLURM_MEM_PER_NODE",    "SLURM_NTASKS_PER_NODE",
+    "SLURM_RESTART_COUNT",   "SLURM_ARRAY_JOB_ID",   "SLURM_ARRAY_TASK_ID",   "SLURM_ARRAY_TASK_COUNT",
+    "SLURM_ARRAY_TASK_MIN",  "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_STEP", "SLURM_JOB_QOS",
+    "SLURM_JOB_RESERVATION",
 };
 constexpr std::string_view k_step_variables[] = {
     "SLURM_DISTRIBUTION",
@@ -79,7 +80,6 @@ void set_job(Environment& env, const Job& job, const EnvironmentSite& site) {
   const auto nodes = static_cast<std::uint32_t>(job.nodes.size());
   const std::string id = std::to_string(job.id.value);
   const std::string list = compress_hostlist(node_names(job));
-  const std::string tasks = std::to_string(spec.tasks);
   for (std::string_view name : k_job_variables) env.erase(name);
   env.set("SLURM_JOB_ID", id);
   env.set("SLURM_JOBID", id);
@@ -88,14 +88,13 @@ void set_job(Environment& env, const Job& job, const EnvironmentSite& site) {
   env.set("SLURM_NODELIST", list);
   env.set("SLURM_JOB_NUM_NODES", std::to_string(nodes));
   env.set("SLURM_NNODES", std::to_string(nodes));
-  env.set("SLURM_NTASKS", tasks);
-  env.set("SLURM_NPROCS", tasks);
+  // SLURM_NTASKS is there only where the submission said how many: sbatch sets it (cli/submission.hpp).
   if (spec.tasks_per_node != 0) env.set("SLURM_NTASKS_PER_NODE", std::to_string(spec.tasks_per_node));
   env.set("SLURM_TASKS_PER_NODE", compress_counts(layout_tasks(spec.tasks, nodes, spec.tasks_per_node)));
   env.set("SLURM_JOB_CPUS_PER_NODE", compress_counts(std::vector<std::uint32_t>(nodes, spec.per_node.cpus)));
   env.set("SLURM_CPUS_ON_NODE", std::to_string(spec.per_node.cpus));
   if (spec.cpus_per_task > 1) env.set("SLURM_CPUS_PER_TASK", std::to_string(spec.cpus_per_task));
-  if (spec.per_node.memory_bytes != 0) {
+  if (spec.per_node.memory_bytes != 0 && env.value("SLURM_MEM_PER_CPU").empty()) {
     env.set("SLURM_MEM_PER_NODE", std::to_string(spec.per_node.memory_bytes / k_bytes_per_mib));
   }
   env.set("SLURM_JOB_PARTITION", spec.partition);
@@ -253,6 +252,7 @@ std::vector<std::string> batch_environment(const Job& job, std::vector<std::stri
   env.set("SLURM_LOCALID", "0");
   env.set("SLURM_NODEID", "0");
   env.set("SLURM_GTIDS", "0");
+  env.set("SLURM_NODE_ALIASES", "(null)");
   env.set_default("TMPDIR", "/tmp");
   if (!job.nodes.empty()) {
     set_node(env, job.nodes[0].name);
@@ -263,6 +263,7 @@ std::vector<std::string> batch_environment(const Job& job, std::vector<std::stri
 
 std::vector<std::string> step_environment(const Job& job, std::vector<std::string> clients, const StepLayout& layout,
                                           std::uint32_t node_index, const EnvironmentSite& site) {
+  const bool inside_batch = job.spec->kind == JobKind::batch;
   Environment env(allocation_environment(job, std::move(clients), site));
   std::vector<std::uint32_t> counts;
   std::uint32_t tasks = 0;
@@ -273,6 +274,10 @@ std::vector<std::string> step_environment(const Job& job, std::vector<std::strin
   const std::string step = std::to_string(layout.step);
   const std::string nodes = std::to_string(layout.nodes.size());
   const std::string per_node = compress_counts(counts);
+  if (inside_batch) {
+    env.set("SLURM_NODE_ALIASES", "(null)");
+    env.set("SLURM_JOB_CPUS_PER_NODE_PACK_GROUP_0", env.value("SLURM_JOB_CPUS_PER_NODE"));
+  }
   env.set("SLURM_STEP_ID", step);
   env.set("SLURM_STEPID", step);
   env.set("SLURM_STEP_NODELIST", compress_hostlist(layout.nodes));
@@ -284,7 +289,9 @@ std::vector<std::string> step_environment(const Job& job, std::vector<std::strin
   env.set("SLURM_NPROCS", std::to_string(tasks));
   env.set("SLURM_TASKS_PER_NODE", per_node);
   if (layout.cpus_per_task != 0) env.set("SLURM_CPUS_PER_TASK", std::to_string(layout.cpus_per_task));
-  env.set("SLURM_DISTRIBUTION", layout.distribution == TaskDistribution::block ? "block" : "cyclic");
+  // Slurm deals in turn where there is at most one task for each node, which comes to the same.
+  const bool in_turn = layout.distribution == TaskDistribution::cyclic || tasks <= layout.nodes.size();
+  if (inside_batch) env.set("SLURM_DISTRIBUTION", in_turn ? "cyclic" : "block");
   env.set("SLURM_LAUNCH_NODE_IPADDR", layout.launch_address);
   env.set("SLURM_NODEID", std::to_string(node_index));
   env.set("SLURM_GTIDS", joined(layout.tasks.at(node_index)));

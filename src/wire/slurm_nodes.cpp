@@ -112,7 +112,7 @@ std::optional<bool> node_state_matches(const SlurmNode& node, std::string_view w
   if (is("all")) return true;
   if (is("idle")) return node.base == Base::idle && !node.drained;
   if (is("mixed", "mix")) return node.base == Base::mixed && !node.drained;
-  if (is("allocated", "alloc")) return node.base == Base::allocated && !node.drained;
+  if (is("allocated", "alloc")) return busy && !node.drained;
   if (is("drain")) return node.drained;
   if (is("draining", "drng")) return node.drained && busy;
   if (is("drained")) return node.drained && !busy;

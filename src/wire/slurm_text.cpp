@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <vector>
 
@@ -139,6 +140,12 @@ std::string local_time_text(Time time, std::string_view unset) {
   std::time_t seconds = time.whole_seconds();
   std::tm parts{};
   ::localtime_r(&seconds, &parts);
+  // A user's own form, as strftime(3) takes it.
+  const char* form = std::getenv("SLURM_TIME_FORMAT");
+  if (form != nullptr && std::string_view(form).find('%') != std::string_view::npos) {
+    char text[256];
+    return {text, std::strftime(text, sizeof text, form, &parts)};
+  }
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
                      parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
@@ -147,6 +154,9 @@ Result<Time> parse_local_time(std::string_view text, Time now) {
   if (text.substr(0, 3) == "now") return shifted(now, text.substr(3), text);
   if (text == "today" || text == "midnight") return local_midnight(now);
   if (text == "tomorrow") return local_midnight(now, 1);
+  for (const auto& [word, hour] : {std::pair{"noon", 12}, std::pair{"fika", 15}, std::pair{"teatime", 16}}) {
+    if (text == word) return local_midnight(now) + Duration::seconds(hour * k_hour);
+  }
   std::tm parts{};
   std::time_t seconds = now.whole_seconds();
   ::localtime_r(&seconds, &parts);
@@ -154,7 +164,7 @@ Result<Time> parse_local_time(std::string_view text, Time now) {
   parts.tm_isdst = -1;
   const std::string copy(text);
   for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%m/%d/%y-%H:%M:%S", "%m/%d/%y-%H:%M",
-                             "%m/%d/%y", "%m%d%y", "%H:%M:%S", "%H:%M"}) {
+                             "%m/%d/%y", "%m%d%y", "%m%d", "%H:%M:%S", "%H:%M"}) {
     std::tm read = parts;
     const char* end = ::strptime(copy.c_str(), format, &read);
     if (end == nullptr || *end != '\0') continue;
@@ -184,7 +194,8 @@ Result<std::uint64_t> parse_memory(std::string_view text) {
 std::string memory_text(std::uint64_t bytes, char smallest) {
   constexpr std::string_view k_units = "KMGTPE";
   std::size_t unit = smallest == 'K' ? 0 : 1;
-  double value = static_cast<double>(bytes >> (10 * (unit + 1)));
+  const std::uint64_t least = std::uint64_t{1} << (10 * (unit + 1));  // a part of it counts as one
+  double value = static_cast<double>(bytes / least + (bytes % least != 0 ? 1 : 0));
   if (value == 0) return "0";
   while (value >= 1024 && unit + 1 < k_units.size() && static_cast<std::uint64_t>(value) % 512 == 0) {
     value /= 1024;

@@ -23,6 +23,17 @@ ended() {
   return 1
 }
 
+# known JOB…: until the accounts know all of them; real Slurm tells them every five seconds of jobs that are new
+known() {
+  local i job
+  for job in "$@"; do
+    for ((i = 0; i < 150; ++i)); do
+      [ -z "$(sacct -n -X -P -j "$job" -o Partition 2> /dev/null)" ] || break
+      sleep 0.1
+    done
+  done
+}
+
 # accounted JOB…: the same, and until the accounts have the ends of all their steps
 accounted() {
   local i job ends

@@ -51,7 +51,8 @@ void check_lacks(const Variables& env, const Variables& names) {
 TEST_CASE("slurm env: tasks of an array, and nothing of an outer one") {
   Job job = two_node_job();
   const Variables outer{"SLURM_ARRAY_TASK_ID=9", "SLURM_ARRAY_JOB_ID=3", "SLURM_JOB_QOS=old"};
-  check_lacks(batch_environment(job, outer, site()), {"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_JOB_ID", "SLURM_JOB_QOS"});
+  check_lacks(batch_environment(job, outer, site()), {"SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_JOB_ID"});
+  check_has(batch_environment(job, outer, site()), {"SLURM_JOB_QOS=normal"});
   job.id = {14};
   job.array_job = {12};
   job.array_task = 6;
@@ -81,7 +82,8 @@ TEST_CASE("slurm env: a batch script") {
   Job job = two_node_job();
   job.started = Time::from_seconds(1000);
   job.end_limit = Time::from_seconds(1600);
-  Variables env = batch_environment(job, {"HOME=/elsewhere", "PATH=/usr/bin:/bin", "X=1", "X=2", "junk"}, site());
+  Variables env =
+      batch_environment(job, {"HOME=/elsewhere", "PATH=/usr/bin:/bin", "X=1", "X=2", "SLURM_NTASKS=4", "junk"}, site());
   check_has(env, {"ENVIRONMENT=BATCH",
                   "HOSTNAME=n1",
                   "SLURMD_NODENAME=n1",
@@ -103,7 +105,7 @@ TEST_CASE("slurm env: a batch script") {
                   "SLURM_NNODES=2",
                   "SLURM_NODEID=0",
                   "SLURM_NODELIST=n[1-2]",
-                  "SLURM_NPROCS=4",
+                  "SLURM_NODE_ALIASES=(null)",
                   "SLURM_NTASKS=4",
                   "SLURM_PRIO_PROCESS=0",
                   "SLURM_PROCID=0",
