@@ -208,8 +208,10 @@ TEST_CASE("slurm clusters: one that exists may be away when the controller start
   if (!World::usable()) return;
   World site;
   RecordingSink site_sink;
-  site.engine(site_sink, std::chrono::seconds(15), "site");  // raises it, and goes
-  REQUIRE(contract::eventually({}, [&] { return site.controller() > 0; }));
+  {
+    const auto raises = site.engine(site_sink, std::chrono::seconds(15), "site");
+    REQUIRE(contract::eventually({}, [&] { return site.controller() > 0; }));
+  }
   REQUIRE(kill(site.controller(), SIGKILL) == 0);
   {
     World world;
