@@ -294,6 +294,9 @@ Status Service::open_hands() {
   auto opened = Hands::open(controller_, home_, settings_);
   if (!opened) return virga::unexpected(opened.error());
   hands_ = *std::move(opened);
+  if (journal_.leadership) {  // pools may have come by a reload while this one followed
+    if (const Result<Settings> now = virga::read_settings(home_, tier_)) hands_->take_pools(now->engine);
+  }
   return {};
 }
 

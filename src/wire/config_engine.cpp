@@ -47,6 +47,7 @@ class EngineReader {
   EngineSettings& settings_;
   Mistakes& mistakes_;
   std::vector<std::string> names_;  ///< also of clusters with mistakes, so that these are told once
+  bool has_unknown_ = false;        ///< a pool is in a cluster that is not there
 };
 
 void EngineReader::read_engine(const toml::table& table) {
@@ -125,12 +126,13 @@ void EngineReader::read_pools() {
                                                  names.empty() ? "add [engine.cluster." + shown(*cluster) + "]"
                                                                : choice(shown(*cluster), names)));
     }
+    has_unknown_ = has_unknown_ || std::find(names.begin(), names.end(), *cluster) == names.end();
     settings_.slurm_cluster_of.emplace(pool.str(), *cluster);
   }
 }
 
 void EngineReader::check_pools() {
-  if (!settings_.has_several_clusters()) return;
+  if (!settings_.has_several_clusters() || has_unknown_) return;  // a name that is wrong may be meant for any of them
   std::set<std::string> used;
   for (const auto& [pool, cluster] : settings_.slurm_cluster_of) used.insert(cluster);
   const toml::table& engine = *root_["engine"].as_table();

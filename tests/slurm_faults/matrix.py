@@ -72,6 +72,7 @@ def run_case(args: argparse.Namespace, what: str, when: str, case) -> tuple[bool
         ways = {name: stack.enter_context(CommitCutter(server)) for name in ("main", "b")}
         crash_at = getattr(case, "crash_at", "")
         config = CONFIG.format(idle_time="1s" if crash_at else "60s", boot_timeout="20s" if when == "boot" else "120s")
+        config += getattr(case, "more_config", "")
         virga = stack.enter_context(Instance(bin_dir, "root", "", config))
         world, seen = None, ""
         try:

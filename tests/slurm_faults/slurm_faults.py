@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from world import World, check
+from world import WEST, World, check
 
 SAVED_AFTER_S = 7  # slurmctld may keep what is new to itself for five seconds (SAVE_MAX_WAIT in its state_save.c)
 SHORT_CUT_S = 4
@@ -246,10 +246,35 @@ def upgraded(world: World) -> str:
     return world.check_jobs([job, later])
 
 
+def frozen_beside_another(world: World) -> str:
+    """A slurmctld hangs while the leader dies: who takes over goes on in the other cluster, and there later."""
+    far = world.start_job(partition="west")
+    near = world.start_job()
+    hanging = int((world.virga.home / "slurm-west/slurmctld.pid").read_text())
+    os.kill(hanging, signal.SIGSTOP)
+    os.kill(world.pid("main"), signal.SIGKILL)
+    later = world.enter()
+    world.let_end(near, later)
+    seen = world.check_jobs([near, later])
+    check(world.standby("b").get("role") == "leads", "b does not lead")
+    world.let_end(far)
+    os.kill(hanging, signal.SIGCONT)
+    last = world.enter(partition="west")
+    world.let_end(last)
+    seen += ", then " + world.check_jobs([far, last])
+    up = world.virga.up(PGHOST=str(world.ways["main"].folder))
+    check(up.returncode == 0, f"virga up: {up.stdout}")
+    return seen
+
+
+frozen_beside_another.more_config = WEST
+
+
 CASES = {
     "slurmctld killed": {"start": slurmctld_killed_at_start, "begin": slurmctld_killed_at_begin,
                          "run": slurmctld_killed_in_run,
                          "end": slurmctld_killed_at_end},
+    "one slurmctld of two hangs": {"takeover": frozen_beside_another},
     "slurmd killed": {"start": slurmd_killed_at_start, "run": slurmd_killed_in_run, "end": slurmd_killed_at_end},
     "network cut for a moment": {"start": network_cut_at_start, "run": network_cut_in_run, "end": network_cut_at_end},
     "network cut for good": {"start": network_gone_at_start, "run": network_gone_in_run, "end": network_gone_at_end},

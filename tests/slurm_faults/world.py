@@ -47,6 +47,17 @@ pools = ["nd"]
 default = true
 max_time = "1h"
 """
+# Below it: a second cluster, for the cases that want one.
+WEST = """
+[engine.cluster.west]
+sweep = "2s"
+[pool.wd]
+max_nodes = 2
+idle_time = "60s"
+slurm_cluster = "west"
+[partition.west]
+pools = ["wd"]
+"""
 # It ends once there is go-JOB. Between its "end" and its end it waits for leave-JOB.
 JOB = """#!/bin/bash
 export inc=${SLURM_RESTART_COUNT:-0}
@@ -82,16 +93,16 @@ class World(Pair):
         ran = self.virga.work / "ran"
         return [line.split() for line in ran.read_text().splitlines()] if ran.exists() else []
 
-    def enter(self, nodes: int = 2) -> str:
-        return self.submit(f"sbatch --parsable -N {nodes} --ntasks-per-node=1 job.sh")
+    def enter(self, nodes: int = 2, partition: str = "main") -> str:
+        return self.submit(f"sbatch --parsable -p {partition} -N {nodes} --ntasks-per-node=1 job.sh")
 
     def await_beats(self, job: str, nodes: int = 2, incarnation: int = 0) -> None:
         wanted = {str(rank) for rank in range(nodes)}
         self.wait_until(f"all tasks of job {job}.{incarnation} run", lambda: wanted <= {
             line[3] for line in self.lines() if line[:3] == ["beat", job, str(incarnation)]})
 
-    def start_job(self, nodes: int = 2) -> str:
-        job = self.enter(nodes)
+    def start_job(self, nodes: int = 2, partition: str = "main") -> str:
+        job = self.enter(nodes, partition)
         self.await_beats(job, nodes)
         return job
 
@@ -139,8 +150,9 @@ class World(Pair):
     def slurm(self) -> Path:
         return self.virga.home / "slurm"
 
-    def ask_slurm(self, command: str) -> str:
-        done = self.virga.sh(command, PATH="/usr/sbin:/usr/bin:/sbin:/bin", SLURM_CONF=str(self.slurm / "slurm.conf"))
+    def ask_slurm(self, command: str, folder: Path | None = None) -> str:
+        conf = str((folder or self.slurm) / "slurm.conf")
+        done = self.virga.sh(command, PATH="/usr/sbin:/usr/bin:/sbin:/bin", SLURM_CONF=conf)
         return done.stdout if done.returncode == 0 else ""
 
     def slurmctld(self) -> int:
@@ -198,7 +210,9 @@ class World(Pair):
 
     def check_slurm(self) -> None:
         """Nothing of the jobs is left in it, and it ended as often as it was meant to: 22.05 has ways to crash."""
-        self.wait_until("Slurm has no job any more", lambda: self.ask_slurm("squeue -h && echo done") == "done\n")
+        for folder in self.virga.home.glob("slurm*/jobs"):
+            self.wait_until("Slurm has no job any more",
+                            lambda: self.ask_slurm("squeue -h && echo done", folder.parent) == "done\n")
         log = (self.slurm / "log/slurmctld.log").read_text(errors="replace")
         starts = sum("slurmctld version" in line and "started" in line for line in log.splitlines())
         check(starts == 1 + self.slurmctld_ended, f"slurmctld was started {starts} times")

@@ -14,6 +14,7 @@ namespace virga::slurm_test {
 namespace {
 
 using engine_contract::RecordingSink;
+using engine_contract::wait_ready;
 
 /// Says what it was asked.
 class Asked : public Engine {
@@ -157,12 +158,12 @@ TEST_CASE("slurm clusters: real ones; one that hangs keeps only its own jobs wai
   std::unique_ptr<SlurmClusters> engine = world.clusters(sink, pools);
   const JobNode east = world.boot("nd1");
   const JobNode west = world.boot("wd1", 0, "wd");
-  const auto wait_ready = [&](RecordingSink& into) {
+  const auto wait_both = [&](RecordingSink& into) {
     engine->attach(east.vm, "nd");
     engine->attach(west.vm, "wd");
     for (const JobNode& node : {east, west}) into.wait_for<VmReady>([&](const VmReady& f) { return f.vm == node.vm; });
   };
-  wait_ready(sink);
+  wait_both(sink);
   const LaunchPayload tells = world.script("echo $SLURM_CLUSTER_NAME; srun hostname");
   for (const auto& [id, node] : {std::pair(1U, east), std::pair(2U, west)}) {
     const Job job = world.job(id, {node});
@@ -187,7 +188,7 @@ TEST_CASE("slurm clusters: real ones; one that hangs keeps only its own jobs wai
 
   RecordingSink second;
   engine = world.clusters(second, {});  // the pool is another cluster's now
-  wait_ready(second);
+  wait_both(second);
   engine->start({lasting}, world.script("exec sleep 300"));
   engine->end({lasting.id, 0, 15, lasting.nodes});
   CHECK(second.wait_for_job<JobEnded>(lasting.id).exit == ExitStatus{0, 15});
@@ -201,6 +202,39 @@ TEST_CASE("slurm clusters: real ones; one that hangs keeps only its own jobs wai
   const auto refused = make_slurm_clusters(one, second);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message.find("engine.cluster.west is not in virga.toml any more") != std::string::npos);
+}
+
+TEST_CASE("slurm clusters: one that exists may be away when the controller starts, and is used once it is back") {
+  if (!World::usable()) return;
+  World site;
+  RecordingSink site_sink;
+  {
+    const auto raises = site.engine(site_sink, std::chrono::seconds(15), "site");
+    REQUIRE(contract::eventually({}, [&] { return site.controller() > 0; }));
+  }
+  REQUIRE(kill(site.controller(), SIGKILL) == 0);
+  {
+    World world;
+    RecordingSink sink;
+    auto engine = world.clusters(sink, {{"wd", "west"}}, site.home().slurm() + "/slurm.conf");
+    const JobNode east = world.boot("nd1");
+    const JobNode west = world.boot("wd1", 0, "wd");
+    engine->attach(west.vm, "wd");
+    wait_ready(sink, *engine, {east});
+    const Job job = world.job(1, {east});
+    engine->start({job}, world.script("exit 3"));
+    CHECK(sink.wait_for_job<JobEnded>(job.id).exit == ExitStatus{3, 0});
+    CHECK(sink.count<VmReady>() == 1);
+
+    const auto site_engine = site.engine(site_sink, std::chrono::seconds(15), "site");
+    sink.wait_for<VmReady>([&](const VmReady& f) { return f.vm == west.vm; });
+    const Job late = world.job(2, {west});
+    engine->start({late}, world.script("srun hostname; exit 4"));
+    CHECK(sink.wait_for_job<JobEnded>(late.id).exit == ExitStatus{4, 0});
+    CHECK(world.output(2) == "wd1\n");
+    engine->detach(west.vm);
+    engine.reset();
+  }
 }
 
 }  // namespace virga::slurm_test

@@ -83,10 +83,11 @@ SlurmEngineOptions World::options(std::chrono::milliseconds sweep, const std::st
   return options;
 }
 
-std::unique_ptr<SlurmClusters> World::clusters(EventSink& sink, ClusterOfPool pools) {
+std::unique_ptr<SlurmClusters> World::clusters(EventSink& sink, ClusterOfPool pools, const std::string& conf) {
   SlurmClustersOptions both;
   both.clusters = {options(std::chrono::seconds(15), "testing"), options(std::chrono::seconds(15), "testing")};
   both.clusters.back().cluster.name = "west";
+  both.clusters.back().cluster.site_conf = conf;
   both.pools = std::move(pools);
   auto engine = make_slurm_clusters(std::move(both), sink);
   REQUIRE_MESSAGE(engine, (engine ? "" : engine.error().message));

@@ -39,8 +39,8 @@ class World {
 
   std::unique_ptr<Engine> engine(EventSink& sink, std::chrono::milliseconds sweep = std::chrono::seconds(15),
                                  const std::string& cluster = "testing");
-  /// Beside the cluster of engine() a second one, "west".
-  std::unique_ptr<SlurmClusters> clusters(EventSink& sink, ClusterOfPool pools);
+  /// Beside the cluster of engine() a second one, "west", which exists if `conf` says where.
+  std::unique_ptr<SlurmClusters> clusters(EventSink& sink, ClusterOfPool pools, const std::string& conf = "");
   /// Of engines that are made from now on: takes jobs that wait in Slurm, which do not begin there then.
   slurm::Adopt adopt;
   bool accounting = false;  ///< of engines that are made from now on
