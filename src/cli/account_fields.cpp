@@ -72,7 +72,10 @@ Usage usage(R r) {
 }
 
 std::string account(R r) { return r.job->spec->account; }
-std::string cpus(R r) { return number(cpu_count(r)); }
+std::string cpus(R r) {
+  const bool waits = r.kind == AccountRow::Kind::job && r.job->nodes.empty();
+  return number(waits ? asked_cpus(r) : cpu_count(r));
+}
 std::string req_cpus(R r) { return r.kind == AccountRow::Kind::job ? number(asked_cpus(r)) : cpus(r); }
 std::string req_nodes(R r) {
   return number(r.kind == AccountRow::Kind::job ? r.job->spec->nodes : static_cast<std::int64_t>(nodes_used(r)));
@@ -103,13 +106,11 @@ Resources asked_share(R r) {
 }
 std::string asked_tres(R r) { return of(r, tres_by_name(r, asked_share(r), r.job->spec->nodes)); }
 std::string asked_memory(R r) { return of(r, memory_text(asked_share(r).memory_bytes * r.job->spec->nodes)); }
-/// The worst end of a step.
+/// The highest exit code of a step; signals do not count.
 std::string derived_exit(R r) {
-  ExitStatus worst;
-  for (const Step& step : r.job->steps) {
-    if (step.exit.code > worst.code || (worst.code == 0 && step.exit.signal > worst.signal)) worst = step.exit;
-  }
-  return of(r, fmt::format("{}:{}", worst.code, worst.signal));
+  std::uint32_t highest = 0;
+  for (const Step& step : r.job->steps) highest = std::max(highest, step.exit.signal == 0 ? step.exit.code : 0);
+  return of(r, fmt::format("{}:0", highest));
 }
 std::string frequency(R r) { return r.kind == AccountRow::Kind::batch ? "0" : "Unknown"; }
 std::string exit_code(R r) {
@@ -170,7 +171,7 @@ constexpr AccountField k_fields[] = {
     {"AllocCPUS", 10, cpus},
     {"AllocNodes", 10, node_count},
     {"AllocTRES", 10, alloc_tres},
-    {"AssocID", 7, of_job<k_zero>},
+    {"AssocID", 7, fixed<k_zero>},
     {"AveCPU", 10, average_cpu},
     {"AveCPUFreq", 10, none},
     {"AveDiskRead", 14, none},

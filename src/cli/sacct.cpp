@@ -53,6 +53,12 @@ using O = SacctOptions;
 
 constexpr const char* k_one_cluster = "there is one cluster";
 
+/// -j given twice means both lists.
+Status add_jobs(O& o, std::string_view v, const OptionInfo&) {
+  for (std::string& job : split_list(v)) o.jobs.push_back(std::move(job));
+  return {};
+}
+
 constexpr Option<O> k_table[] = {
     {{"accounts", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
     {{"allclusters", 'L', Takes::nothing, Support::quiet, "", k_one_cluster}},
@@ -81,7 +87,7 @@ constexpr Option<O> k_table[] = {
     {{"help", 'h', Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"help-fields", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
     {{"helpformat", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
-    {{"jobs", 'j', Takes::value, Support::done, "list", "jobs or steps to show"}, set_list<&O::jobs>},
+    {{"jobs", 'j', Takes::value, Support::done, "list", "jobs or steps to show"}, add_jobs},
     {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (dbv0.0.38)"}, set_flag<&O::json>},
     {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"long", 'l', Takes::nothing, Support::done, "", "many columns"}, set_flag<&O::long_list>},
@@ -242,10 +248,11 @@ int help_format() {
   std::string text;
   std::size_t place = 0;
   for (const AccountField& field : account_fields()) {
+    if (place != 0) text += place % 4 == 0 ? "\n" : " ";
     text += fmt::format("{:<19}", field.name);
-    text += ++place % 4 == 0 ? "\n" : " ";
+    ++place;
   }
-  if (place % 4 != 0) text += "\n";
+  text += "\n";
   return print_out(text) ? k_exit_ok : k_exit_failure;
 }
 
@@ -310,6 +317,7 @@ int sacct_main(int argc, char** argv) {
     return option_failure(k_sacct, ok.error());
   Result<std::vector<std::string>> operands =
       parse_options(k_sacct, table, arguments_of(argc, argv), options, {.stop_at_operand = false});
+  if (!operands && operands.error().message.starts_with("Try ")) return k_exit_failure;  // which sacct does not say
   if (!operands) return option_failure(k_sacct, operands.error());
   if (answer_about_itself(k_sacct, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
   if (!operands->empty()) {
