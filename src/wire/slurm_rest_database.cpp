@@ -371,6 +371,13 @@ class Database {
     return found ? 1 : 0;
   }
 
+  /// What slurmdbd counts of its own work has no counterpart here.
+  std::size_t diag() {
+    w_.key("statistics");
+    w_.put_json(R"({"time_start":0,"rollups":[],"RPCs":[],"users":[]})");
+    return 1;
+  }
+
   std::size_t wckeys() {
     w_.key("wckeys");
     w_.put_json("[]");
@@ -412,6 +419,8 @@ std::size_t put_lists(Database& db, SlurmOperation what, const Wanted& wanted) {
     case S::accounts:
     case S::account:
       return db.accounts(wanted);
+    case S::db_diag:
+      return db.diag();
     default:
       return db.wckeys();
   }

@@ -279,7 +279,8 @@ TEST_CASE("#SBATCH lines: quotes, comments, and where they end") {
   CHECK(virga::sbatch_lines(
             "#!/bin/sh\n#SBATCH -J \"x y\" -N 1\n# text\n\n#SBATCH --time=5 # five\ntrue\n#SBATCH -N9\n") ==
         std::vector{"-J"s, "x y"s, "-N"s, "1"s, "--time=5"s});
-  CHECK(virga::sbatch_lines("#!/bin/sh\n#SBATCHX -N 2\n##SBATCH -N 3\n #SBATCH -N 4\n").empty());
+  CHECK(virga::sbatch_lines("#!/bin/sh\n##SBATCH -N 3\n #SBATCH -N 4\n").empty());
+  CHECK(virga::sbatch_lines("#!/bin/sh\n#SBATCH-N2\n") == std::vector{"-N2"s});  // as Slurm's sbatch takes it
   CHECK(virga::sbatch_lines("#!/bin/sh\n#SBATCH -o a\\ b 'c\\d'") == std::vector{"-o"s, "a b"s, "c\\d"s});
   CHECK(virga::sbatch_lines("").empty());
 }

@@ -104,7 +104,7 @@ TEST_CASE("slurm srun: an allocation ends with Slurm's srun, as its steps have e
   CHECK_FALSE(runs_on_slurm({"/nowhere"}));
   const std::string told = site.file("told");
   const std::string go = site.file("go");
-  site.program("srun", "echo \"$*\" > '" + told + "'; cat \"$SLURM_HOSTFILE\" >> '" + told + "'; while [ ! -e '" + go +
+  site.program("srun", "{ echo \"$*\"; cat \"$SLURM_HOSTFILE\"; } > new; mv new '" + told + "'; while [ ! -e '" + go +
                            "' ]; do sleep 0.02; done");
   Job job;
   job.id = {17};
