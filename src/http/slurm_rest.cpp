@@ -99,7 +99,10 @@ void SlurmRest::handle(const Request& request, const Responder& responder) {
     case S::submit_job:
     case S::update_job:
       return responder.send(
-          failed_reply(request, k_failed, {{.error = {2037, "Requested operation is presently disabled"}}}));
+          failed_reply(request, k_failed,
+                       {{.error = {2037, "Requested operation is presently disabled"},
+                         .description = "jobs are not submitted or changed over this interface yet; use sbatch and "
+                                        "scontrol, or POST /v1/jobs"}}));
     default:
       return cluster_document(request, responder);
   }

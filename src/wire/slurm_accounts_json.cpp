@@ -182,7 +182,8 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.begin_object();
   put_job_head(w, job, site);
   put_job_time(w, job, site.now);
-  put_exit(w, "exit_code", job.exit);
+  // A job that was cancelled has no exit code of its own; its batch script has.
+  put_exit(w, "exit_code", job.state == JobState::cancelled ? ExitStatus{} : job.exit);
   w.key("flags");
   w.begin_array();
   w.end_array();

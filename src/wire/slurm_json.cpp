@@ -18,8 +18,15 @@ std::int64_t seconds_or_zero(Time t) { return t.is_never() ? 0 : t.whole_seconds
 
 void put_node_share(JsonWriter& w, const JobNode& node, const Resources& share) {
   w.begin_object();
-  w.key("sockets");  // a virtual node has one socket; its cores are not told apart
+  w.key("sockets");  // a virtual node has one socket, and its cores are not told apart
   w.begin_object();
+  w.key("0");
+  w.begin_object();
+  w.key("cores");
+  w.begin_object();
+  for (std::uint32_t core = 0; core < share.cpus; ++core) w(std::to_string(core), "allocated");
+  w.end_object();
+  w.end_object();
   w.end_object();
   w("nodename", node.name);
   w("cpus_used", 0);
