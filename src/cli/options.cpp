@@ -112,7 +112,8 @@ int option_failure(const CommandInfo& command, const Error& error) {
   } else {
     print_error(command.name, error.message);
   }
-  return command.usage_exit;
+  // Slurm ends with 1 where a value is wrong in a way that it looks at itself.
+  return error_exit_code(command.name, error.code == Code::refused ? k_exit_failure : command.usage_exit);
 }
 
 bool answer_about_itself(const CommandInfo& command, const std::vector<OptionInfo>& rows, bool version, bool help,

@@ -25,8 +25,8 @@ using O = ScontrolOptions;
 constexpr const char* k_one_cluster = "there is one cluster";
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
-    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
-    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
+    {{"clusters", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
     {{"details", 'd', Takes::nothing, Support::done, "", "more about jobs"}, set_flag<&O::details>},
     {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"future", 'F', Takes::nothing, Support::quiet, "", "every place of a pool is shown"}},
@@ -209,6 +209,7 @@ int write_script(Client& client, const std::vector<std::string>& args) {
 int with_client(const std::vector<std::string>& args, const O& o) {
   Result<Client> client = Client::from_environment();
   if (!client) return failed("scontrol", client.error());
+  if (Status ok = check_clusters(*client, o.clusters); !ok) return failed("scontrol", ok.error());
   const std::string& command = args.front();
   if (is_command(command, "show", 1)) return scontrol_show(*client, args, o);
   if (is_command(command, "hold", 2) || same_word(command, "uhold") || same_word(command, "holdu")) {

@@ -17,7 +17,7 @@
 
 namespace virga {
 
-inline constexpr std::uint32_t k_schema_version = 7;
+inline constexpr std::uint32_t k_schema_version = 8;
 
 /// Correlates an outside request with its Reply command; 0 where nobody waits. Not stable across restarts.
 using RequestId = std::uint64_t;

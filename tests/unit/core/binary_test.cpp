@@ -166,7 +166,7 @@ TEST_CASE("binary: cut and changed bytes are refused or mean what they say, and 
 // Journals written by an earlier build must stay readable. Where a line below changes, a stored layout has changed:
 // raise k_schema_version and teach the journal to read the old one, then write the new value here. A new event type
 // is a new line at the end.
-TEST_CASE("binary: the stored layouts of schema version 7") {
+TEST_CASE("binary: the stored layouts of schema version 8") {
   std::string layouts = "\n";
   auto add = [&](std::string_view name, const std::string& bytes) {
     std::uint64_t digest = digest_of(bytes);
@@ -178,10 +178,10 @@ TEST_CASE("binary: the stored layouts of schema version 7") {
   add("payload", encode(filled<LaunchPayload>(1)));
   add("job", encode(filled<Job>(1)));
   add("vm_record", encode(filled<VmRecord>(1)));
-  REQUIRE(k_schema_version == 7);
+  REQUIRE(k_schema_version == 8);
   CHECK(layouts == R"(
-config_changed 1184 e3e6a2e5064c9eba
-job_submitted 281 9c4f7c267a1c9607
+config_changed 1273 aa4e06f36022d54d
+job_submitted 399 03725e28450ffcde
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
 step_started 45 03366610c93117a4
@@ -201,7 +201,7 @@ timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 vm_unhealthy 36 427d30b9d0e7d4c8
 payload 47 3bdc9714919957d6
-job 748 a92d86172b22f48f
+job 868 9fb559d30504900a
 vm_record 77 bb14fdf0800645c5
 )");
 }
