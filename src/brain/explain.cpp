@@ -34,6 +34,8 @@ ExplainedReason explain_policy(const Job& job, const std::string& own) {
       return {job.reason, "its tenant has what it may have" + own, "another --account, or the end of other jobs"};
     case Reason::budget:
       return {job.reason, "it may cost more than its tenant has left" + own, "fewer nodes, or a shorter --time"};
+    case Reason::licenses:
+      return {job.reason, "other jobs use the licences that it needs" + own, "the end of other jobs"};
     case Reason::reservation:
       return {job.reason, "nodes are reserved" + own, "a shorter --time, so that it ends before"};
     case Reason::preempted:

@@ -25,6 +25,7 @@ struct Company {
   std::string tenant;
   std::uint32_t uid = 0;
   std::string reservation;
+  std::vector<License> licenses;
 
   friend auto operator<=>(const Company&, const Company&) = default;
 };

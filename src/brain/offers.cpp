@@ -41,6 +41,7 @@ Job imagined(const State& state, const Actor& owner, Shared<JobSpec> spec, Time 
   job.submitted = job.eligible = now;
   job.partition_number = state.number_of_partition(job.spec->partition);
   job.files_on_storage = lies_on_storage(state.config.storage, job.spec);
+  job.placement_key = placement_key_of(job.spec);
   const Place place = place_in_queue(state, job);
   job.rank = place.rank;
   job.full_age = place.full_age;

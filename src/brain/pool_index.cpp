@@ -177,14 +177,17 @@ std::uint32_t PoolIndex::over_cells(const GangRequest& request, Count count) con
 }
 
 std::uint32_t PoolIndex::fitting(const GangRequest& request) const {
+  if (!request.wish.is_empty()) return count_wished(wished_pool(request, false, false), wished_gang(request));
   return over_cells(request, [&](const Cell& cell) { return count_in(cell.present, request); });
 }
 
 std::uint32_t PoolIndex::fitting_ready(const GangRequest& request) const {
+  if (!request.wish.is_empty()) return count_wished(wished_pool(request, true, false), wished_gang(request));
   return over_cells(request, [&](const Cell& cell) { return count_in(cell.ready, request); });
 }
 
 std::uint32_t PoolIndex::fitting_or_absent(const GangRequest& request) const {
+  if (!request.wish.is_empty()) return count_wished(wished_pool(request, false, true), wished_gang(request));
   return over_cells(request, [&](const Cell& cell) { return count_in(cell.present, request) + cell.present.absent(); });
 }
 
@@ -363,6 +366,7 @@ bool PoolIndex::choose_by_end(const GangRequest& request, bool ready_only, std::
 
 bool PoolIndex::choose(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots,
                        PassedOver* passed_over) const {
+  if (!request.wish.is_empty()) return choose_by_wish(request, ready_only, grow, slots);
   const bool by_end = request.nodes == 1 && !request.exclusive && !request.ends.is_never();
   if (by_end && choose_by_end(request, ready_only, slots)) return true;
   if (!choose_anywhere(request, ready_only, grow, slots, passed_over)) return false;

@@ -23,6 +23,7 @@
 
 #include "brain/place/collective_time.hpp"
 #include "brain/place/node_index.hpp"
+#include "brain/place/node_wish.hpp"
 #include "brain/sched/release_profile.hpp"
 #include "core/config.hpp"
 #include "core/vm.hpp"
@@ -38,6 +39,7 @@ struct GangRequest {
   std::uint32_t leaves_max = 0;  ///< 0: any number
   Time ends = Time::never();     ///< where a node's time is paid for: when this gang is expected to be done with it
   std::uint64_t reduce_bytes = k_reference_bytes;  ///< of the all-reduce by which placements are compared
+  NodeWish wish = {};                              ///< single nodes that it must or may not have
 };
 
 class PoolIndex {
@@ -93,6 +95,9 @@ class PoolIndex {
   Shadow shadow(std::uint32_t open, std::uint32_t need, Time now) const {
     return releases_.shadow({.free_units = open, .need = need, .now = now});
   }
+  /// The same for a gang that has a wish: when the nodes that it may have will be free, the required ones all of them.
+  /// `may_grow`: those that do not exist could be asked for now.
+  Shadow wished_shadow(const GangRequest& request, bool may_grow, Time now) const;
   /// When how many of the nodes in use are expected back, in the order of time. O(nodes log nodes).
   std::vector<std::pair<Time, std::uint32_t>> releases() const;
   /// Will nobody be on this node by then? Such a node counts for whoever holds the pool.
@@ -145,6 +150,9 @@ class PoolIndex {
   std::uint32_t leaves_of(const std::vector<std::uint32_t>& slots) const;
   bool choose_anywhere(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots,
                        PassedOver* passed_over) const;
+  WishedPool wished_pool(const GangRequest& request, bool ready_only, bool grow) const;
+  static WishedGang wished_gang(const GangRequest& request);
+  bool choose_by_wish(const GangRequest& request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
   bool choose_by_end(const GangRequest& request, bool ready_only, std::vector<std::uint32_t>& slots) const;
   bool choose_across(PlaceRequest request, bool ready_only, bool grow, std::vector<std::uint32_t>& slots) const;
 

@@ -120,6 +120,10 @@ std::optional<Error> submission_refusal(const State& state, const JobSubmitted& 
   }
   if (!spec.work_dir.starts_with('/'))
     return Error{Code::invalid, "work_dir must be an absolute path: " + spec.work_dir};
+  if (std::optional<Error> mistake = placement_mistake(state, spec)) return mistake;
+  if (spec.time_min > spec.time_limit) {
+    return Error{Code::invalid, "Invalid time-min specification (exceeds job's time or other limits)"};
+  }
   if (std::optional<Error> never = never_fits(state, spec)) return never;
   return policy_refusal(state, spec, e.actor);
 }

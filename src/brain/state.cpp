@@ -30,6 +30,7 @@ IndexedAs index_of(const State& state, const Job& job) {
     case Reason::tenant_limit:
     case Reason::tenant_gpu_limit:
     case Reason::budget:
+    case Reason::licenses:
     case Reason::reservation:
       return IndexedAs::set_aside;
     default:
@@ -145,6 +146,7 @@ void index_job(State& state, Job& job) {
     if (place == IndexedAs::queued || place == IndexedAs::asleep) {
       job.partition_number = state.number_of_partition(job.spec->partition);
       job.files_on_storage = lies_on_storage(state.config.storage, job.spec);
+      job.placement_key = placement_key_of(job.spec);
     }
     if (place == IndexedAs::queued) enter_queue(state, job);
     if (place == IndexedAs::set_aside) enter_set_aside(state, job);

@@ -6,8 +6,8 @@ namespace virga {
 
 const std::vector<CommandTable>& command_tables() {
   static const std::vector<CommandTable> tables = [] {
-    std::vector<CommandTable> all = {sbatch_command(), srun_command(),  squeue_command(),  scancel_command(),
-                                     sinfo_command(),  sacct_command(), scontrol_command()};
+    std::vector<CommandTable> all = {sbatch_command(),  salloc_command(), srun_command(),  squeue_command(),
+                                     scancel_command(), sinfo_command(),  sacct_command(), scontrol_command()};
     std::vector<CommandTable> unbuilt = unbuilt_commands();
     all.insert(all.end(), unbuilt.begin(), unbuilt.end());
     // A program's rows come as its man page has them: by name, capitals beside their small letters.

@@ -19,6 +19,7 @@ const CommandTable* command_table(std::string_view name);
 
 // Each command's own file has its table.
 CommandTable sbatch_command();
+CommandTable salloc_command();
 CommandTable srun_command();
 CommandTable squeue_command();
 CommandTable scancel_command();

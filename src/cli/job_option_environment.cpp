@@ -1,5 +1,6 @@
 // The environment variables that sbatch, salloc and srun read: all that their man pages name.
 #include "cli/job_options.hpp"
+#include "wire/slurm_text.hpp"
 
 namespace virga {
 namespace {
@@ -245,8 +246,18 @@ Status apply_environment(const CommandInfo& command, const JobOptionTable& table
   if (value_of("SLURM_JOB_ID") != nullptr) {
     std::erase_if(variables, [](const InputVariable& v) { return std::string_view(v.name) == "SLURM_JOB_NAME"; });
   }
-  return apply_variables(command, std::span<const Option<JobOptions>>(table), std::span<const InputVariable>(variables),
-                         value_of, options);
+  const std::span<const Option<JobOptions>> rows(table);
+  if (Status ok = apply_variables(command, rows, std::span<const InputVariable>(variables), value_of, options); !ok) {
+    return ok;
+  }
+  for (const InputVariable& variable : variables) {
+    const char* value = std::string_view(variable.name).ends_with("_WAIT4SWITCH") ? value_of(variable.name) : nullptr;
+    if (value == nullptr) continue;
+    const Result<Duration> wait = parse_time_limit(value);
+    if (!wait) return fail(Code::invalid, std::string("Invalid ") + variable.name + "=" + value);
+    if (options.switches_wait.is_infinite()) options.switches_wait = *wait;
+  }
+  return {};
 }
 
 }  // namespace virga

@@ -1,6 +1,10 @@
 // The option tables of sbatch and srun: every option of Slurm 22.05, what Virga does with it, and if nothing, why.
+#include <algorithm>
+#include <string_view>
+
 #include "cli/command_registry.hpp"
 #include "cli/job_options.hpp"
+#include "cli/job_placement_options.hpp"
 #include "cli/setters.hpp"
 #include "wire/slurm_policy.hpp"
 
@@ -17,9 +21,7 @@ constexpr auto nothing = Takes::nothing;
 constexpr auto value = Takes::value;
 constexpr auto optional = Takes::optional;
 
-constexpr const char* k_nodes_alike = "all nodes of a pool are alike";
 constexpr const char* k_no_affinity = "tasks are not bound to processors";
-constexpr const char* k_no_socket = "a virtual node does not tell sockets and cores apart";
 constexpr const char* k_no_plugin = "no such plugin";
 constexpr const char* k_cloud_boots = "nodes are fresh virtual machines";
 constexpr const char* k_whole_control = "needs Slurm's privileges";
@@ -113,6 +115,15 @@ Status set_immediate(O& o, std::string_view v, const OptionInfo&) {
   return {};
 }
 
+Status set_kill_command(O& o, std::string_view v, const OptionInfo&) {
+  o.kill_command_signal = 15;
+  if (v.empty()) return {};
+  const Result<std::uint32_t> signal = parse_signal(v);
+  if (!signal) return fail(Code::invalid, "Invalid --kill-command specification");
+  o.kill_command_signal = *signal;
+  return {};
+}
+
 Status set_mpi(O&, std::string_view v, const OptionInfo&) {
   if (v == "none" || v == "list") return {};
   return fail(Code::invalid, "--mpi=" + std::string(v) +
@@ -163,107 +174,113 @@ Status set_switches(O& o, std::string_view v, const OptionInfo&) {
 /// What sbatch and srun have in common.
 constexpr Row k_common[] = {
     {{"account", 'A', value, done, "name", "account to charge"}, set_text<&O::account>},
-    {{"acctg-freq", 0, value, ignored, "spec", "usage is counted by the kernel"}},
+    {{"acctg-freq", 0, value, quiet, "spec", "usage is counted by the kernel: exact, however often it is asked"}},
     {{"bb", 0, value, refused, "spec", "there is no burst buffer"}},
     {{"bbf", 0, value, refused, "file", "there is no burst buffer"}},
     {{"begin", 'b', value, done, "time", "not before: 16:00, now+1hour, tomorrow"}, set_moment<&O::begin>},
     {{"chdir", 'D', value, done, "directory", "working directory of the job"}, set_text<&O::work_dir>},
-    {{"cluster", 0, value, ignored, "name", "there is one cluster"}},
+    {{"cluster", 0, value, done, "name", "the same as --clusters"}, set_clusters},
     {{"cluster-constraint", 0, value, ignored, "list", "there is one cluster"}},
-    {{"clusters", 'M', value, ignored, "names", "there is one cluster"}},
+    {{"clusters", 'M', value, done, "names", "this cluster, or all"}, set_clusters},
     {{"comment", 0, value, done, "text", "arbitrary comment"}, set_text<&O::comment>},
-    {{"constraint", 'C', value, refused, "list", "nodes have no features; choose a partition"}},
+    {{"constraint", 'C', value, done, "list", "features of its nodes: a&b, a|b, [a|b], a*2"}, set_text<&O::constraint>},
     {{"container", 0, value, refused, "path", "jobs run without OCI containers"}},
     {{"context", 0, value, ignored, "label", k_no_plugin}},
-    {{"contiguous", 0, nothing, ignored, "", "placement follows the fabric"}},
-    {{"core-spec", 'S', value, ignored, "cores", k_no_socket}},
-    {{"cores-per-socket", 0, value, ignored, "n", k_no_socket}},
+    {{"contiguous", 0, nothing, done, "", "nodes with numbers that follow each other"}, set_flag<&O::contiguous>},
+    {{"core-spec", 'S', value, done, "cores", "told of, as where AllowSpecResourcesUsage = No"}, ignore_spec_resources},
+    {{"cores-per-socket", 0, value, done, "n", "nodes whose sockets have so many"}, set_count<&O::cores_per_socket>},
     {{"cpu-freq", 0, value, ignored, "spec", "frequencies are the machine's own"}},
     {{"cpus-per-gpu", 0, value, done, "n", "processors for each GPU"}, set_count<&O::cpus_per_gpu>},
     {{"cpus-per-task", 'c', value, done, "n", "processors for each task"}, set_count<&O::cpus_per_task>},
     {{"deadline", 0, value, done, "time", "ended by then, or not begun"}, set_moment<&O::deadline>},
-    {{"delay-boot", 0, value, ignored, "minutes", k_cloud_boots}},
+    {{"delay-boot", 0, value, quiet, "minutes", "no node is rebooted for the features of a job"}},
     {{"dependency", 'd', value, done, "type:job", "wait for other jobs: afterok:12:13"}, set_dependency},
-    {{"distribution", 'm', value, done, "block|cyclic", "which node gets which task"}, set_text<&O::distribution>},
+    {{"distribution", 'm', value, done, "block|cyclic", "which node gets which task"}, check_distribution},
     {{"error", 'e', value, done, "file", "standard error"}, set_text<&O::std_err>},
-    {{"exclude", 'x', value, refused, "hosts", "the brain chooses nodes; drain the one that is bad"}},
+    {{"exclude", 'x', value, done, "hosts", "none of these nodes"}, set_exclude},
     {{"exclusive", 0, optional, done, "user", "nobody else on its nodes"}, set_exclusive},
     {{"export", 0, value, done, "ALL|NONE|names", "environment that the job gets"}, set_text<&O::exported>},
-    {{"extra-node-info", 'B', value, ignored, "spec", k_no_socket}},
-    {{"gid", 0, value, refused, "group", k_whole_control}},
+    {{"extra-node-info", 'B', value, done, "s[:c[:t]]", "sockets, cores and threads of its nodes"}, set_extra_info},
+    {{"gid", 0, value, done, "group", "as this group: root only"}, set_group},
     {{"gpu-bind", 0, value, ignored, "spec", "tasks see all GPUs that their job has on the node"}},
     {{"gpu-freq", 0, value, ignored, "spec", "frequencies are the GPU's own"}},
     {{"gpus", 'G', value, done, "[type:]n", "GPUs of the whole job"}, set_gpus<&O::gpus>},
     {{"gpus-per-node", 0, value, done, "[type:]n", "GPUs of each node"}, set_gpus<&O::gpus_per_node>},
-    {{"gpus-per-socket", 0, value, refused, "n", k_no_socket}},
+    {{"gpus-per-socket", 0, value, done, "[type:]n", "GPUs of each socket; a node has one"},
+     set_gpus<&O::gpus_per_node>},
     {{"gpus-per-task", 0, value, done, "[type:]n", "GPUs for each task"}, set_gpus<&O::gpus_per_task>},
     {{"gres", 0, value, done, "gpu[:type]:n", "GPUs of each node"}, set_gres},
-    {{"gres-flags", 0, value, ignored, "flags", k_no_affinity}},
+    {{"gres-flags", 0, value, quiet, "flags", "GPUs and processors of a node are of one socket"}, check_gres_flags},
     {{"help", 'h', nothing, done, "", "this text"}, set_flag<&O::help>},
-    {{"hint", 0, value, ignored, "type", k_no_affinity}},
+    {{"hint", 0, value, done, "type", "compute_bound, memory_bound, [no]multithread"}, set_hint},
     {{"hold", 'H', nothing, done, "", "submit it held"}, set_flag<&O::held>},
     {{"input", 'i', value, done, "file", "standard input"}, set_text<&O::std_in>},
     {{"job-name", 'J', value, done, "name", "name of the job"}, set_text<&O::name>},
-    {{"licenses", 'L', value, refused, "names", "there are no licences"}},
+    {{"licenses", 'L', value, done, "names", "licences, held as long as it has nodes: a:2,b"}, set_licenses},
     {{"mail-type", 0, value, ignored, "types", "no mail is sent"}},
     {{"mail-user", 0, value, ignored, "user", "no mail is sent"}},
     {{"mcs-label", 0, value, ignored, "label", k_no_plugin}},
     {{"mem", 0, value, done, "size[K|M|G|T]", "memory of each node; 0: all"}, set_memory<&O::memory_per_node>},
-    {{"mem-bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"mem-bind", 0, value, quiet, "spec", "a node is one memory domain, so all memory is local"}, check_mem_bind},
     {{"mem-per-cpu", 0, value, done, "size", "memory for each processor"}, set_memory<&O::memory_per_cpu>},
     {{"mem-per-gpu", 0, value, done, "size", "memory for each GPU"}, set_memory<&O::memory_per_gpu>},
     {{"mincpus", 0, value, done, "n", "processors of each node, at least"}, set_count<&O::min_cpus>},
     {{"network", 0, value, ignored, "type", "the fabric has one network"}},
     {{"nice", 0, optional, done, "n", "taken off the priority; 100 without a number"}, set_nice},
     {{"no-kill", 'k', optional, refused, "off", "a gang that lost a node is no gang"}},
-    {{"nodefile", 'F', value, refused, "file", "the brain chooses nodes"}},
+    {{"nodefile", 'F', value, done, "file", "the same as --nodelist, from a file"}, set_node_file},
     {{"nodes", 'N', value, done, "n[-m]", "number of nodes; of a range, the smaller"}, set_nodes},
     {{"ntasks", 'n', value, done, "n", "number of tasks"}, set_count<&O::tasks>},
-    {{"ntasks-per-core", 0, value, ignored, "n", k_no_socket}},
-    {{"ntasks-per-gpu", 0, value, refused, "n", "give --ntasks-per-node and --gpus-per-node"}},
+    {{"ntasks-per-core", 0, value, quiet, "n", "each task has cores of its own"}},
+    {{"ntasks-per-gpu", 0, value, done, "n", "tasks for each GPU; one of the two gives the other"},
+     set_count<&O::tasks_per_gpu>},
     {{"ntasks-per-node", 0, value, done, "n", "tasks on each node"}, set_count<&O::tasks_per_node>},
-    {{"ntasks-per-socket", 0, value, ignored, "n", k_no_socket}},
-    {{"ntasks-per-tres", 0, value, refused, "spec", "give --ntasks-per-node and --gpus-per-node"}},
+    {{"ntasks-per-socket", 0, value, done, "n", "tasks on each socket, at most; a node has one"},
+     set_count<&O::tasks_per_socket>},
+    {{"ntasks-per-tres", 0, value, done, "gpu:n", "the same as --ntasks-per-gpu"}, set_tasks_per_tres},
     {{"open-mode", 0, value, done, "append|truncate", "how output files are opened"}, set_open_mode},
     {{"output", 'o', value, done, "file", "standard output; %j is the job's id"}, set_text<&O::std_out>},
     {{"overcommit", 'O', nothing, done, "", "a step may start more tasks than it has processors"},
      set_flag<&O::overcommit>},
-    {{"oversubscribe", 's', nothing, ignored, "", "nodes are shared unless --exclusive"}},
+    {{"oversubscribe", 's', nothing, quiet, "", "nodes are shared unless --exclusive"}},
     {{"partition", 'p', value, done, "name", "partition"}, set_text<&O::partition>},
     {{"power", 0, value, ignored, "flags", k_no_plugin}},
-    {{"prefer", 0, value, ignored, "features", "nodes have no features"}},
+    {{"prefer", 0, value, done, "features", "such nodes where there are any, else others"}, set_text<&O::prefer>},
     {{"priority", 0, value, ignored, "n", "jobs are served in their order"}},
     {{"profile", 0, value, ignored, "what", k_no_plugin}},
-    {{"propagate", 0, optional, ignored, "limits", "limits are the node's own"}},
+    {{"propagate", 0, optional, done, "limits", "limits of this process that are the job's: ALL, NONE, NOFILE"},
+     set_propagate},
     {{"qos", 'q', value, done, "name", "quality of service"}, set_text<&O::qos>},
     {{"quiet", 'Q', nothing, done, "", "no informational messages"}, set_flag<&O::quiet>},
     {{"reboot", 0, nothing, ignored, "", k_cloud_boots}},
     {{"reservation", 0, value, done, "name", "nodes of this reservation"}, set_text<&O::reservation>},
     {{"signal", 0, value, done, "[B:]signal[@s]", "signal before the time limit ends it"}, set_signal},
-    {{"sockets-per-node", 0, value, ignored, "n", k_no_socket}},
-    {{"spread-job", 0, nothing, ignored, "", "placement follows the fabric"}},
+    {{"sockets-per-node", 0, value, done, "n", "nodes that have so many"}, set_count<&O::sockets_per_node>},
+    {{"spread-job", 0, nothing, done, "", "over as many nodes as it has tasks"}, set_flag<&O::spread>},
     {{"switches", 0, value, done, "n[@time]", "at most so many switches, for so long"}, set_switches},
     {{"tasks-per-node", 0, value, done, "n", "the same as --ntasks-per-node"}, set_count<&O::tasks_per_node>},
-    {{"thread-spec", 0, value, ignored, "n", k_no_socket}},
-    {{"threads-per-core", 0, value, ignored, "n", k_no_socket}},
+    {{"thread-spec", 0, value, done, "n", "told of, as where AllowSpecResourcesUsage = No"}, ignore_spec_resources},
+    {{"threads-per-core", 0, value, done, "n", "nodes whose cores have so many"}, set_count<&O::threads_per_core>},
     {{"time", 't', value, done, "time", "limit: minutes, h:m:s or d-h:m:s"}, set_time},
-    {{"time-min", 0, value, ignored, "time", "limits are not shortened"}},
-    {{"tmp", 0, value, ignored, "size", k_nodes_alike}},
-    {{"uid", 0, value, refused, "user", k_whole_control}},
+    {{"time-min", 0, value, done, "time", "lower the limit to this if it begins earlier then"}, set_time_min},
+    {{"tmp", 0, value, done, "size", "room for temporary files on each node"}, set_tmp},
+    {{"uid", 0, value, done, "user", "as this user: root only"}, set_user},
     {{"usage", 0, nothing, done, "", "one line about each option"}, set_flag<&O::usage>},
     {{"use-min-nodes", 0, nothing, quiet, "", "of a range of nodes, the smaller number"}},
     {{"verbose", 'v', nothing, done, "", "say more"}, set_flag<&O::verbose>},
     {{"version", 'V', nothing, done, "", "print the version"}, set_flag<&O::version>},
-    {{"wckey", 0, value, ignored, "key", "there are no workload keys"}},
+    {{"wckey", 0, value, done, "key", "a word for the accounts"}, set_text<&O::wckey>},
 };
 
 constexpr Row k_sbatch_only[] = {
     {{"array", 'a', value, done, "indexes", "one job for each index: 0-9, 1,5,8 or 0-100:10%4"}, set_array},
-    {{"batch", 0, value, refused, "list", "nodes have no features"}},
-    {{"export-file", 0, value, refused, "file", "give --export"}},
-    {{"get-user-env", 0, optional, ignored, "timeout", "the job gets the environment of its submission"}},
+    {{"batch", 0, value, done, "list", "features of the first node, out of --constraint"},
+     set_text<&O::batch_features>},
+    {{"export-file", 0, value, done, "file|fd", "the environment of the job: NAME=value, each ended by NUL"},
+     set_text<&O::export_file>},
+    {{"get-user-env", 0, optional, done, "timeout", "the environment of a login"}, set_login_env},
     {{"ignore-pbs", 0, nothing, quiet, "", "#PBS lines are never read"}},
-    {{"kill-on-invalid-dep", 0, value, ignored, "yes|no", "a job that can never start waits; cancel it"}},
+    {{"kill-on-invalid-dep", 0, value, done, "yes|no", "end it where a dependency cannot come true"}, set_kill_invalid},
     {{"no-requeue", 0, nothing, done, "", "a lost node ends the job"},
      [](O& o, std::string_view, const OptionInfo&) -> Status {
        o.requeue = false;
@@ -322,21 +339,34 @@ constexpr Row k_srun_only[] = {
     {{"x11", 0, optional, refused, "what", "there is no X11 forwarding"}},
 };
 
-// The node list has a different meaning: of a job the brain chooses the nodes, of a step the user may.
-constexpr Row k_sbatch_node_list = {{"nodelist", 'w', value, refused, "hosts", "the brain chooses nodes"}};
-constexpr Row k_srun_node_list = {{"nodelist", 'w', value, done, "hosts", "nodes of the step, out of the job's"},
-                                  set_list<&O::node_list>};
+constexpr Row k_node_list = {{"nodelist", 'w', value, done, "hosts", "these nodes; a step's are of its job's"},
+                             set_node_list};
+
+constexpr Row k_salloc_only[] = {
+    {{"bell", 0, nothing, done, "", "ring when the nodes are there"}, set_flag<&O::bell>},
+    {{"get-user-env", 0, optional, ignored, "timeout", "the command has the environment of salloc"}},
+    {{"immediate", 'I', optional, done, "seconds", "give up if it does not start at once"}, set_immediate},
+    {{"kill-command", 'K', optional, done, "signal", "sent to the command when the nodes are taken away"},
+     set_kill_command},
+    {{"no-bell", 0, nothing, done, "", "never ring"}, set_flag<&O::no_bell>},
+    {{"no-shell", 0, nothing, done, "", "keep the nodes, run nothing, come back"}, set_flag<&O::no_shell>},
+    {{"wait-all-nodes", 0, value, quiet, "1|0", "a job starts when all nodes are ready"}},
+    {{"x11", 0, optional, refused, "what", "there is no X11 forwarding"}},
+};
+/// Of what sbatch and srun have in common, what salloc has not.
+constexpr std::string_view k_not_of_salloc[] = {"error", "export", "input", "open-mode", "output", "propagate"};
 
 }  // namespace
 
 const CommandInfo k_sbatch = {"sbatch", "[OPTIONS...] script [args...]", 255};
+const CommandInfo k_salloc = {"salloc", "[OPTIONS...] [command [args...]]", 1};
 const CommandInfo k_srun = {"srun", "[OPTIONS...] executable [args...]", 255};
 
 const JobOptionTable& sbatch_table() {
   static const JobOptionTable table = [] {
     JobOptionTable rows(std::begin(k_common), std::end(k_common));
     rows.insert(rows.end(), std::begin(k_sbatch_only), std::end(k_sbatch_only));
-    rows.push_back(k_sbatch_node_list);
+    rows.push_back(k_node_list);
     return rows;
   }();
   return table;
@@ -346,10 +376,31 @@ const JobOptionTable& srun_table() {
   static const JobOptionTable table = [] {
     JobOptionTable rows(std::begin(k_common), std::end(k_common));
     rows.insert(rows.end(), std::begin(k_srun_only), std::end(k_srun_only));
-    rows.push_back(k_srun_node_list);
+    rows.push_back(k_node_list);
     return rows;
   }();
   return table;
+}
+
+const JobOptionTable& salloc_table() {
+  static const JobOptionTable table = [] {
+    JobOptionTable rows;
+    for (const Row& row : k_common) {
+      if (std::count(std::begin(k_not_of_salloc), std::end(k_not_of_salloc), row.info.name) == 0) rows.push_back(row);
+    }
+    rows.insert(rows.end(), std::begin(k_salloc_only), std::end(k_salloc_only));
+    rows.push_back(k_node_list);
+    return rows;
+  }();
+  return table;
+}
+
+CommandTable salloc_command() {
+  const std::span<const InputVariable> variables = salloc_variables();
+  return {k_salloc,
+          "allocate nodes, and run a command with them",
+          rows_of(std::span<const Row>(salloc_table())),
+          {variables.begin(), variables.end()}};
 }
 
 CommandTable sbatch_command() {

@@ -52,6 +52,35 @@ struct JobOptions {
   std::string reservation;
   ArraySpec array;
   std::string exported = "ALL";
+  std::string propagate = "ALL";  ///< limits of this process that are the job's
+  std::string constraint;
+  std::string prefer;
+  std::string batch_features;
+  std::vector<std::string> exclude;
+  bool contiguous = false;
+  bool spread = false;
+  std::uint64_t tmp_bytes = 0;
+  std::vector<License> licenses;
+  Duration time_min;
+  bool kill_on_invalid_dep = false;
+  std::string wckey;
+  std::optional<std::uint32_t> sockets_per_node;
+  std::optional<std::uint32_t> cores_per_socket;
+  std::optional<std::uint32_t> threads_per_core;
+  std::optional<std::uint32_t> tasks_per_socket;
+  std::optional<std::uint32_t> tasks_per_gpu;
+  std::vector<std::string> clusters;
+  std::optional<std::uint32_t> run_as_uid;  ///< only root may
+  std::optional<std::uint32_t> run_as_gid;
+  bool login_environment = false;  ///< --get-user-env
+  std::uint32_t login_environment_seconds = 120;
+  std::string export_file;
+
+  // salloc's own
+  bool no_shell = false;
+  bool bell = false;
+  bool no_bell = false;
+  std::uint32_t kill_command_signal = 0;  ///< sent to the command where the allocation is taken away
 
   // sbatch's own
   std::optional<std::string> wrap;
@@ -97,7 +126,9 @@ using JobOptionTable = std::vector<Option<JobOptions>>;
 /// The tables that parsing, --help and --usage come from.
 const JobOptionTable& sbatch_table();
 const JobOptionTable& srun_table();
+const JobOptionTable& salloc_table();
 extern const CommandInfo k_sbatch;
+extern const CommandInfo k_salloc;
 extern const CommandInfo k_srun;
 
 std::span<const InputVariable> sbatch_variables();

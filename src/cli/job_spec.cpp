@@ -11,13 +11,13 @@ namespace {
 std::uint32_t divided_up(std::uint32_t a, std::uint32_t b) { return b == 0 ? a : a / b + (a % b != 0 ? 1 : 0); }
 
 /// The largest node of the job's partition; null without one.
-const Sku* largest_sku(const Config& config, const std::string& partition_name) {
-  const Sku* largest = nullptr;
+const Pool* largest_pool(const Config& config, const std::string& partition_name) {
+  const Pool* largest = nullptr;
   for (const Partition& partition : config.partitions) {
     if (partition_name.empty() ? !partition.is_default : partition.name != partition_name) continue;
     for (const Pool& pool : config.pools) {
       if (std::count(partition.pools.begin(), partition.pools.end(), pool.name) == 0) continue;
-      if (largest == nullptr || pool.sku.resources.cpus > largest->resources.cpus) largest = &pool.sku;
+      if (largest == nullptr || pool.sku.resources.cpus > largest->sku.resources.cpus) largest = &pool;
     }
   }
   return largest;
@@ -28,6 +28,7 @@ std::uint32_t nodes_needed(const JobOptions& o, const Sku& sku, std::uint32_t cp
   std::uint32_t nodes = 1;
   const std::uint32_t tasks = o.tasks.value_or(1);
   if (o.tasks_per_node) nodes = std::max(nodes, divided_up(tasks, *o.tasks_per_node));
+  if (o.tasks_per_socket) nodes = std::max(nodes, divided_up(tasks, *o.tasks_per_socket));
   const std::uint32_t tasks_that_fit = std::max(1U, sku.resources.cpus / std::max(1U, cpus_per_task));
   nodes = std::max(nodes, divided_up(tasks, tasks_that_fit));
   const std::uint32_t gpus = o.gpus ? *o.gpus : o.gpus_per_task.value_or(0) * tasks;
@@ -35,16 +36,61 @@ std::uint32_t nodes_needed(const JobOptions& o, const Sku& sku, std::uint32_t cp
   return nodes;
 }
 
-void set_shape(JobSpec& spec, const JobOptions& o, const Sku* sku) {
+/// --ntasks-per-gpu: the tasks follow from the GPUs, or else the GPUs from the tasks.
+Result<JobOptions> with_tasks_per_gpu(JobOptions o) {
+  if (!o.tasks_per_gpu) return o;
+  const std::uint32_t gpus = o.gpus ? *o.gpus : o.gpus_per_node.value_or(0) * o.nodes.value_or(1);
+  if (gpus > 0) {
+    if (!o.tasks) o.tasks = gpus * *o.tasks_per_gpu;
+    if (!o.gpus && !o.nodes) o.nodes = 1;
+    return o;
+  }
+  if (!o.tasks && !(o.nodes && o.tasks_per_node)) {
+    return fail(Code::invalid,
+                "gres_job_state_validate: --ntasks-per-tres needs either a GRES GPU specification or a node/ntask "
+                "specification\nInvalid generic resource (gres) specification");
+  }
+  const std::uint32_t tasks = o.tasks ? *o.tasks : *o.nodes * *o.tasks_per_node;
+  o.gpus = divided_up(tasks, *o.tasks_per_gpu);
+  return o;
+}
+
+/// A node has one socket, all of whose cores have one thread.
+Status check_sockets(const JobOptions& o, const Sku* sku) {
+  const bool fits = o.sockets_per_node.value_or(1) <= 1 && o.threads_per_core.value_or(1) <= 1 &&
+                    (sku == nullptr || o.cores_per_socket.value_or(1) <= sku->resources.cpus);
+  if (fits) return {};
+  return fail(Code::refused,
+              "Requested node configuration is not available: Socket, core and/or thread specification can not be "
+              "satisfied: a node has 1 socket with 1 thread on each core" +
+                  (sku != nullptr ? ", and " + std::to_string(sku->resources.cpus) + " cores" : std::string()));
+}
+
+/// As many nodes as are named, unless more were asked for.
+Result<JobOptions> with_named_nodes(JobOptions o) {
+  const auto named = static_cast<std::uint32_t>(o.node_list.size());
+  if (named == 0) return o;
+  if (o.nodes && *o.nodes < named) {
+    return fail(Code::invalid,
+                "invalid number of nodes (-N " + std::to_string(named) + "-" + std::to_string(*o.nodes) + ")");
+  }
+  if (!o.nodes) o.nodes = named;
+  return o;
+}
+
+void set_shape(JobSpec& spec, const JobOptions& o, const Pool* pool) {
+  const Sku* sku = pool != nullptr ? &pool->sku : nullptr;
   spec.cpus_per_task = o.cpus_per_task.value_or(1);
-  if (o.nodes) {
+  if (o.spread && pool != nullptr && !o.nodes) {
+    spec.nodes = std::max(1U, std::min(o.tasks.value_or(1), pool->max_nodes));
+  } else if (o.nodes) {
     spec.nodes = *o.nodes;
   } else if (sku != nullptr) {
     spec.nodes = nodes_needed(o, *sku, spec.cpus_per_task);
   } else if (o.tasks_per_node && o.tasks) {
     spec.nodes = divided_up(*o.tasks, *o.tasks_per_node);
   }
-  spec.tasks_per_node = o.tasks_per_node.value_or(0);
+  spec.tasks_per_node = o.tasks_per_node.value_or(o.tasks_per_socket.value_or(0));
   spec.tasks = o.tasks.value_or(spec.nodes * std::max(1U, spec.tasks_per_node));
   // Slurm gives as few nodes as tasks when -N asks for more than -n.
   if (o.tasks && spec.tasks < spec.nodes) spec.nodes = spec.tasks;
@@ -100,13 +146,20 @@ Status set_times(JobSpec& spec, const JobOptions& o, Time now) {
 }  // namespace
 
 bool needs_config(const JobOptions& o) {
-  if (o.memory_per_node == 0U) return true;
+  if (o.memory_per_node == 0U || o.spread || o.cores_per_socket) return true;
   if (o.nodes) return false;
-  return (o.tasks.value_or(1) > 1 && !o.tasks_per_node) || o.gpus || o.gpus_per_task;
+  return (o.tasks.value_or(1) > 1 && !o.tasks_per_node) || o.gpus || o.gpus_per_task || o.tasks_per_gpu;
 }
 
-Result<JobSpec> job_spec_from(const JobOptions& o, const JobContext& context, const Config* config) {
-  const Sku* sku = config != nullptr && needs_config(o) ? largest_sku(*config, o.partition) : nullptr;
+Result<JobSpec> job_spec_from(const JobOptions& given, const JobContext& context, const Config* config) {
+  const Pool* pool = config != nullptr && needs_config(given) ? largest_pool(*config, given.partition) : nullptr;
+  const Sku* sku = pool != nullptr ? &pool->sku : nullptr;
+  if (Status ok = check_sockets(given, sku); !ok) return unexpected(ok.error());
+  const Result<JobOptions> with_tasks = with_tasks_per_gpu(given);
+  if (!with_tasks) return unexpected(with_tasks.error());
+  const Result<JobOptions> whole = with_named_nodes(*with_tasks);
+  if (!whole) return unexpected(whole.error());
+  const JobOptions& o = *whole;
   JobSpec spec;
   spec.kind = context.kind;
   spec.name = o.name.value_or(context.default_name);
@@ -119,7 +172,7 @@ Result<JobSpec> job_spec_from(const JobOptions& o, const JobContext& context, co
   spec.std_out = o.std_out == "none" ? "/dev/null" : o.std_out;
   spec.std_err = o.std_err == "none" ? "/dev/null" : o.std_err;
   spec.append_output = o.open_mode == "append";
-  set_shape(spec, o, sku);
+  set_shape(spec, o, pool);
   if (Status ok = set_resources(spec, o, sku); !ok) return unexpected(ok.error());
   spec.exclusive = o.exclusive;
   if (o.time_limit) spec.time_limit = *o.time_limit;
@@ -134,6 +187,17 @@ Result<JobSpec> job_spec_from(const JobOptions& o, const JobContext& context, co
   spec.switches_wait = o.switches_wait;
   spec.reservation = o.reservation;
   spec.array = o.array;
+  spec.placement = {.features = o.constraint,
+                    .prefer = o.prefer,
+                    .batch_features = o.batch_features,
+                    .nodes = o.node_list,
+                    .exclude = o.exclude,
+                    .contiguous = o.contiguous,
+                    .tmp_bytes = o.tmp_bytes};
+  spec.licenses = o.licenses;
+  spec.time_min = o.time_min;
+  spec.kill_on_invalid_dep = o.kill_on_invalid_dep;
+  spec.wckey = o.wckey;
   if (Status ok = set_times(spec, o, context.now); !ok) return unexpected(ok.error());
   return spec;
 }

@@ -1,5 +1,6 @@
 #include "cli/lookups.hpp"
 
+#include <grp.h>
 #include <pwd.h>
 #include <time.h>
 
@@ -19,6 +20,12 @@ std::optional<std::uint32_t> uid_of(const std::string& user) {
   if (const ::passwd* found = ::getpwnam(user.c_str()); found != nullptr) return found->pw_uid;
   if (Result<std::uint32_t> number = parse_count(user); number) return *number;
   return std::nullopt;
+}
+
+std::optional<std::uint32_t> gid_of(const std::string& name) {
+  if (const group* found = ::getgrnam(name.c_str()); found != nullptr) return found->gr_gid;
+  const Result<std::uint32_t> number = parse_count(name);
+  return number ? std::optional(*number) : std::nullopt;
 }
 
 bool StateFilter::admits(JobState state) const {

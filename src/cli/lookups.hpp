@@ -14,6 +14,8 @@ namespace virga {
 
 /// A name or a number; nothing if the machine knows no such user.
 std::optional<std::uint32_t> uid_of(const std::string& user);
+/// The same of a group.
+std::optional<std::uint32_t> gid_of(const std::string& group);
 /// "R,pd" as a set of states; `all` for "all". Error: the first word that is no state of Slurm's.
 struct StateFilter {
   std::vector<JobState> states;  ///< empty: see `all`

@@ -27,9 +27,16 @@ void print_error(std::string_view command, std::string_view text, bool as_error)
   std::fwrite(out.data(), 1, out.size(), stderr);
 }
 
+int error_exit_code(std::string_view command, int otherwise) {
+  const bool may_choose = command == "sbatch" || command == "salloc" || command == "srun";
+  const char* text = may_choose ? std::getenv("SLURM_EXIT_ERROR") : nullptr;
+  const int code = whole_number_or_zero(text != nullptr ? text : "");
+  return code > 0 && code <= 255 ? code : otherwise;
+}
+
 int failed(std::string_view command, const Error& error) {
   print_error(command, error.message);
-  return k_exit_failure;
+  return error_exit_code(command);
 }
 
 bool print_out(std::string_view text) {

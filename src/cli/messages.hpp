@@ -17,7 +17,9 @@ inline constexpr int k_exit_usage = 2;
 
 /// One line per line of `text`, each with the command's name in front, and "error: " as Slurm has it.
 void print_error(std::string_view command, std::string_view text, bool as_error = true);
-/// Prints the error; returns k_exit_failure.
+/// Of an error of sbatch, salloc or srun: $SLURM_EXIT_ERROR, where that is a number; else `otherwise`.
+int error_exit_code(std::string_view command, int otherwise = k_exit_failure);
+/// Prints the error; returns its exit code.
 int failed(std::string_view command, const Error& error);
 /// The whole text on stdout; false (and a message) if it cannot be written, a closed pipe apart.
 bool print_out(std::string_view text);

@@ -112,8 +112,9 @@ int option_failure(const CommandInfo& command, const Error& error) {
   } else {
     print_error(command.name, error.message);
   }
-  // These numbers end Slurm's commands in another way than what is wrong with words.
-  return error.message.starts_with("Invalid numeric value") ? 1 : command.usage_exit;
+  // Slurm ends with 1 where a value is wrong in a way that it looks at itself, or is no number.
+  const bool is_value = error.code == Code::refused || error.message.starts_with("Invalid numeric value");
+  return error_exit_code(command.name, is_value ? k_exit_failure : command.usage_exit);
 }
 
 bool answer_about_itself(const CommandInfo& command, const std::vector<OptionInfo>& rows, bool version, bool help,

@@ -95,7 +95,8 @@ Status admit(const CommandInfo& command, const OptionInfo& row, bool warn);
 /// Whether a variable of this value is as good as the option: "0", "no" and "false" switch nothing on.
 bool variable_counts(const OptionInfo& row, std::string_view value);
 
-/// Tells the error of parse_options(); returns the command's exit code for it.
+/// Tells the error of parse_options(); Code::refused is one that Slurm ends with 1 for, whatever usage_exit is. Returns
+/// the command's exit code for it.
 int option_failure(const CommandInfo& command, const Error& error);
 
 /// Prints what --version, --help or --usage ask for (the first that is true); false: none was asked for.

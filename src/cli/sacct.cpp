@@ -18,9 +18,18 @@
 #include "wire/encodings.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_reasons.hpp"
 
 namespace virga {
 namespace {
+
+/// "4", or "2-8": so many.
+struct CountRange {
+  std::uint32_t least = 0;
+  std::uint32_t most = 0xffffffff;
+
+  bool admits(std::uint64_t count) const { return count >= least && count <= most; }
+};
 
 struct SacctOptions {
   std::vector<std::string> jobs;
@@ -28,7 +37,17 @@ struct SacctOptions {
   std::vector<std::string> accounts;
   std::vector<std::string> partitions;
   std::vector<std::string> names;
-  std::string groups;
+  std::vector<std::string> groups;
+  std::vector<std::string> qos;
+  std::vector<std::string> wckeys;
+  std::vector<std::string> constraints;
+  std::vector<std::string> reasons;
+  std::vector<std::string> clusters;
+  CountRange nodes;
+  CountRange cpus;
+  Duration time_limit_min;
+  Duration time_limit_max = Duration::infinite();
+  bool truncate = false;
   std::string node_list;
   std::string states;
   std::string start;
@@ -59,6 +78,26 @@ Status add_jobs(O& o, std::string_view v, const OptionInfo&) {
   return {};
 }
 
+template <auto Member>
+Status set_range(O& o, std::string_view v, const OptionInfo& row) {
+  const std::size_t dash = v.find('-');
+  const Result<std::uint32_t> least = parse_count(v.substr(0, dash));
+  const Result<std::uint32_t> most = dash == v.npos ? least : parse_count(v.substr(dash + 1));
+  if (!least || !most || *most < *least) {
+    return fail(Code::invalid, fmt::format("Invalid --{} specification: \"{}\"; write a number, or 2-8", row.name, v));
+  }
+  o.*Member = {*least, *most};
+  return {};
+}
+
+template <auto Member>
+Status set_limit(O& o, std::string_view v, const OptionInfo& row) {
+  const Result<Duration> limit = parse_time_limit(v);
+  if (!limit) return fail(Code::invalid, fmt::format("Invalid --{} specification: \"{}\"", row.name, v));
+  o.*Member = *limit;
+  return {};
+}
+
 constexpr Option<O> k_table[] = {
     {{"accounts", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
     {{"allclusters", 'L', Takes::nothing, Support::quiet, "", k_one_cluster}},
@@ -68,10 +107,11 @@ constexpr Option<O> k_table[] = {
     {{"batch-script", 'B', Takes::nothing, Support::done, "", "the scripts of the jobs of -j"},
      set_flag<&O::batch_script>},
     {{"brief", 'b', Takes::nothing, Support::done, "", "JobID, State and ExitCode"}, set_flag<&O::brief>},
-    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
-    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::done, "names", "of this cluster, or all"}, set_list<&O::clusters>},
+    {{"clusters", 'M', Takes::value, Support::done, "names", "of this cluster, or all"}, set_list<&O::clusters>},
     {{"completion", 'c', Takes::nothing, Support::refused, "", "there is no job completion plugin"}},
-    {{"constraints", 'C', Takes::value, Support::ignored, "list", "nodes have no features"}},
+    {{"constraints", 'C', Takes::value, Support::done, "list", "jobs that asked for these features"},
+     set_list<&O::constraints>},
     {{"delimiter", 0, Takes::value, Support::done, "text", "between the columns of -p and -P"},
      set_text<&O::delimiter>},
     {{"duplicates", 'D', Takes::nothing, Support::quiet, "", "a requeued job is shown as it is now"}},
@@ -82,8 +122,8 @@ constexpr Option<O> k_table[] = {
     {{"file", 'f', Takes::value, Support::refused, "file", "there is no job completion plugin"}},
     {{"flags", 'F', Takes::value, Support::ignored, "list", "jobs have no flags"}},
     {{"format", 'o', Takes::value, Support::done, "list", "columns: JobID%20,State"}, set_text<&O::format>},
-    {{"gid", 'g', Takes::value, Support::refused, "list", "give --user"}},
-    {{"group", 'g', Takes::value, Support::refused, "list", "give --user"}},
+    {{"gid", 'g', Takes::value, Support::done, "list", "groups whose jobs to show"}, set_list<&O::groups>},
+    {{"group", 'g', Takes::value, Support::done, "list", "groups whose jobs to show"}, set_list<&O::groups>},
     {{"help", 'h', Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"help-fields", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
     {{"helpformat", 'e', Takes::nothing, Support::done, "", "the columns that there are"}, set_flag<&O::help_format>},
@@ -92,8 +132,8 @@ constexpr Option<O> k_table[] = {
     {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"long", 'l', Takes::nothing, Support::done, "", "many columns"}, set_flag<&O::long_list>},
     {{"name", 0, Takes::value, Support::done, "list", "names of jobs to show"}, set_list<&O::names>},
-    {{"ncpus", 'I', Takes::value, Support::ignored, "min[-max]", "choose by --format and your own filter"}},
-    {{"nnodes", 'i', Takes::value, Support::ignored, "min[-max]", "choose by --format and your own filter"}},
+    {{"ncpus", 'I', Takes::value, Support::done, "min[-max]", "jobs of so many processors"}, set_range<&O::cpus>},
+    {{"nnodes", 'i', Takes::value, Support::done, "min[-max]", "jobs of so many nodes"}, set_range<&O::nodes>},
     {{"noconvert", 0, Takes::nothing, Support::quiet, "", "units stay as they are"}},
     {{"nodelist", 'N', Takes::value, Support::done, "hosts", "jobs on these nodes"}, set_text<&O::node_list>},
     {{"noheader", 'n', Takes::nothing, Support::done, "", "no first lines"}, set_flag<&O::no_header>},
@@ -101,15 +141,18 @@ constexpr Option<O> k_table[] = {
     {{"parsable2", 'P', Takes::nothing, Support::done, "", "columns between |, none at the end"},
      set_flag<&O::parsable2>},
     {{"partition", 'r', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
-    {{"qos", 'q', Takes::value, Support::ignored, "list", "there is one quality of service"}},
-    {{"reason", 0, Takes::value, Support::ignored, "list", "choose by --format and your own filter"}},
+    {{"qos", 'q', Takes::value, Support::done, "list", "jobs of these QOS"}, set_list<&O::qos>},
+    {{"reason", 0, Takes::value, Support::done, "list", "jobs that waited for these reasons"}, set_list<&O::reasons>},
     {{"starttime", 'S', Takes::value, Support::done, "time", "jobs that ended later; default: midnight"},
      set_text<&O::start>},
     {{"state", 's', Takes::value, Support::done, "list", "states to show"}, set_text<&O::states>},
-    {{"timelimit-max", 'K', Takes::value, Support::ignored, "time", "choose by --format and your own filter"}},
-    {{"timelimit-min", 'k', Takes::value, Support::ignored, "time", "choose by --format and your own filter"}},
+    {{"timelimit-max", 'K', Takes::value, Support::done, "time", "the upper end of --timelimit-min"},
+     set_limit<&O::time_limit_max>},
+    {{"timelimit-min", 'k', Takes::value, Support::done, "time", "jobs with a limit of this, or in between"},
+     set_limit<&O::time_limit_min>},
     {{"", 't', Takes::nothing, Support::refused, "", "Slurm has no use for it either"}},
-    {{"truncate", 'T', Takes::nothing, Support::ignored, "", "times are shown as they were"}},
+    {{"truncate", 'T', Takes::nothing, Support::done, "", "times are cut to --starttime and --endtime"},
+     set_flag<&O::truncate>},
     {{"uid", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
     {{"units", 0, Takes::value, Support::ignored, "KMGTP", "units are chosen by size"}},
     {{"usage", 'U', Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
@@ -117,7 +160,7 @@ constexpr Option<O> k_table[] = {
     {{"user", 'u', Takes::value, Support::done, "list", "users to show"}, set_list<&O::users>},
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
-    {{"wckeys", 'W', Takes::value, Support::ignored, "list", "there are no workload keys"}},
+    {{"wckeys", 'W', Takes::value, Support::done, "list", "jobs of these workload keys"}, set_list<&O::wckeys>},
     {{"whole-hetjob", 0, Takes::optional, Support::quiet, "yes|no", "there are no heterogeneous jobs"}},
     {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
 };
@@ -143,12 +186,21 @@ constexpr const char* k_long_format =
     "tresusageinmintask,tresusageintot,tresusageoutmax,tresusageoutmaxnode,tresusageoutmaxtask,tresusageoutave,"
     "tresusageouttot";
 
+/// Of one limit, or of those from one to the other.
+bool has_limit(const O& o, const Job& job) {
+  const Duration limit = job.spec->time_limit;
+  if (o.time_limit_min == Duration{}) return true;
+  if (o.time_limit_max.is_infinite()) return limit == o.time_limit_min;
+  return limit >= o.time_limit_min && limit <= o.time_limit_max;
+}
+
 /// Which records, worked out once from the options.
 struct Wanted {
   std::vector<JobId> jobs;
   std::vector<JobRef> refs;        ///< the same, with the tasks of arrays
   std::vector<std::string> steps;  ///< "7.batch": rows of these ids only; empty: all
   std::vector<std::uint32_t> uids;
+  std::vector<std::uint32_t> gids;
   StateFilter states;
   Time from;
   Time until = Time::never();
@@ -191,6 +243,11 @@ Result<Wanted> wanted_of(const O& o) {
   Result<std::vector<std::uint32_t>> uids = uids_of(o);
   if (!uids) return unexpected(uids.error());
   wanted.uids = std::move(*uids);
+  for (const std::string& name : o.groups) {
+    const std::optional<std::uint32_t> gid = gid_of(name);
+    if (!gid) return fail(Code::invalid, "Invalid group id: " + name);
+    wanted.gids.push_back(*gid);
+  }
   tl::expected<StateFilter, BadWord> states = parse_states(o.states);
   if (!states) return fail(Code::corrupt, "unrecognized job state value '" + states.error().word + "'");
   wanted.states = *states;
@@ -231,7 +288,10 @@ bool is_wanted(const Job& job, const O& o, const Wanted& wanted) {
   const bool named = wanted.refs.empty() || std::any_of(wanted.refs.begin(), wanted.refs.end(), is_named);
   return named && on_nodes && wanted.states.admits(job.state) && admits(wanted.uids, job.owner.uid) &&
          admits(o.accounts, job.spec->account) && admits(o.partitions, job.spec->partition) &&
-         admits(o.names, job.spec->name);
+         admits(o.names, job.spec->name) && admits(wanted.gids, job.owner.gid) && admits(o.qos, job.spec->qos) &&
+         admits(o.wckeys, job.spec->wckey) && admits(o.constraints, job.spec->placement.features) &&
+         admits(o.reasons, slurm_reason(job.reason)) && o.nodes.admits(job.spec->nodes) &&
+         o.cpus.admits(std::uint64_t{job.spec->nodes} * job.spec->per_node.cpus) && has_limit(o, job);
 }
 
 int print_scripts(Client& client, const Wanted& wanted) {
@@ -274,6 +334,11 @@ int show(Client& client, const O& o, const Wanted& wanted, const std::vector<Acc
   if (!body) return failed("sacct", body.error());
   std::erase_if(body->jobs, [&](const Job& job) { return !is_wanted(job, o, wanted); });
   std::stable_sort(body->jobs.begin(), body->jobs.end(), [](const Job& a, const Job& b) { return a.id < b.id; });
+  for (Job& job : body->jobs) {
+    if (!o.truncate) break;
+    if (job.started.is_set()) job.started = std::max(job.started, wanted.from);
+    if (job.ended.is_set()) job.ended = std::min(job.ended, wanted.until);
+  }
   const Time now = body->now.is_set() ? body->now : Time::from_seconds(std::time(nullptr));
   if (o.json)
     return print_out(slurm_accounts_json(body->jobs, {ping->cluster, now}) + "\n") ? k_exit_ok : k_exit_failure;
@@ -343,6 +408,7 @@ int sacct_main(int argc, char** argv) {
   if (!wanted) return failed("sacct", wanted.error());
   Result<Client> client = Client::from_environment();
   if (!client) return failed("sacct", client.error());
+  if (Status ok = check_clusters(*client, options.clusters); !ok) return failed("sacct", ok.error());
   if (options.batch_script) return print_scripts(*client, *wanted);
   return show(*client, options, *wanted, *columns);
 }

@@ -96,13 +96,18 @@ int wait_for_end(Client& client, JobId first, std::uint32_t count) {
 
 int report_refusal(const Error& error, bool test_only) {
   if (error.message.starts_with("invalid partition specified")) print_error("sbatch", error.message);
-  if (error.code == Code::unavailable) return failed("sbatch", error);
+  if (error.code == Code::unavailable || is_told_by_client(error)) return failed("sbatch", error);
   if (test_only) {
     std::fprintf(stderr, "allocation failure: %s\n", submission_error(error).c_str());
   } else {
     print_error("sbatch", "Batch job submission failed: " + submission_error(error));
   }
-  return k_exit_failure;
+  return error_exit_code("sbatch");
+}
+
+std::string cluster_name(Client& client) {
+  Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
+  return ping ? ping->cluster : "";
 }
 
 /// What Slurm's controller would refuse is refused as if it had.
@@ -116,14 +121,18 @@ int wrong_option(const Error& error) {
 
 int submit_request(Request& request) {
   const JobContext context = context_of(request);
+  if (Status ok = become_submitter(request.options); !ok) return failed("sbatch", ok.error());
   Result<Client> client = Client::from_environment();
   if (!client) return failed("sbatch", client.error());
+  if (Status ok = check_clusters(*client, request.options.clusters); !ok) return failed("sbatch", ok.error());
   Result<JobSpec> spec = spec_for(*client, request.options, context);
   if (!spec) return report_refusal(spec.error(), request.options.test_only);
   LaunchPayload payload;
   payload.script = std::move(request.script);
   payload.arguments = std::move(request.arguments);
-  payload.environment = submission_environment(request.options, context.current_dir);
+  Result<std::vector<std::string>> environment = submission_environment(request.options, context.current_dir);
+  if (!environment) return failed("sbatch", environment.error());
+  payload.environment = std::move(*environment);
   set_option_variables(payload.environment, request.options);
   payload.umask = current_umask();
 
@@ -132,9 +141,14 @@ int submit_request(Request& request) {
   if (!submitted) return report_refusal(submitted.error(), test_only);
   if (test_only) return print_dry_run("sbatch", *spec, *submitted);
   const JobId id = submitted->job_id;
+  // With --clusters Slurm names the one that has it.
+  const std::vector<std::string>& clusters = request.options.clusters;
+  const std::string cluster = clusters.empty() ? "" : cluster_name(*client);
   const std::string line =
-      request.options.parsable ? fmt::format("{}\n", id.value) : fmt::format("Submitted batch job {}\n", id.value);
-  if (!request.options.quiet && !print_out(line)) return k_exit_failure;
+      request.options.parsable
+          ? fmt::format("{}{}{}\n", id.value, cluster.empty() ? "" : ";", cluster)
+          : fmt::format("Submitted batch job {}{}{}\n", id.value, cluster.empty() ? "" : " on cluster ", cluster);
+  if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
   print_warnings("sbatch", *submitted);
   return request.options.wait ? wait_for_end(*client, id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
 }

@@ -26,6 +26,8 @@ struct ScancelOptions {
   std::string state;
   std::string user;
   std::string node_list;
+  std::string wckey;
+  std::vector<std::string> clusters;
   std::uint32_t signal = 0;  ///< 0: cancel
   bool batch = false;
   bool full = false;
@@ -51,8 +53,8 @@ Status set_signal(O& o, std::string_view v, const OptionInfo&) {
 constexpr Option<O> k_table[] = {
     {{"account", 'A', Takes::value, Support::done, "name", "jobs of this account"}, set_text<&O::account>},
     {{"batch", 'b', Takes::nothing, Support::done, "", "signal the batch shell only"}, set_flag<&O::batch>},
-    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
-    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
+    {{"clusters", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
     {{"ctld", 0, Takes::nothing, Support::quiet, "", "the controller does it"}},
     {{"full", 'f', Takes::nothing, Support::done, "", "signal batch shell and all steps"}, set_flag<&O::full>},
     {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
@@ -66,14 +68,14 @@ constexpr Option<O> k_table[] = {
     {{"qos", 'q', Takes::value, Support::done, "name", "jobs of this QOS"}, set_text<&O::qos>},
     {{"quiet", 'Q', Takes::nothing, Support::done, "", "no warnings"}, set_flag<&O::quiet>},
     {{"reservation", 'R', Takes::value, Support::done, "name", "jobs of this reservation"}, set_text<&O::reservation>},
-    {{"sibling", 0, Takes::value, Support::ignored, "name", k_one_cluster}},
+    {{"sibling", 0, Takes::value, Support::quiet, "name", k_one_cluster}},
     {{"signal", 's', Takes::value, Support::done, "name", "send this signal instead of cancelling"}, set_signal},
     {{"state", 't', Takes::value, Support::done, "state", "PENDING or RUNNING jobs"}, set_text<&O::state>},
     {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
     {{"user", 'u', Takes::value, Support::done, "name", "jobs of this user"}, set_text<&O::user>},
     {{"verbose", 'v', Takes::nothing, Support::done, "", "say more"}, set_flag<&O::verbose>},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
-    {{"wckey", 0, Takes::value, Support::refused, "key", "there are no workload keys"}},
+    {{"wckey", 0, Takes::value, Support::done, "key", "jobs of this workload key"}, set_text<&O::wckey>},
 };
 constexpr InputVariable k_variables[] = {
     {"SCANCEL_ACCOUNT", "account"},
@@ -97,7 +99,7 @@ constexpr CommandInfo k_scancel = {"scancel", "[OPTIONS] [job_id]...", 1};
 
 bool has_filter(const O& o) {
   return o.me || !o.user.empty() || !o.name.empty() || !o.partition.empty() || !o.state.empty() || !o.account.empty() ||
-         !o.qos.empty() || !o.reservation.empty() || !o.node_list.empty();
+         !o.qos.empty() || !o.reservation.empty() || !o.node_list.empty() || !o.wckey.empty();
 }
 
 /// "7" and "7_[1-3]" are what users write; steps end with their job only.
@@ -152,6 +154,7 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
            (!o.name.empty() && job.spec->name != o.name) ||
            (!o.partition.empty() && job.spec->partition != o.partition) ||
            (!o.account.empty() && job.spec->account != o.account) || (!o.qos.empty() && job.spec->qos != o.qos) ||
+           (!o.wckey.empty() && job.spec->wckey != o.wckey) ||
            (!o.reservation.empty() && job.spec->reservation != o.reservation) ||
            (!o.state.empty() && !states.admits(job.state)) || !on_nodes;
   });
@@ -226,6 +229,7 @@ int scancel_main(int argc, char** argv) {
   }
   Result<Client> client = Client::from_environment();
   if (!client) return failed("scancel", client.error());
+  if (Status ok = check_clusters(*client, options.clusters); !ok) return failed("scancel", ok.error());
   const bool by_number = !refs->empty();
   if (has_filter(options)) {
     Result<std::vector<Job>> jobs = jobs_by_filter(*client, options);

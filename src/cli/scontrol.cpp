@@ -26,8 +26,8 @@ using O = ScontrolOptions;
 constexpr const char* k_one_cluster = "there is one cluster";
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
-    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
-    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
+    {{"clusters", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
     {{"details", 'd', Takes::nothing, Support::done, "", "more about jobs"}, set_flag<&O::details>},
     {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"future", 'F', Takes::nothing, Support::quiet, "", "every place of a pool is shown"}},
@@ -57,14 +57,13 @@ constexpr InputVariable k_variables[] = {
     {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
     {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
-constexpr CommandInfo k_scontrol = {
-    "scontrol",
-    "[OPTIONS] COMMAND\n"
-    "  show job|node|partition|config|step|hostnames|hostlist|hostlistsorted [NAME]\n"
-    "  hold|release|requeue JOB...        update jobid=JOB KEY=VALUE...\n"
-    "  update nodename=HOSTS state=drain|resume|undrain [reason=TEXT]\n"
-    "  wait_job JOB   write batch_script JOB [FILE]   ping   reconfigure   version",
-    1};
+constexpr CommandInfo k_scontrol = {"scontrol",
+                                    "[OPTIONS] COMMAND\n"
+                                    "  show job|node|partition|config|step|hostnames|hostlist|hostlistsorted [NAME]\n"
+                                    "  hold|release|requeue JOB...        update jobid=JOB KEY=VALUE...\n"
+                                    "  update nodename=HOSTS state=drain|resume|undrain [reason=TEXT]\n"
+                                    "  wait_job JOB   write batch_script JOB [FILE]   ping   reconfigure   version",
+                                    1};
 
 /// scontrol takes its commands abbreviated, down to `least` letters.
 bool is_command(std::string_view given, std::string_view command, std::size_t least) {
@@ -166,6 +165,7 @@ int write_script(Client& client, const std::vector<std::string>& args) {
 int with_client(const std::vector<std::string>& args, const O& o) {
   Result<Client> client = Client::from_environment();
   if (!client) return failed("scontrol", client.error());
+  if (Status ok = check_clusters(*client, o.clusters); !ok) return failed("scontrol", ok.error());
   const std::string& command = args.front();
   if (is_command(command, "show", 1)) return scontrol_show(*client, args, o);
   if (is_command(command, "hold", 2) || same_word(command, "uhold") || same_word(command, "holdu")) {

@@ -13,6 +13,7 @@
 namespace virga {
 
 struct ScontrolOptions {
+  std::vector<std::string> clusters;
   bool details = false;
   bool one_line = false;
   bool json = false;

@@ -20,6 +20,7 @@ namespace {
 
 struct SinfoOptions {
   std::vector<std::string> partitions;
+  std::vector<std::string> clusters;
   std::vector<std::string> states;
   std::string nodes;
   std::string format;
@@ -50,8 +51,8 @@ Status set_iterate(O& o, std::string_view v, const OptionInfo&) {
 
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
-    {{"cluster", 'M', Takes::value, Support::ignored, "name", k_one_cluster}},
-    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
+    {{"clusters", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
     {{"dead", 'd', Takes::nothing, Support::done, "", "nodes that do not answer"}, set_flag<&O::dead>},
     {{"exact", 'e', Takes::nothing, Support::quiet, "", "nodes share a line if they are alike"}},
     {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
@@ -272,7 +273,11 @@ int sinfo_main(int argc, char** argv) {
   if (Status ok = check_states(options); !ok) return failed("sinfo", ok.error());
   Result<Client> client = Client::from_environment();
   if (!client) return failed("sinfo", client.error());
-  return iterate(options.iterate_seconds, [&] { return show_once(*client, options); });
+  if (Status ok = check_clusters(*client, options.clusters); !ok) return failed("sinfo", ok.error());
+  return iterate(options.iterate_seconds, [&] {
+    if (!options.json && !print_cluster_line(*client, options.clusters, options.no_header)) return k_exit_failure;
+    return show_once(*client, options);
+  });
 }
 
 CommandTable sinfo_command() {

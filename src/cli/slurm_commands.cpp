@@ -7,6 +7,8 @@ namespace virga {
 bool run_slurm_command(const std::string& name, int argc, char** argv, const std::string& bin_dir, int& exit_code) {
   if (name == "sbatch")
     exit_code = sbatch_main(argc, argv);
+  else if (name == "salloc")
+    exit_code = salloc_main(argc, argv, bin_dir);
   else if (name == "srun")
     exit_code = srun_main(argc, argv, bin_dir);
   else if (name == "squeue")

@@ -6,6 +6,7 @@
 namespace virga {
 
 int sbatch_main(int argc, char** argv);
+int salloc_main(int argc, char** argv, const std::string& bin_dir);
 int srun_main(int argc, char** argv, const std::string& bin_dir);
 int squeue_main(int argc, char** argv);
 int sinfo_main(int argc, char** argv);

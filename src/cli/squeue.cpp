@@ -26,6 +26,8 @@ struct SqueueOptions {
   std::vector<std::string> accounts;
   std::vector<std::string> names;
   std::vector<std::string> qos;
+  std::vector<std::string> licenses;
+  std::vector<std::string> clusters;
   std::string reservation;
   bool each_task = false;
   std::string node_list;
@@ -74,8 +76,8 @@ constexpr Option<O> k_table[] = {
     {{"array", 'r', Takes::nothing, Support::done, "", "one line for each task of an array"}, set_flag<&O::each_task>},
     {{"array-unique", 0, Takes::nothing, Support::done, "", "one line for each task of an array"},
      set_flag<&O::each_task>},
-    {{"cluster", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
-    {{"clusters", 'M', Takes::value, Support::ignored, "names", k_one_cluster}},
+    {{"cluster", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
+    {{"clusters", 'M', Takes::value, Support::done, "names", "this cluster, or all"}, set_list<&O::clusters>},
     {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"Format", 'O', Takes::value, Support::done, "fields", "columns by name: JobID:10,Name"},
      set_text<&O::long_format>},
@@ -86,7 +88,8 @@ constexpr Option<O> k_table[] = {
     {{"job", 0, Takes::value, Support::done, "list", "jobs to show"}, set_jobs},
     {{"jobs", 'j', Takes::optional, Support::done, "list", "jobs to show"}, set_jobs},
     {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (v0.0.38)"}, set_flag<&O::json>},
-    {{"licenses", 'L', Takes::value, Support::ignored, "names", "there are no licences"}},
+    {{"licenses", 'L', Takes::value, Support::done, "names", "jobs that take one of these licences"},
+     set_list<&O::licenses>},
     {{"local", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"long", 'l', Takes::nothing, Support::done, "", "more columns"}, set_flag<&O::long_list>},
     {{"me", 0, Takes::nothing, Support::done, "", "my jobs"}, set_flag<&O::me>},
@@ -163,6 +166,12 @@ struct Filter {
     const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
     if (!jobs.empty() && std::none_of(jobs.begin(), jobs.end(), is_named)) return false;
     if (!contains(o.qos, job.spec->qos)) return false;
+    const std::vector<License>& taken = job.spec->licenses;
+    if (!o.licenses.empty() && std::none_of(taken.begin(), taken.end(), [&](const License& license) {
+          return contains(o.licenses, license.name);
+        })) {
+      return false;
+    }
     if (!o.reservation.empty() && job.spec->reservation != o.reservation) return false;
     if (!contains(o.partitions, job.spec->partition) || !contains(o.accounts, job.spec->account)) return false;
     if (!contains(o.names, job.spec->name)) return false;
@@ -348,7 +357,11 @@ int squeue_main(int argc, char** argv) {
   if (!filter) return failed("squeue", filter.error());
   Result<Client> client = Client::from_environment();
   if (!client) return failed("squeue", client.error());
-  return iterate(options.iterate_seconds, [&] { return show_once(*client, options, *filter); });
+  if (Status ok = check_clusters(*client, options.clusters); !ok) return failed("squeue", ok.error());
+  return iterate(options.iterate_seconds, [&] {
+    if (!options.json && !print_cluster_line(*client, options.clusters, options.no_header)) return k_exit_failure;
+    return show_once(*client, options, *filter);
+  });
 }
 
 CommandTable squeue_command() {

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <memory>
 
+#include "cli/allocation.hpp"
 #include "cli/cancel_on_signal.hpp"
 #include "cli/messages.hpp"
 #include "cli/slurm_commands.hpp"
@@ -73,7 +74,9 @@ Result<StepOutcome> run_in(Srun& srun, const Job& job, const std::string& cluste
   request.step = started->step_id;
   request.argv = srun.argv;
   const std::string here = current_directory();
-  request.environment = submission_environment(srun.options, here);
+  Result<std::vector<std::string>> environment = submission_environment(srun.options, here);
+  if (!environment) return unexpected(environment.error());
+  request.environment = std::move(*environment);
   request.environment.push_back(fmt::format("SLURM_UMASK={:04o}", current_umask()));
   request.work_dir = absolute_path(srun.options.work_dir, here);
   request.nodes = plan->nodes;
@@ -114,25 +117,6 @@ int run_inside_job(Srun& srun, JobId id) {
   return outcome ? outcome->exit_code : step_failure(id, outcome.error());
 }
 
-/// Waits for the allocation to start; tells that it waits only if it does not start at once.
-Result<Job> wait_for_allocation(Srun& srun, JobId id) {
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    Result<JobBody> now = srun.client.get_as<JobBody>(fmt::format("/v1/jobs/{}", id.value));
-    if (!now) return unexpected(now.error());
-    if (now->job.state != JobState::pending && now->job.state != JobState::configuring) return now->job;
-    if (srun.options.immediate && attempt == 19 && srun.options.immediate_seconds == 0) {
-      (void)srun.client.post_as<NoBody>(fmt::format("/v1/jobs/{}/cancel", id.value), NoBody{}, Client::Retry::safe);
-      return fail(Code::refused, "Requested nodes are busy");
-    }
-    CancelOnSignal::sleep_ms(attempt < 10 ? 3 : 15);
-  }
-  srun.say(fmt::format("job {} queued and waiting for resources", id.value));
-  Result<JobBody> started = wait_for_job(srun.client, id, false);
-  if (!started) return unexpected(started.error());
-  if (!is_final(started->job.state)) srun.say(fmt::format("job {} has been allocated resources", id.value));
-  return started->job;
-}
-
 bool is_over(Srun& srun, JobId id) {
   const Result<JobBody> now = srun.client.get_as<JobBody>(fmt::format("/v1/jobs/{}", id.value));
   return now && (is_final(now->job.state) || now->job.state == JobState::completing);
@@ -150,7 +134,7 @@ int run_with_allocation(Srun& srun) {
   const auto refused = [](const Error& error) {
     if (error.message.starts_with("invalid partition specified")) print_error("srun", error.message);
     print_error("srun", "Unable to allocate resources: " + submission_error(error));
-    return k_exit_failure;
+    return error_exit_code("srun");
   };
   Result<JobSpec> spec = spec_for(srun.client, srun.options, context);
   if (!spec) return refused(spec.error());
@@ -162,7 +146,9 @@ int run_with_allocation(Srun& srun) {
     Result<SlurmHold> made = SlurmHold::make(srun.home);
     if (!made) return failed("srun", made.error());
     slurm_hold.emplace(std::move(*made));
-    payload = slurm_hold->payload(submission_environment(srun.options, context.current_dir), current_umask());
+    Result<std::vector<std::string>> environment = submission_environment(srun.options, context.current_dir);
+    if (!environment) return failed("srun", environment.error());
+    payload = slurm_hold->payload(std::move(*environment), current_umask());
   }
   Result<SubmittedBody> submitted = submit(srun.client, *spec, std::move(payload), srun.options.test_only);
   if (!submitted) return refused(submitted.error());
@@ -170,7 +156,9 @@ int run_with_allocation(Srun& srun) {
   const JobId id = submitted->job_id;
   cancel->set_job(id);
   print_warnings("srun", *submitted);
-  Result<Job> job = wait_for_allocation(srun, id);
+  const auto say = [&](const std::string& text) { srun.say(text); };
+  Result<Job> job = wait_for_allocation(srun.client, id, srun.options, say);
+  if (!job && job.error().code == Code::refused) return refused(job.error()), immediate_exit_code();
   if (!job) return refused(job.error());
   if (is_final(job->state) || job->state == JobState::completing) {
     print_error("srun", fmt::format("Job allocation {} has been revoked{}", id.value,
@@ -187,6 +175,7 @@ int run_with_allocation(Srun& srun) {
   if (!hold) return failed("srun", hold.error());
   cancel.reset();  // from here on signals go to the tasks
   srun.options.node_list.clear();
+  srun.options.exclude.clear();
   srun.options.nodes = job->spec->nodes;
   srun.options.tasks = job->spec->tasks;
   Result<StepOutcome> outcome = run_in(srun, *job, ping->cluster);
@@ -227,9 +216,11 @@ int srun_main(int argc, char** argv, const std::string& bin_dir) {
     std::fputs("srun: fatal: No command given to execute.\n", stderr);
     return k_exit_failure;
   }
+  if (Status ok = become_submitter(options); !ok) return failed("srun", ok.error());
   if (!home) return failed("srun", home.error());
   Result<Client> client = Client::from_environment();
   if (!client) return failed("srun", client.error());
+  if (Status ok = check_clusters(*client, options.clusters); !ok) return failed("srun", ok.error());
   Srun srun{std::move(options), parsed->operands, bin_dir, std::move(*client), *home, on_slurm};
   srun.slurms = slurm_step_arguments(*parsed, rows_of(std::span<const Option<JobOptions>>(srun_table())));
   srun.slurms.insert(srun.slurms.end(), srun.argv.begin(), srun.argv.end());

@@ -28,6 +28,7 @@ Result<std::vector<std::string>> usable_nodes(const Job& job, const JobOptions& 
     if (o.relative >= names.size()) return fail(Code::invalid, "Requested node configuration is not available");
     names.erase(names.begin(), names.begin() + o.relative);
   }
+  std::erase_if(names, [&](const std::string& n) { return std::count(o.exclude.begin(), o.exclude.end(), n) != 0; });
   return names;
 }
 
@@ -40,8 +41,9 @@ Result<StepPlan> plan_step(const Job& job, const JobOptions& o) {
   plan.nodes = std::move(*usable);
   const auto available = static_cast<std::uint32_t>(plan.nodes.size());
   // The environment of a job names all its nodes; a node list on the command line is meant to be smaller.
-  std::uint32_t nodes = o.node_list.empty() && o.relative == 0 ? o.nodes.value_or(available)
-                                                               : std::min(o.nodes.value_or(available), available);
+  std::uint32_t nodes = o.node_list.empty() && o.relative == 0 && o.exclude.empty()
+                            ? o.nodes.value_or(available)
+                            : std::min(o.nodes.value_or(available), available);
   if (nodes > available) return fail(Code::refused, "More processors requested than permitted");
   plan.tasks = o.tasks.value_or(nodes * std::max(1U, o.tasks_per_node.value_or(1)));
   if (plan.tasks < nodes) {

@@ -13,9 +13,15 @@
 namespace virga {
 
 /// Our environment, as the job gets it, with what Slurm adds at submission.
+Result<std::vector<std::string>> submission_environment(const JobOptions& options, const std::string& current_dir);
 /// Adds the variables of options that were given, and of none else: a script tells from them what was asked for.
 void set_option_variables(std::vector<std::string>& environment, const JobOptions& options);
-std::vector<std::string> submission_environment(const JobOptions& options, const std::string& current_dir);
+/// Becomes the user and group of --uid and --gid, which only root may ask for: before the controller is spoken to.
+Status become_submitter(const JobOptions& options);
+/// Of --clusters: this one, or all; without names nothing is asked.
+Status check_clusters(Client& client, const std::vector<std::string>& names);
+/// With --clusters Slurm's tables say first which one they are of; false where that cannot be written.
+bool print_cluster_line(Client& client, const std::vector<std::string>& names, bool no_header);
 /// The current folder; "/" where it is gone.
 std::string current_directory();
 std::uint32_t current_umask();
@@ -33,6 +39,8 @@ void print_warnings(std::string_view command, const SubmittedBody& submitted);
 /// Waits until the job has started (or ended) or has ended. Outlives restarts of the controller.
 Result<JobBody> wait_for_job(Client& client, JobId job, bool until_ended);
 
+/// Whether Slurm's commands find this out themselves, before they ask the controller: they tell it as it is.
+bool is_told_by_client(const Error& error);
 /// How Slurm's commands put a refused submission.
 std::string submission_error(const Error& error);
 

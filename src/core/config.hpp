@@ -91,6 +91,8 @@ struct Pool {
   std::string health_tools = {};    ///< a folder that is first on the PATH of these checks; empty: none
   Duration quarantine_time = Duration::minutes(30);  ///< a sick VM without jobs is kept for so long
   PoolFabric fabric;
+  std::vector<std::string> features = {};  ///< what jobs may ask for with --constraint
+  std::uint64_t tmp_bytes = 0;             ///< of /tmp on each node, as --tmp counts it
   bool shared_files = true;  ///< its nodes see this machine's files; else only what is mounted (Config::storage)
 
   Money node_price() const { return price_per_hour.micro_usd > 0 ? price_per_hour : sku.price_per_hour; }
@@ -118,6 +120,8 @@ struct Pool {
     v("health_tools", s.health_tools);
     v("quarantine_time", s.quarantine_time);
     v("fabric", s.fabric);
+    v("features", s.features);
+    v("tmp_bytes", s.tmp_bytes);
     v("shared_files", s.shared_files);
   }
 };
@@ -166,7 +170,8 @@ struct Config {
   std::vector<Qos> qos;         ///< empty: jobs may name none
   std::vector<Tenant> tenants;  ///< empty: --account is a word for the accounts and nothing else
   std::vector<Reservation> reservations;
-  std::vector<Storage> storage;  ///< mounted on the nodes of pools without shared files
+  std::vector<License> licenses;  ///< what jobs may take with --licenses
+  std::vector<Storage> storage;   ///< mounted on the nodes of pools without shared files
 
   /// Null where there is none of that name.
   const Qos* find_qos(std::string_view name) const { return find(qos, name); }
@@ -201,6 +206,7 @@ struct Config {
     v("qos", s.qos);
     v("tenants", s.tenants);
     v("reservations", s.reservations);
+    v("licenses", s.licenses);
     v("storage", s.storage);
   }
 

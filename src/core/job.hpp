@@ -16,6 +16,7 @@
 #include "base/shared.hpp"
 #include "base/time.hpp"
 #include "core/passed_over.hpp"
+#include "core/placement.hpp"
 
 namespace virga {
 
@@ -122,6 +123,7 @@ enum class Reason : std::uint8_t {
   deadline,          ///< cannot end before its deadline
   cloud_setup,       ///< the cloud does not take what it is asked for; somebody has to change something
   files_unsaved,     ///< it ended, but what it wrote did not all reach the storage
+  licenses,          ///< other jobs use the licences that it needs
 };
 template <>
 struct EnumNames<Reason> {
@@ -131,7 +133,7 @@ struct EnumNames<Reason> {
       "partition_down", "shutting_down", "requeued",       "launch_failed", "node_failure",     "time_limit",
       "cancelled",      "non_zero_exit", "config_refuses", "dependency",    "dependency_never", "begin_time",
       "array_limit",    "qos_limit",     "qos_node_limit", "tenant_limit",  "tenant_gpu_limit", "budget",
-      "reservation",    "preempted",     "deadline",       "cloud_setup",   "files_unsaved"};
+      "reservation",    "preempted",     "deadline",       "cloud_setup",   "files_unsaved",    "licenses"};
 };
 
 /// How a process ended: an exit code, or the signal that killed it.
@@ -274,6 +276,11 @@ struct JobSpec {
   Duration switches_wait = Duration::infinite();  ///< then more leaves will do
   std::string reservation;
   ArraySpec array;  ///< of a task of an array: that of the whole array
+  Placement placement;
+  std::vector<License> licenses;     ///< held as long as it has nodes
+  Duration time_min;                 ///< set: its limit may be lowered down to this if it begins earlier then
+  bool kill_on_invalid_dep = false;  ///< ends, instead of waiting for ever, where a dependency cannot come true
+  std::string wckey;                 ///< a word for the accounts
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -309,6 +316,11 @@ struct JobSpec {
     v("switches_wait", s.switches_wait);
     v("reservation", s.reservation);
     v("array", s.array);
+    v("placement", s.placement);
+    v("licenses", s.licenses);
+    v("time_min", s.time_min);
+    v("kill_on_invalid_dep", s.kill_on_invalid_dep);
+    v("wckey", s.wckey);
   }
 };
 
@@ -441,6 +453,7 @@ struct Job {
   bool full_age = false;               ///< the same
   std::uint32_t partition_number = 0;  ///< in Config::partitions, while it is in the queue or on the way to it
   PolicyCount counted;
+  std::uint64_t placement_key = 0;  ///< of its Placement; 0: it wants nothing of the kind
   bool files_on_storage = false;    ///< its files lie where nodes without shared files have them
   std::uint32_t nodes_booting = 0;  ///< of a configuring job
   Time alarm = Time::never();       ///< when it needs attention next: a limit, a warning, the end of a grace time

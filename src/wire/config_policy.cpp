@@ -66,6 +66,7 @@ ConfigPolicy::ConfigPolicy(TomlSection& top, Config& config, Mistakes& mistakes)
     : config_(config), mistakes_(mistakes) {
   read_scheduler(top);
   read_priority(top);
+  read_licenses(top);
   const auto qos = tables_of(top, "qos", mistakes_);
   const auto tenants = tables_of(top, "tenant", mistakes_);
   reservations_ = tables_of(top, "reservation", mistakes_);
@@ -99,6 +100,18 @@ void ConfigPolicy::read_priority(TomlSection& top) {
   section.number("partition", weights.partition, points);
   section.duration("max_age", weights.max_age, {Duration::seconds(1), k_year});
   section.duration("decay_half_life", weights.decay_half_life, k_half_lives);
+  section.finish();
+}
+
+void ConfigPolicy::read_licenses(TomlSection& top) {
+  const auto* table = top.table("licenses");
+  if (table == nullptr) return;
+  TomlSection section(*table, "licenses", mistakes_);
+  for (const auto& [key, value] : *table) {
+    License license{.name = std::string(key.str()), .count = 0};
+    section.number(key.str(), license.count, {1, k_count_max});
+    config_.licenses.push_back(std::move(license));
+  }
   section.finish();
 }
 

@@ -29,6 +29,7 @@ class ConfigPolicy {
  private:
   void read_scheduler(TomlSection& top);
   void read_priority(TomlSection& top);
+  void read_licenses(TomlSection& top);
   void read_qos(const NamedTable& named);
   void read_tenant(const NamedTable& named);
   void read_reservation(const NamedTable& named);

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "brain/place/features.hpp"
 #include "wire/health_table.hpp"
 #include "wire/sku_table.hpp"
 
@@ -65,6 +66,16 @@ void read_health(TomlSection& section, Pool& pool) {
   section.duration("quarantine_time", pool.quarantine_time, {Duration{}, Duration::minutes(30 * 24 * 60)});
 }
 
+void read_features(TomlSection& section, Pool& pool) {
+  if (!section.texts("features", pool.features)) return;
+  for (const std::string& feature : pool.features) {
+    if (!feature_mistake(feature, {feature}) && feature.find_first_of("&|,()[]*") == std::string::npos) continue;
+    section.wrong("features", fmt::format("\"{}\" cannot be asked for with --constraint; write letters, digits and "
+                                          "any of _ - . : = /",
+                                          shown(feature)));
+  }
+}
+
 }  // namespace
 
 void read_pool_supply(TomlSection& section, Pool& pool) {
@@ -83,6 +94,8 @@ void read_pool_supply(TomlSection& section, Pool& pool) {
     section.wrong("spare_nodes", fmt::format("{} of {} nodes are to be spare, which leaves none for jobs; lower it",
                                              pool.spare_nodes, pool.max_nodes));
   }
+  read_features(section, pool);
+  section.bytes("tmp_disk", pool.tmp_bytes);
   read_sets(section, pool);
   read_fabric(section, pool);
   read_health(section, pool);

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <span>
 #include <string_view>
+
+#include "wire/process_limits.hpp"
 
 namespace virga {
 namespace {
@@ -23,6 +26,7 @@ struct ChildArguments {
   const ProgramStart* request;
   char* const* argv;
   char* const* environment;
+  std::span<const LimitWish> limits;
 };
 
 [[gnu::noinline, noreturn]] void run_child(const ChildArguments& a, ChildReport& report) {
@@ -43,6 +47,7 @@ struct ChildArguments {
     _exit(127);
   }
   umask(r.umask);
+  apply_limits(a.limits);
   if (int error = become(r.identity); error != 0) {
     report.error = error;
     _exit(127);
@@ -71,8 +76,10 @@ bool is_program(const std::string& path) {
 
 StartedProgram start_program(const ProgramStart& request) {
   std::vector<char*> argv = pointers(request.argv);
-  std::vector<char*> environment = pointers(request.environment);
-  ChildArguments arguments{&request, argv.data(), environment.data()};
+  std::vector<std::string> variables = request.environment;
+  const std::vector<LimitWish> limits = take_limits(variables);
+  std::vector<char*> environment = pointers(variables);
+  ChildArguments arguments{&request, argv.data(), environment.data(), limits};
   ChildReport report;
   // Between vfork() and execve() a signal handler of ours must not run in the child.
   sigset_t all;

@@ -34,7 +34,7 @@ struct StartedProgram {
 };
 
 /// The child gets a session of its own (if wanted), default signals, the three descriptors and this process's working
-/// directory.
+/// directory; and the limits that SLURM_RLIMIT_* in its environment ask for, without these variables.
 StartedProgram start_program(const ProgramStart& request);
 
 /// Looks `command` up in the PATH of `environment` as execvp() does; "" if there is no such program.

@@ -45,6 +45,7 @@ constexpr std::string_view k_reasons[] = {
     "DeadLine",                  // deadline
     "CloudSetup",                // cloud_setup
     "FilesNotSaved",             // files_unsaved
+    "Licenses",                  // licenses
 };
 static_assert(std::size(k_reasons) == std::size(EnumNames<Reason>::names), "every reason has a word");
 

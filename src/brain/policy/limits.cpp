@@ -7,7 +7,7 @@
 namespace virga {
 
 LimitedJob limited_job(const JobSpec& spec, std::uint32_t uid) {
-  return {spec.qos, spec.account, uid, spec.nodes, spec.nodes * spec.per_node.gpus, spec.time_limit};
+  return {spec.qos, spec.account, uid, spec.nodes, spec.nodes * spec.per_node.gpus, spec.time_limit, spec.licenses};
 }
 
 Limits::Limits(const Config& config) {
@@ -15,6 +15,7 @@ Limits::Limits(const Config& config) {
   for (const Tenant& tenant : config.tenants) {
     tenants_.emplace(tenant.name, TenantCount{tenant.parent, tenant.max_nodes, tenant.max_gpus});
   }
+  for (const License& license : config.licenses) licenses_.emplace(license.name, LicenseCount{license.count, 0});
 }
 
 /// Changes what is counted of the job's user in its QOS, where that is one.
@@ -64,6 +65,16 @@ std::optional<Error> Limits::check_submit(const LimitedJob& job, std::uint32_t c
                                 job.gpus, at->first, tenant.max_gpus));
     }
   }
+  for (const License& license : job.licenses) {
+    const auto known = licenses_.find(license.name);
+    if (known == licenses_.end()) {
+      return Error{Code::invalid, fmt::format("Invalid license specification: there is no licence {}", license.name)};
+    }
+    if (license.count > known->second.all) {
+      return Error{Code::invalid, fmt::format("Invalid license specification: {} of {} asked for, there are {}",
+                                              license.count, license.name, known->second.all)};
+    }
+  }
   return std::nullopt;
 }
 
@@ -91,6 +102,14 @@ std::optional<LimitHit> Limits::check_start(const LimitedJob& job) const {
                                                             at->first, tenant.gpus, job.gpus, tenant.max_gpus)};
     }
   }
+  for (const License& license : job.licenses) {
+    const auto known = licenses_.find(license.name);
+    const LicenseCount count = known != licenses_.end() ? known->second : LicenseCount{};
+    if (count.used + license.count > count.all) {
+      return LimitHit{Reason::licenses, fmt::format("{} of {} licences {} are in use, {} are needed", count.used,
+                                                    count.all, license.name, license.count)};
+    }
+  }
   return std::nullopt;
 }
 
@@ -114,6 +133,7 @@ void Limits::add_running(const LimitedJob& job) {
     at->second.nodes += job.nodes;
     at->second.gpus += job.gpus;
   }
+  for (const License& license : job.licenses) licenses_[license.name].used += license.count;
 }
 
 void Limits::remove_running(const LimitedJob& job) {
@@ -126,6 +146,11 @@ void Limits::remove_running(const LimitedJob& job) {
     VIRGA_ASSERT(at->second.nodes >= job.nodes && at->second.gpus >= job.gpus, "a tenant has what its jobs have");
     at->second.nodes -= job.nodes;
     at->second.gpus -= job.gpus;
+  }
+  for (const License& license : job.licenses) {
+    LicenseCount& count = licenses_[license.name];
+    VIRGA_ASSERT(count.used >= license.count, "a licence is taken before it is given back");
+    count.used -= license.count;
   }
 }
 

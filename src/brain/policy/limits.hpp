@@ -9,14 +9,15 @@
 //   them
 //
 // A tenant's limits hold for its jobs and those of all tenants below it, so a job counts at its tenant and every one
-// above. Counters are derived from the jobs: after a restart they are counted anew. Each call costs O(d log n) for a
-// tenant at depth d. Slurm's words for the reasons: QOSMaxJobsPerUserLimit, QOSMaxNodePerUserLimit,
-// AssocGrpNodeLimit, AssocGrpGRES.
+// above. Licences are counted over all jobs. Counters are derived from the jobs: after a restart they are counted anew.
+// Each call costs O(d log n) for a tenant at depth d. Slurm's words for the reasons: QOSMaxJobsPerUserLimit,
+// QOSMaxNodePerUserLimit, AssocGrpNodeLimit, AssocGrpGRES, Licenses.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +35,7 @@ struct LimitedJob {
   std::uint32_t nodes = 0;
   std::uint32_t gpus = 0;  ///< over all nodes
   Duration time_limit = Duration::infinite();
+  std::span<const License> licenses = {};
 };
 LimitedJob limited_job(const JobSpec& spec, std::uint32_t uid);
 
@@ -78,11 +80,16 @@ class Limits {
       return user != users.end() ? user->second : UserCount{};
     }
   };
+  struct LicenseCount {
+    std::uint32_t all = 0;
+    std::uint64_t used = 0;
+  };
   template <class Change>
   void count_user(const LimitedJob& job, Change change);
 
   std::map<std::string, QosCount, std::less<>> qos_;
   std::map<std::string, TenantCount, std::less<>> tenants_;
+  std::map<std::string, LicenseCount, std::less<>> licenses_;
 };
 
 }  // namespace virga

@@ -161,6 +161,9 @@ bool apply_gates(Effects& fx) {
     Job& job = state.jobs.at(id);
     if (job.state != JobState::pending || is_held(job) || !job.eligible.is_never()) continue;
     set_gate(fx, job);
+    if (job.reason == Reason::dependency_never && job.spec->kill_on_invalid_dep) {
+      finish_job(fx, job, JobState::cancelled, Reason::dependency_never, job.detail);
+    }
     changed = true;
   }
   for (JobId array : state.policy.take_freed_arrays()) {

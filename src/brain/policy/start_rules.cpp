@@ -46,7 +46,8 @@ std::optional<LimitHit> reservation_block(const State& state, const Job& job) {
 }
 
 Company company_of(const Job& job) {
-  return {job.spec->partition, job.spec->qos, job.spec->account, job.owner.uid, job.spec->reservation};
+  return {job.spec->partition, job.spec->qos,         job.spec->account,
+          job.owner.uid,       job.spec->reservation, job.spec->licenses};
 }
 
 /// Their order must not depend on the time at which they came here.
@@ -63,7 +64,8 @@ void bring_back(State& state, Job& job) {
 
 std::optional<LimitHit> start_block(const State& state, const Job& job) {
   const Config& config = state.config;
-  if (config.qos.empty() && config.tenants.empty() && config.reservations.empty()) return std::nullopt;
+  const bool is_limited = !config.qos.empty() || !config.tenants.empty() || !config.reservations.empty();
+  if (!is_limited && job.spec->licenses.empty()) return std::nullopt;
   if (std::optional<LimitHit> hit = state.policy.limits.check_start(limited_job(job.spec, job.owner.uid))) return hit;
   if (config.find_tenant(job.spec->account) != nullptr) {
     const Money worst = least_worst_case(state, job.spec).value_or(Money{});

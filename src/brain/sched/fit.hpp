@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "brain/effects.hpp"
+#include "brain/place/node_wish.hpp"
 
 namespace virga {
 
@@ -17,6 +18,10 @@ namespace virga {
 Resources demand_per_node(const JobSpec& spec, const Pool& pool);
 /// The part of `amount` that stands for the job's part of a node: of its CPUs or its GPUs, whichever is more.
 std::uint64_t part_of_node(std::uint64_t amount, const JobSpec& spec, const Pool& pool);
+/// The single nodes of this pool that the job must or may not have. Names of other pools' nodes are left out.
+NodeWish node_wish_of(const JobSpec& spec, const Pool& pool);
+/// What is wrong with the features and nodes that a submission names, whatever the pools are like now.
+std::optional<Error> placement_mistake(const State& state, const JobSpec& spec);
 /// Why this pool can never hold the job.
 std::optional<std::string> misfit_of(const Config& config, const Pool& pool, const JobSpec& spec);
 /// The same for the training that it names in its comment: the model does not fit the GPUs.

@@ -129,6 +129,8 @@ class RoomSearch {
 
 std::optional<Time> make_room(Effects& fx, const Job& job, std::uint32_t pool) {
   State& state = fx.state;
+  // Victims are chosen by their number: for a job that names single nodes they could be ended in vain.
+  if (!node_wish_of(job.spec, state.config.pools[pool]).is_empty()) return std::nullopt;
   const PreemptionPlan plan = RoomSearch(state, job, pool).best();
   if (!plan.possible) return std::nullopt;
   Time free = state.now;

@@ -1,5 +1,10 @@
 #include "brain/sched/queue.hpp"
 
+#include <algorithm>
+
+#include "base/digest.hpp"
+#include "core/binary.hpp"
+
 namespace virga {
 
 namespace {
@@ -13,8 +18,8 @@ constexpr std::size_t k_spare_lanes = 4;
 
 LaneKey lane_of(const Job& job) {
   const JobSpec& spec = job.spec;
-  return {job.partition_number, spec.per_node.cpus,   spec.per_node.gpus, spec.per_node.memory_bytes,
-          spec.exclusive,       job.files_on_storage, job.full_age};
+  return {job.partition_number, spec.per_node.cpus, spec.per_node.gpus,   spec.per_node.memory_bytes,
+          spec.exclusive,       job.placement_key,  job.files_on_storage, job.full_age};
 }
 
 OrderKey order_of(const Job& job) { return {job.rank, job.id.value}; }
@@ -28,6 +33,16 @@ Duration expected_time(const JobSpec& spec) {
   return spec.time_limit.is_infinite() ? k_guess_without_limit : spec.time_limit;
 }
 
+Duration shortest_time(const JobSpec& spec) {
+  const Duration expected = expected_time(spec);
+  return spec.time_min > Duration{} ? std::min(expected, spec.time_min) : expected;
+}
+
+std::uint64_t placement_key_of(const JobSpec& spec) {
+  if (spec.placement == Placement{}) return 0;
+  return digest_of(encode(spec.placement)) | 1;  // never that of nothing
+}
+
 void Queue::insert(const Job& job) {
   const LaneKey key = lane_of(job);
   auto lane = lanes_.find(key);
@@ -37,7 +52,7 @@ void Queue::insert(const Job& job) {
   } else if (lane == lanes_.end()) {
     lane = lanes_.emplace(key, WaitingList{}).first;
   }
-  lane->second.insert({order_of(job), job.id, job.spec->nodes, expected_time(job.spec)});
+  lane->second.insert({order_of(job), job.id, job.spec->nodes, shortest_time(job.spec)});
 }
 
 void Queue::erase(const Job& job) {

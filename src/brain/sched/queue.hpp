@@ -26,6 +26,7 @@ struct LaneKey {
   std::uint32_t gpus = 0;
   std::uint64_t memory_bytes = 0;
   bool exclusive = false;
+  std::uint64_t placement = 0;    ///< Job::placement_key: features and single nodes
   bool files_on_storage = false;  ///< pools without shared files may serve it
   bool full_age = false;          ///< its jobs' priorities do not grow any more
 
@@ -39,6 +40,10 @@ OrderKey order_of(const Job& job);
 Time switches_until(const Job& job);
 /// How long the schedule expects a job to run: its limit, or a guess for one that has none.
 Duration expected_time(const JobSpec& spec);
+/// The shortest time that it would take as its limit: expected_time(), or less with --time-min.
+Duration shortest_time(const JobSpec& spec);
+/// Job::placement_key of this spec. Jobs that have the same one want the same nodes.
+std::uint64_t placement_key_of(const JobSpec& spec);
 
 class Queue {
  public:

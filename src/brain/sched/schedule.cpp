@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/assert.hpp"
 #include "brain/fleet/fleet.hpp"
+#include "brain/place/features.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/policy/start_rules.hpp"
 #include "brain/sched/fit.hpp"
@@ -42,6 +44,7 @@ struct Hold {
   Time at = Time::never();
   std::int64_t extra = 0;
   std::int64_t waiting_work = 0;  ///< node-ms, by parts, of the holder and of those who wait behind it by choice
+  NodeWish wish = {};             ///< of the holder: which nodes are kept for it, and which are of no use to it
 
   bool is_set() const { return job.value != 0; }
 };
@@ -53,7 +56,8 @@ class Pass {
         state_(fx.state),
         mode_(fx.state.config.scheduler.backfill),
         shift_(rank_shift_now(fx.state)),
-        holds_(fx.state.config.pools.size()) {
+        holds_(fx.state.config.pools.size()),
+        kept_(fx.state.config.pools.size()) {
     if (mode_ == BackfillMode::conservative) promises_.emplace(state_);
   }
 
@@ -81,8 +85,12 @@ class Pass {
   void try_job(Lane& lane, Job& job);
   void prefer_faster(const Job& job, Offer offer, Offer& best);
   Offer best_offer(const Lane& lane, const Job& job);
+  /// Of pools with the preferred features only.
+  Offer best_offer(const Lane& lane, const Job& job, const std::string& preferred);
   Time turn_after_others(const Offer& offer) const;
   bool respects_hold(const Job& job, const Offer& offer, const Choice& choice);
+  void keep_required(const Job& job, const Offer& offer);
+  bool takes_kept(const Job& job, const Offer& offer, const Choice& choice) const;
   void take(Job& job, const Choice& choice);
   void wait_for(Lane& lane, Job& job, Offer offer);
   void hold(Job& job, const Offer& offer);
@@ -98,6 +106,9 @@ class Pass {
   std::vector<Lane> lanes_;
   std::vector<Candidate> next_;  ///< a heap: of each lane the next job to look at, the first of all in front
   std::vector<JobId> told_;      ///< got a reason of their own
+  Duration shortened_;           ///< set: with this limit the job that is tried ends before a hold begins (--time-min)
+  /// Slots that waiting jobs name, by pool, and from when on they are kept for them.
+  std::vector<std::map<std::uint32_t, Time>> kept_;
 };
 
 void Pass::open_lanes() {
@@ -180,12 +191,21 @@ void Pass::prefer_faster(const Job& job, Offer offer, Offer& best) {
 }
 
 Offer Pass::best_offer(const Lane& lane, const Job& job) {
+  const std::string& preferred = job.spec->placement.prefer;
+  if (!preferred.empty()) {
+    Offer best = best_offer(lane, job, preferred);
+    if (best.way != Way::never && best.way != Way::wait) return best;
+  }
+  return best_offer(lane, job, "");
+}
+
+Offer Pass::best_offer(const Lane& lane, const Job& job, const std::string& preferred) {
   const Preference preference = preference_of(state_, job);
   const bool is_gang = job.spec->nodes > 1 && job.spec->needs_fabric;
   Offer best;
   for (std::uint32_t number : *lane.pools) {
     const Pool& pool = state_.config.pools[number];
-    if (!is_wanted_from(preference, pool)) continue;
+    if (!is_wanted_from(preference, pool) || !features_hold(preferred, pool.features, job.spec->nodes)) continue;
     Offer offer = offer_of(state_, job, number);
     if (offer.way == Way::never || !is_affordable(state_, job, pool)) continue;
     if (mode_ == BackfillMode::conservative) {
@@ -211,15 +231,38 @@ Offer Pass::best_offer(const Lane& lane, const Job& job) {
   return best;
 }
 
+/// The nodes that a waiting job names are kept for it, whatever else is free.
+void Pass::keep_required(const Job& job, const Offer& offer) {
+  for (std::uint32_t slot : node_wish_of(job.spec, state_.config.pools[offer.pool]).required) {
+    kept_[offer.pool].emplace(slot, offer.start);  // who comes first has it first
+  }
+}
+
+bool Pass::takes_kept(const Job& job, const Offer& offer, const Choice& choice) const {
+  const std::map<std::uint32_t, Time>& kept = kept_[offer.pool];
+  if (kept.empty()) return false;
+  const Time end = offer.start + expected_time(job.spec);
+  return std::any_of(choice.slots.begin(), choice.slots.end(), [&](std::uint32_t slot) {
+    const auto at = kept.find(slot);
+    return at != kept.end() && at->second < end;
+  });
+}
+
 /// Later jobs must leave a pool's holder what it waits for.
 bool Pass::respects_hold(const Job& job, const Offer& offer, const Choice& choice) {
+  if (takes_kept(job, offer, choice)) return false;
   Hold& hold = holds_[offer.pool];
   if (!hold.is_set()) return true;
   if (mode_ == BackfillMode::none) return false;
   if (offer.start + expected_time(job.spec) <= hold.at) return true;
+  if (job.spec->time_min > Duration{} && offer.start + shortest_time(job.spec) <= hold.at) {
+    shortened_ = hold.at - offer.start;
+    return true;
+  }
   const PoolIndex& index = state_.index.pools[offer.pool];
-  const auto wanted = std::count_if(choice.slots.begin(), choice.slots.end(),
-                                    [&](std::uint32_t slot) { return index.is_free_by(slot, hold.at); });
+  const auto wanted = std::count_if(choice.slots.begin(), choice.slots.end(), [&](std::uint32_t slot) {
+    return index.is_free_by(slot, hold.at) && !hold.wish.excludes(slot);
+  });
   if (wanted > hold.extra) return false;
   hold.extra -= wanted;
   return true;
@@ -233,6 +276,7 @@ void Pass::take(Job& job, const Choice& choice) {
   for (std::uint32_t slot : choice.slots) {
     if (!index.vm_at(slot)) absent.push_back(slot + 1);
   }
+  if (shortened_ > Duration{}) job.spec.edit().time_limit = std::exchange(shortened_, {});
   std::vector<Vm*> vms;
   vms.reserve(choice.slots.size());
   std::vector<Vm*> made;
@@ -256,7 +300,8 @@ void Pass::take(Job& job, const Choice& choice) {
 /// Nobody who comes later may delay it there. A job of a QOS that may preempt makes room first.
 void Pass::hold(Job& job, const Offer& offer) {
   Hold& hold = holds_[offer.pool];
-  hold = {job.id, offer.start, offer.extra, 0};
+  hold = {job.id, offer.start, offer.extra, 0, node_wish_of(job.spec, state_.config.pools[offer.pool])};
+  keep_required(job, offer);
   if (offer.reason == Reason::resources) {
     if (const std::optional<Time> room = make_room(fx_, job, offer.pool)) {
       hold.at = std::min(hold.at, *room);
@@ -271,6 +316,7 @@ void Pass::wait_for(Lane& lane, Job& job, Offer offer) {
       promises_->keep(offer.pool, {offer.start, offer.start + expected_time(job.spec)}, job.spec->nodes);
     }
     ++promised_;
+    keep_required(job, offer);
     tell(state_, job, offer.reason, std::move(offer.detail));
     told_.push_back(job.id);
     return;

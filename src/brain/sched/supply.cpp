@@ -19,6 +19,7 @@ GangRequest request_of(const Job& job, const Pool& pool, Time now) {
                       .exclusive = job.spec->exclusive,
                       .one_cell = job.spec->nodes > 1 && job.spec->needs_fabric,
                       .leaves_max = now < switches_until(job) ? job.spec->switches : 0};
+  if (job.placement_key != 0) request.wish = node_wish_of(job.spec, pool);
   // A node that is bought is paid for until the last of its jobs ends; reserved ones are paid for anyhow.
   if (pool.purchase != Purchase::reserved) request.ends = now + expected_time(job.spec);
   return request;
@@ -54,7 +55,9 @@ Offer waiting_offer(const State& state, const Job& job, Time now, std::uint32_t 
   const Growth growth = growth_of(state, pool, job.spec->nodes, now);
   offer.way = Way::wait;
   const std::uint32_t open = present + growth.nodes;
-  Shadow shadow = index.shadow(open, job.spec->nodes, now);
+  const GangRequest request = request_of(job, pool, now);
+  Shadow shadow = request.wish.is_empty() ? index.shadow(open, job.spec->nodes, now)
+                                          : index.wished_shadow(request, growth.nodes > 0, now);
   offer.reason = Reason::resources;
   offer.detail =
       fmt::format("{} of {} nodes are free in pool {} (limit {})", present, job.spec->nodes, pool.name, pool.max_nodes);
@@ -76,6 +79,38 @@ Offer waiting_offer(const State& state, const Job& job, Time now, std::uint32_t 
   offer.start = shadow.at;
   offer.extra = shadow.extra_units;
   return offer;
+}
+
+/// For a job that names single nodes: what counts is whether these can be chosen.
+Offer wished_offer(const State& state, const Job& job, Time now, const GangRequest& request, Offer offer) {
+  const Pool& pool = state.config.pools[offer.pool];
+  const PoolIndex& index = state.index.pools[offer.pool];
+  const std::uint32_t kept = kept_from(job, pool);
+  const std::uint32_t present = less(index.fitting(request), kept);
+  std::vector<std::uint32_t> slots;
+  if (less(index.fitting_or_absent(request), kept) < job.spec->nodes) {
+    return waiting_offer(state, job, now, present, offer);
+  }
+  if (index.choose(request, true, false, slots)) {
+    offer.way = Way::ready;
+    offer.start = now;
+    return offer;
+  }
+  offer.start = now + boot_time_of(state, pool);
+  if (index.choose(request, false, false, slots)) {
+    offer.way = Way::coming;
+    return offer;
+  }
+  if (index.choose(request, false, true, slots)) {
+    offer.missing = static_cast<std::uint32_t>(
+        std::count_if(slots.begin(), slots.end(), [&](std::uint32_t slot) { return index.is_absent(slot); }));
+    if (growth_of(state, pool, offer.missing, now).nodes >= offer.missing) {
+      offer.way = Way::buy;
+      offer.doubt = doubt_of(state, pool, offer.missing);
+      return offer;
+    }
+  }
+  return waiting_offer(state, job, now, present, offer);
 }
 
 }  // namespace
@@ -119,6 +154,7 @@ Offer offer_of(const State& state, const Job& job, std::uint32_t number, Time no
   const Duration expected = expected_time(job.spec);
   offer.price = {price_for(running_price(pool), expected).micro_usd * job.spec->nodes};
   const std::uint32_t kept = kept_from(job, pool);
+  if (!request.wish.is_empty()) return wished_offer(state, job, now, request, std::move(offer));
   if (less(index.fitting_ready(request), kept) >= job.spec->nodes) {
     offer.way = Way::ready;
     offer.start = now;

@@ -347,7 +347,8 @@ void LocalEngine::do_start(Job job, LaunchPayload payload) {
     if (!user) return launch_failed(run, user.error().message, true);
     return launch_failed(run, run.nodes.empty() ? "the job has no nodes" : "node " + gone + " is gone", false);
   }
-  job.owner.gid = user->gid;
+  // The group is the submitting process's (newgrp, sbatch --gid), where we may give it; root's only to root.
+  if (::geteuid() != 0 || job.owner.gid == 0) job.owner.gid = user->gid;
   if (job.owner.user.empty()) job.owner.user = user->name;
   if (!job.started.is_set()) job.started = Time::from_seconds(std::time(nullptr));
   if (job.end_limit.is_never() && !job.spec->time_limit.is_infinite()) {

@@ -191,7 +191,7 @@ TEST_CASE("every option of Slurm 22.05 has a row; what is not done says why") {
     for (const std::string& name : virga::split_list(names, ' ')) CHECK_MESSAGE(known.contains(name), name);
     CHECK(known.size() == virga::split_list(names, ' ').size());
   }
-  CHECK(error_of({"--constraint=fast"}).starts_with("--constraint is not supported: "));
+  CHECK(error_of({"--container=x"}).starts_with("--container is not supported: "));
   CHECK(error_of({"--mail-type=END", "--qos=high"}) == "");
 }
 

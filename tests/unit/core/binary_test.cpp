@@ -180,8 +180,8 @@ TEST_CASE("binary: the stored layouts of schema version 8") {
   add("vm_record", encode(filled<VmRecord>(1)));
   REQUIRE(k_schema_version == 8);
   CHECK(layouts == R"(
-config_changed 1188 760270bb93d2f953
-job_submitted 281 9c4f7c267a1c9607
+config_changed 1273 aa4e06f36022d54d
+job_submitted 399 03725e28450ffcde
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
 step_started 45 03366610c93117a4
@@ -202,7 +202,7 @@ vm_evicting 26 052789a4948f2c47
 vm_unhealthy 36 427d30b9d0e7d4c8
 job_accounted 183 3f027d99f7b28777
 payload 47 3bdc9714919957d6
-job 748 a92d86172b22f48f
+job 868 9fb559d30504900a
 vm_record 77 bb14fdf0800645c5
 )");
 }

@@ -42,8 +42,8 @@ TEST_CASE("job states: Slurm's names; final ones hold no nodes") {
 
 TEST_CASE("enum tables have one name for each enumerator") {
   CHECK(name_of(Reason::config_refuses) == "config_refuses");
-  CHECK(std::size(EnumNames<Reason>::names) == static_cast<std::size_t>(Reason::files_unsaved) + 1);
-  CHECK(name_of(Reason::files_unsaved) == "files_unsaved");
+  CHECK(std::size(EnumNames<Reason>::names) == static_cast<std::size_t>(Reason::licenses) + 1);
+  CHECK(name_of(Reason::licenses) == "licenses");
   CHECK(name_of(JobState::deadline) == "DEADLINE");
   CHECK(std::size(EnumNames<JobState>::names) == static_cast<std::size_t>(JobState::deadline) + 1);
   CHECK(name_of(DependencyKind::singleton) == "singleton");
