@@ -136,11 +136,12 @@ Result<std::unique_ptr<Hands>> Hands::open(Controller& controller, const Home& h
 
 Status Hands::check_pools(const EngineSettings& wanted) const {
   if (slurm == nullptr) return {};
-  for (const auto& [pool, cluster] : wanted.slurm_cluster_of) {
+  for (const auto& entry : wanted.slurm_cluster_of) {
+    const std::string& cluster = entry.second;  // clang 14 cannot capture a structured binding
     const auto& known = started_with.clusters;
     if (std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.name == cluster; })) continue;
-    return fail(Code::conflict, "pool." + pool + ".slurm_cluster: virgad was started without the cluster " + cluster +
-                                    "; start it again");
+    return fail(Code::conflict, "pool." + entry.first + ".slurm_cluster: virgad was started without the cluster " +
+                                    cluster + "; start it again");
   }
   return {};
 }

@@ -42,9 +42,8 @@ TEST_CASE("root tier: nodes on several bridges are on one fabric, also after a r
   cloud->reserve(cc::gang(t, 1, 1, 5), t.user_data);
   std::vector<std::string> addresses = sink.first<GangGranted>(1)[0].addresses;
   CHECK(instance.file(VmId{5}).bridge == 2);
-  for (const auto& [from, to] : {std::pair(1, 2), {1, 3}, {3, 5}, {5, 1}, {4, 2}}) {
-    CHECK_MESSAGE(reaches(instance, static_cast<std::uint64_t>(from), addresses[static_cast<std::size_t>(to - 1)]),
-                  from, " to ", to);
+  for (const std::pair<std::uint64_t, std::size_t> way : {std::pair(1, 2), {1, 3}, {3, 5}, {5, 1}, {4, 2}}) {
+    CHECK_MESSAGE(reaches(instance, way.first, addresses[way.second - 1]), way.first, " to ", way.second);
   }
   CHECK(reaches(instance, 5, host::machine_address(instance.home())));
   CHECK(ports_of(instance, 0) == "5");  // two nodes, the machine, two bridges

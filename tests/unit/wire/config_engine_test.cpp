@@ -85,8 +85,8 @@ TEST_CASE("engine settings: each mistake about several clusters is told once, in
   const std::string slurm = "[engine]\nkind = \"slurm\"\n";
   const std::string west = "[engine.cluster.west]\n";
   CHECK(message(k_pools + slurm + west) == "none");
-  CHECK(message("[pool.nd]\nslurm_cluster = \"wets\"\n[pool.ed]\n" + slurm +
-                west) == "v.toml:2:17: pool.nd.slurm_cluster: no cluster \"wets\"; known: \"west\"");
+  CHECK(message("[pool.nd]\nslurm_cluster = \"wets\"\n[pool.ed]\n" + slurm + west) ==
+        "v.toml:2:17: pool.nd.slurm_cluster: no cluster \"wets\"; known: \"west\"");
   CHECK(message(k_pools + slurm) ==
         "v.toml:3:17: pool.wd.slurm_cluster: no cluster \"west\"; add [engine.cluster.west]");
   CHECK(message(k_pools + slurm + west + "[engine.cluster.north]\n") ==
