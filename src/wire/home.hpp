@@ -3,10 +3,10 @@
 //   Home home{"/var/lib/virga"};
 //   home.api_socket();   // /var/lib/virga/run/api.sock
 //
-// A program that lies in HOME/libexec beside HOME/virga.toml (script/slurm-prefix) belongs to that instance, whatever
-// the environment says. For others $VIRGA_HOME names it. Without it, it is /var/lib/virga where the controller's package is installed, which is where
-// /etc/virga/virga.toml exists, and else $XDG_STATE_HOME/virga (~/.local/state/virga). home_from_environment() is the
-// only place that knows this rule.
+// A program in HOME/libexec beside HOME/virga.toml (script/slurm-prefix) belongs to that instance, whatever the
+// environment says. For others $VIRGA_HOME names it. Without it, it is /var/lib/virga where the controller's package is
+// installed, which is where /etc/virga/virga.toml exists, and else $XDG_STATE_HOME/virga (~/.local/state/virga).
+// home_from_environment() is the only place that knows this rule.
 #pragma once
 
 #include <string>

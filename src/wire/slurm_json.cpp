@@ -35,18 +35,18 @@ void put_node_share(JsonWriter& w, const JobNode& node, const Resources& share) 
   w.end_object();
 }
 
+/// Of a job that has nodes; others have no such member.
 void put_job_resources(JsonWriter& w, const Job& job) {
+  if (job.nodes.empty()) return;
   w.key("job_resources");
   w.begin_object();
-  if (!job.nodes.empty()) {
-    w("nodes", job_node_list(job));
-    w("allocated_cores", job.spec->per_node.cpus * job.nodes.size());
-    w("allocated_hosts", job.nodes.size());
-    w.key("allocated_nodes");
-    w.begin_array();
-    for (const JobNode& node : job.nodes) put_node_share(w, node, job.spec->per_node);
-    w.end_array();
-  }
+  w("nodes", job_node_list(job));
+  w("allocated_cores", job.spec->per_node.cpus * job.nodes.size());
+  w("allocated_hosts", job.nodes.size());
+  w.key("allocated_nodes");
+  w.begin_array();
+  for (const JobNode& node : job.nodes) put_node_share(w, node, job.spec->per_node);
+  w.end_array();
   w.end_object();
 }
 
@@ -135,7 +135,7 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("memory_per_tres", "");
   w("name", spec.name);
   w("nodes", job_node_list(job));
-  w("nice", job.spec->nice);
+  job.spec->nice != 0 ? w("nice", job.spec->nice) : put_null(w, "nice");
   put_null(w, "tasks_per_core");
   w("tasks_per_node", spec.tasks_per_node);
   put_null(w, "tasks_per_socket");

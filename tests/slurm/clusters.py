@@ -127,7 +127,7 @@ class RealSlurm(Cluster):
     def __init__(self) -> None:
         for program in self.PROGRAMS:
             if shutil.which(program, path="/usr/sbin:/usr/bin") is None:
-                raise CannotRun(f"{program} is not installed (script/setup --group slurm)")
+                raise CannotRun(f"{program} is not installed (script/setup --group record)")
         super().__init__()
         self.host = socket.gethostname().split(".")[0]
         self.port = self.free_ports(12)

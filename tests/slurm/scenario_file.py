@@ -146,7 +146,7 @@ def as_long_as(text: str):
 RULES = [
     (re.compile(r"/var/tmp/slurm-[a-z0-9_]{1,8}"), as_long_as("/var/tmp/slurm-wxxxxxxxxx")),
     (re.compile(r"\b20[2-3]\d-\d\d(-\d\d(T[\d:]{1,8})?)?"), as_long_as("YYYY-MM-DDThh:mm:ss")),
-    (re.compile(r"\b[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d 20\d\d"), "DDD MMM dd hh:mm:ss YYYY"),
+    (re.compile(r"\b[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d 20\d\d"), "DDD MMM dd hh:mm:ss YYYY"),
     (re.compile(r"(?<![\d:])(\d-)?00:00:0\d(?![\d:])"), r"\g<1>00:00:0s"),
     (re.compile(r"(?<![\d:])0:0\d(?![\d:])"), "0:0s"),
     (re.compile(r"(?<![\d:])((?:\d-)?(?:\d+:)?59):5\d(?!\d)"), r"\g<1>:5s"),
