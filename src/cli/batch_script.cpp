@@ -91,7 +91,8 @@ std::vector<std::string> sbatch_lines(std::string_view script) {
     script.remove_prefix(end == script.npos ? script.size() : end + 1);
     if (line.starts_with(k_mark)) {
       line.remove_prefix(k_mark.size());
-      add_words(line, words);  // also without a blank behind the mark, as Slurm does
+      // An option may follow without a blank, as in Slurm.
+      if (line.empty() || is_blank(line.front()) || line.front() == '-') add_words(line, words);
       continue;
     }
     std::size_t first = 0;

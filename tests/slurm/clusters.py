@@ -1,5 +1,6 @@
 """The two clusters that differential scenarios run on, both raised as the ordinary user `games` with the same nodes,
-n1 to n8 of 8 CPUs and 16 GiB, and the same partitions: Debian's Slurm 22.05.8 with its accounting, and Virga's prefix."""
+n1 to n8 of 8 CPUs and 16 GiB, and the same partitions: Debian's Slurm 22.05.8 with its accounting, and Virga's
+prefix."""
 
 from __future__ import annotations
 
@@ -196,7 +197,8 @@ PidFile={home}/slurmdbd.pid
         self.wait_for("slurmctld", lambda: " UP" in self.run(["scontrol", "ping"]).stdout)
         for i in range(1, 9):
             self.start(["slurmd", "-D", "-N", f"n{i}"])
-        self.wait_for("slurmd", lambda: self.run(["sinfo", "-h", "-p", "main", "-t", "idle", "-o", "%D"]).stdout == "8\n")
+        idle = ["sinfo", "-h", "-p", "main", "-t", "idle", "-o", "%D"]
+        self.wait_for("slurmd", lambda: self.run(idle).stdout == "8\n")
 
     def start_database(self) -> None:
         home = self.home

@@ -36,7 +36,8 @@ def main() -> int:
             if not re.fullmatch(r"(%s) --?[A-Za-z][A-Za-z0-9-]*" % "|".join(COMMANDS), proof):
                 wrong.append(f"{path.name}: no command and option: {proof}")
         names = [scenario.name for scenario in file.scenarios]
-        wrong += [f"{path.name}: two scenarios are called {name}" for name in sorted(set(names)) if names.count(name) > 1]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        wrong += [f"{path.name}: two scenarios are called {name}" for name in twice]
         for scenario in file.scenarios:
             scenarios += 1
             known.add(f"{path.stem}: {scenario.name}")

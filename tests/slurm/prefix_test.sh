@@ -40,7 +40,7 @@ refuses "^slurm-prefix: $place/bad.toml:2:13: pool.n.max_nodes:" "$p" --config "
 [ ! -e "$p" ] || fail "a refused prefix leaves $p behind"
 refuses 'too long' "$place/$(printf '%090d' 0)" --bin "$bin"
 
-# --- the default cluster -----------------------------------------------------------------------------------------------
+# --- the default cluster --------------------------------------------------------------------------------------------
 
 "$prefix" "$p" --bin "$bin"
 refuses 'is a prefix already' "$p" --bin "$bin"
@@ -48,8 +48,8 @@ must_be "the nodes at once" "$(in_prefix "$p/bin/sinfo" -h -p main -o '%D %T')" 
 must_be "the partitions" "$(in_prefix "$p/bin/sinfo" -h -o %P | sort | xargs)" "alt main*"
 must_be "the version" "$(in_prefix "$p/bin/sbatch" --version)" "slurm 22.05.8"
 in_prefix "$p/bin/scontrol" ping | grep -q ' is UP$' || fail "scontrol ping"
-for command in sbatch salloc srun squeue scancel sinfo sacct scontrol sstat sprio sshare sacctmgr sdiag strigger sattach \
-  sbcast scrontab sreport; do
+for command in sbatch salloc srun squeue scancel sinfo sacct scontrol sstat sprio sshare sacctmgr sdiag strigger \
+  sattach sbcast scrontab sreport; do
   [ -x "$p/bin/$command" ] || fail "no $command"
 done
 mkdir -m 777 "$place/work"
@@ -70,7 +70,7 @@ left=$(grep -azls -- "${p%?}[${p: -1}]/" /proc/[0-9]*/cmdline || true) # a patte
 [ -z "$left" ] || fail "a process of $p is left: $left"
 refuses 'is no prefix' --down "$p"
 
-# --- one of a file -----------------------------------------------------------------------------------------------------
+# --- one of a file --------------------------------------------------------------------------------------------------
 
 cat > "$place/own.toml" << 'TOML'
 [cluster]

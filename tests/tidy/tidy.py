@@ -140,7 +140,7 @@ def check_text(path, text):
         if "\t" in line and path != ".gitmodules":
             yield Finding(path, number, "tabs", "a tab; indent with spaces")
         length_max = PROSE_LENGTH_MAX if suffix == ".md" else LINE_LENGTH_MAX
-        long_allowed = suffix in (".csv", ".json", ".txt") or (
+        long_allowed = suffix in (".csv", ".json", ".test", ".txt") or (
             suffix == ".md" and (line.startswith("|") or "http" in line))
         if len(line) > length_max and not long_allowed:
             yield Finding(path, number, "line length", f"{len(line)} characters; at most {length_max}")

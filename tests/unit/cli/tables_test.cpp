@@ -84,10 +84,10 @@ TEST_CASE("squeue: columns of policy") {
   job.reason = virga::Reason::dependency;
   job.priority = 4711;
   CHECK(table_of("%q %y %v %E %r %Q", {{&job, nullptr, job.submitted}}, false) ==
-        "urgent -3 course afterok:3 Dependency 4711\n");
+        "urgent -3 course afterok:3(unfulfilled) Dependency 4711\n");
   const std::string record = virga::job_record(job, job.submitted, {});
   CHECK(record.find("Priority=4711 Nice=-3 Account=(null) QOS=urgent\n") != record.npos);
-  CHECK(record.find("Reason=Dependency Dependency=afterok:3\n") != record.npos);
+  CHECK(record.find("Reason=Dependency Dependency=afterok:3(unfulfilled)\n") != record.npos);
   CHECK(record.find("Reservation=course\n") != record.npos);
 }
 
