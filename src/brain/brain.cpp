@@ -9,6 +9,7 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/fleet/health.hpp"
 #include "brain/invariants.hpp"
+#include "brain/job_change.hpp"
 #include "brain/policy/policy_state.hpp"
 #include "brain/policy/ranking.hpp"
 #include "brain/policy/start_rules.hpp"
@@ -53,6 +54,7 @@ struct Handler {
   std::uint64_t operator()(const ConfigChanged& e) { return on_config_changed(fx, e); }
   std::uint64_t operator()(const JobSubmitted& e) { return on_job_submitted(fx, e, spec); }
   std::uint64_t operator()(const JobActed& e) { return on_job_acted(fx, e); }
+  std::uint64_t operator()(const JobChanged& e) { return on_job_changed(fx, e); }
   std::uint64_t operator()(const NodeUpdated& e) { return on_node_updated(fx, e); }
   std::uint64_t operator()(const StepStarted& e) { return on_step_started(fx, e); }
   std::uint64_t operator()(const StepEnded& e) { return on_step_ended(fx, e); }

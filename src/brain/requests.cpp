@@ -7,6 +7,7 @@
 #include "brain/fleet/fleet.hpp"
 #include "brain/fleet/foreign.hpp"
 #include "brain/fleet/health.hpp"
+#include "brain/job_change.hpp"
 #include "brain/policy/admission.hpp"
 #include "brain/policy/policy_state.hpp"
 #include "brain/sched/fit.hpp"
@@ -42,16 +43,7 @@ Result<const Job*> job_for(const State& state, JobId id, const Actor& actor) {
   return &it->second;
 }
 
-/// The jobs that an action is for: a whole array, one of its tasks, or the one job.
-std::vector<JobId> targets_of(const State& state, const JobActed& e) {
-  std::vector<JobId> targets;
-  // The tasks of an array have ids without gaps from the array's own on; the first ones may have left the state.
-  for (auto at = state.jobs.lower_bound(e.job); at != state.jobs.end() && at->second.array_job == e.job; ++at) {
-    if (e.task == k_no_array_task || at->second.array_task == e.task) targets.push_back(at->first);
-  }
-  if (targets.empty() && e.task == k_no_array_task) targets.push_back(e.job);
-  return targets;
-}
+std::vector<JobId> targets_of(const State& state, const JobActed& e) { return jobs_meant(state, e.job, e.task); }
 
 std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId id) {
   Result<const Job*> job = job_for(state, id, e.actor);
@@ -81,7 +73,23 @@ std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId
   return std::nullopt;
 }
 
-/// The spec with the configuration's defaults filled in.
+}  // namespace
+
+std::vector<JobId> jobs_meant(const State& state, JobId job, std::uint32_t task) {
+  std::vector<JobId> targets;
+  // The tasks of an array have ids without gaps from the array's own on; the first ones may have left the state.
+  for (auto at = state.jobs.lower_bound(job); at != state.jobs.end() && at->second.array_job == job; ++at) {
+    if (task == k_no_array_task || at->second.array_task == task) targets.push_back(at->first);
+  }
+  if (targets.empty() && task == k_no_array_task) targets.push_back(job);
+  return targets;
+}
+
+std::optional<Error> job_refusal(const State& state, JobId id, const Actor& actor) {
+  Result<const Job*> job = job_for(state, id, actor);
+  return job ? std::nullopt : std::optional<Error>(job.error());
+}
+
 Shared<JobSpec> with_defaults(const State& state, const JobSubmitted& e) {
   Shared<JobSpec> shared;
   JobSpec& spec = shared.copy(e.spec);
@@ -98,11 +106,19 @@ Shared<JobSpec> with_defaults(const State& state, const JobSubmitted& e) {
   return shared;
 }
 
+namespace {
+
 std::optional<Error> submission_refusal(const State& state, const JobSubmitted& e, const JobSpec& spec) {
   if (state.jobs.size() + (array_mistake(e.spec.array) == nullptr ? jobs_of(e.spec) : 1) >
       state.config.max_jobs + state.index.ended.size()) {
     return Error{Code::exhausted, fmt::format("the queue is full: {} jobs (max_jobs)", state.config.max_jobs), true};
   }
+  return specification_refusal(state, e, spec);
+}
+
+}  // namespace
+
+std::optional<Error> specification_refusal(const State& state, const JobSubmitted& e, const JobSpec& spec) {
   if (spec.partition.empty()) return Error{Code::invalid, "no partition given, and no partition is the default"};
   const Partition* partition = state.find_partition(spec.partition);
   if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
@@ -128,6 +144,8 @@ std::optional<Error> submission_refusal(const State& state, const JobSubmitted& 
   return policy_refusal(state, spec, e.actor);
 }
 
+namespace {
+
 struct Refuse {
   const State& state;
   Shared<JobSpec>& spec;
@@ -147,6 +165,7 @@ struct Refuse {
     }
     return first ? first : no_such_job(e.job);
   }
+  std::optional<Error> operator()(const JobChanged& e) const { return change_refusal(state, e); }
   std::optional<Error> operator()(const NodeUpdated& e) const {
     if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators change nodes"};
     if (state.find_pool_of_node(e.node) == nullptr)

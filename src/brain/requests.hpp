@@ -26,4 +26,13 @@ std::uint64_t on_shutdown_requested(Effects& fx, const ShutdownRequested& e);
 std::uint64_t on_config_changed(Effects& fx, const ConfigChanged& e);
 std::uint64_t on_controller_started(Effects& fx, const ControllerStarted& e);
 
+/// The jobs of a request: a whole array, one of its tasks (`task`, or k_no_array_task), or the one job.
+std::vector<JobId> jobs_meant(const State& state, JobId job, std::uint32_t task);
+/// Why the actor may not change this job at all; nothing if he may.
+std::optional<Error> job_refusal(const State& state, JobId id, const Actor& actor);
+/// A submission's specification with the configuration's defaults filled in.
+Shared<JobSpec> with_defaults(const State& state, const JobSubmitted& e);
+/// Why such a job is not taken, as far as that does not depend on how many others there are.
+std::optional<Error> specification_refusal(const State& state, const JobSubmitted& e, const JobSpec& spec);
+
 }  // namespace virga

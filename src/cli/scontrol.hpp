@@ -31,7 +31,7 @@ int scontrol_show(Client& client, const std::vector<std::string>& args, const Sc
 /// `show hostnames|hostlist|hostlistsorted LIST`; false: it is something else.
 bool scontrol_show_hosts(const std::vector<std::string>& args, int& exit_code);
 
-/// `update nodename=…`.
+/// `update jobid=… KEY=VALUE…` or `update nodename=…`.
 int scontrol_update(Client& client, const std::vector<std::string>& args);
 
 // One record each, as Slurm prints it: lines indented by three, or all in one line.

@@ -290,6 +290,23 @@ struct VmEvicting {
 };
 
 /// The node's agent answers, but a health check of it failed: as the VM came up (instead of VmReady), or after a job.
+/// What was asked for is written anew (scontrol update): of a job that waits all of it, of one that has begun what it
+/// is called and how long it may take (brain/job_change.hpp).
+struct JobChanged {
+  static constexpr std::string_view k_name = "job_changed";
+  Actor actor;
+  JobId job;
+  JobSpec spec;
+  std::uint32_t task = k_no_array_task;  ///< only this task of the array `job`; none: the job, or the whole array
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("job", s.job);
+    v("spec", s.spec);
+    v("task", s.task);
+  }
+};
+
 struct VmUnhealthy {
   static constexpr std::string_view k_name = "vm_unhealthy";
   VmId vm;
@@ -325,7 +342,7 @@ struct JobAccounted {
 using EventBody =
     std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded, CheckpointDone,
                  ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady, VmFailed, VmReleased,
-                 JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting, VmUnhealthy, JobAccounted>;
+                 JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting, VmUnhealthy, JobAccounted, JobChanged>;
 
 struct Event {
   Time at;

@@ -114,6 +114,8 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return submit(request, responder);
     case Operation::cancel:
       return act(request, responder, JobAction::cancel);
+    case Operation::change_job:
+      return change_job(request, responder);
     case Operation::hold:
       return act(request, responder, JobAction::hold);
     case Operation::release:
@@ -195,7 +197,7 @@ void Api::submit(const Request& request, const Responder& responder) {
            if (dry) {
              auto offers = brain.offers(wish, api_now(brain));
              if (!offers) return error_reply(offers.error());
-             answer.dry_run = DryRun{{state.last_job.value + 1}, *std::move(offers)};
+             answer.dry_run = DryRun{state.next_job(), *std::move(offers)};
            }
            if (const auto job = state.jobs.find(answer.job_id); job != state.jobs.end()) {
              answer.warnings = brain.warnings(job->second);
@@ -210,6 +212,18 @@ void Api::act(const Request& request, const Responder& responder, JobAction acti
   if (Result<NoBody> body = body_of<NoBody>(request); !body) return responder.error(body.error());
   change(request, responder,
          JobActed{.actor = request.actor, .job = target->job, .action = action, .task = target->task});
+}
+
+void Api::change_job(const Request& request, const Responder& responder) {
+  Result<JobTarget> target = job_target(request);
+  if (!target) return responder.error(target.error());
+  Result<JobSpec> spec = body_of<JobSpec>(request);
+  if (!spec) return responder.error(spec.error());
+  LaunchPayload nothing;  // which stays what it is
+  nothing.script = "#!";
+  if (Status sound = check_texts(*spec, nothing); !sound) return responder.error(sound.error());
+  change(request, responder,
+         JobChanged{.actor = request.actor, .job = target->job, .spec = *std::move(spec), .task = target->task});
 }
 
 void Api::signal(const Request& request, const Responder& responder) {

@@ -46,6 +46,7 @@ class Api {
   // handlers.cpp: changes
   void submit(const Request& request, const Responder& responder);
   void act(const Request& request, const Responder& responder, JobAction action);
+  void change_job(const Request& request, const Responder& responder);
   void signal(const Request& request, const Responder& responder);
   void start_step(const Request& request, const Responder& responder);
   void end_step(const Request& request, const Responder& responder);

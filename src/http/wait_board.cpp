@@ -47,6 +47,7 @@ void WaitBoard::on_event(const Event& event) {
     void operator()(const VmReleased&) const {}
     // These may end jobs that they do not name; an action may be for a whole array.
     void operator()(const JobActed&) const { board.mark_all(); }
+    void operator()(const JobChanged&) const { board.mark_all(); }
     void operator()(const ConfigChanged&) const { board.mark_all(); }
     void operator()(const NodeUpdated&) const { board.mark_all(); }
     void operator()(const ShutdownRequested&) const { board.mark_all(); }

@@ -22,6 +22,19 @@ Route job_action(Operation operation, std::string_view path, std::string_view na
   return {operation, "POST", path, name, summary, description, {}, body<NoBody>, body<NoBody>};
 }
 
+Route change_route() {
+  return {Operation::change_job,
+          "POST",
+          "/v1/jobs/{id}/spec",
+          "change_job",
+          "Write anew what a job asks for",
+          "The whole specification, as GET tells it, with what shall be another one. Of a job that has begun its name, "
+          "comment, nice value, requeueing, array limit and time limit may change; only operators lengthen that.",
+          {},
+          body<JobSpec>,
+          body<NoBody>};
+}
+
 std::vector<Route> job_routes() {
   using O = Operation;
   return {
@@ -60,6 +73,7 @@ std::vector<Route> job_routes() {
        201},
       job_action(O::cancel, "/v1/jobs/{id}/cancel", "cancel", "End a job",
                  "SIGTERM, then SIGKILL after kill_wait; a waiting job leaves the queue."),
+      change_route(),
       job_action(O::hold, "/v1/jobs/{id}/hold", "hold", "Keep a waiting job from starting", ""),
       job_action(O::release, "/v1/jobs/{id}/release", "release", "Let a held job start again", ""),
       job_action(O::requeue, "/v1/jobs/{id}/requeue", "requeue", "End a running batch job and put it back", ""),

@@ -23,6 +23,7 @@ enum class Operation : std::uint8_t {
   job,
   submit,
   cancel,
+  change_job,
   hold,
   release,
   requeue,

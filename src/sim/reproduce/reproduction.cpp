@@ -37,7 +37,8 @@ bool is_request(const EventBody& body) {
   return std::holds_alternative<ConfigChanged>(body) || std::holds_alternative<JobSubmitted>(body) ||
          std::holds_alternative<JobActed>(body) || std::holds_alternative<NodeUpdated>(body) ||
          std::holds_alternative<StepStarted>(body) || std::holds_alternative<StepEnded>(body) ||
-         std::holds_alternative<CheckpointDone>(body) || std::holds_alternative<ShutdownRequested>(body);
+         std::holds_alternative<CheckpointDone>(body) || std::holds_alternative<JobChanged>(body) ||
+         std::holds_alternative<ShutdownRequested>(body);
 }
 
 template <class T>
