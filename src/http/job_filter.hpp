@@ -1,6 +1,6 @@
 // Which jobs a request asks for, and those of them that its sender may see.
 //
-//   Result<JobFilter> filter = job_filter_of(request);          // from the query: ids, uid, user, state, partition, times
+//   Result<JobFilter> filter = job_filter_of(request);      // from the query: ids, uid, user, state, times …
 //   std::vector<Job> jobs = jobs_of_state(state, *filter, request.actor);
 #pragma once
 

@@ -73,7 +73,6 @@ std::vector<Route> job_routes() {
        201},
       job_action(O::cancel, "/v1/jobs/{id}/cancel", "cancel", "End a job",
                  "SIGTERM, then SIGKILL after kill_wait; a waiting job leaves the queue."),
-      change_route(),
       job_action(O::hold, "/v1/jobs/{id}/hold", "hold", "Keep a waiting job from starting", ""),
       job_action(O::release, "/v1/jobs/{id}/release", "release", "Let a held job start again", ""),
       job_action(O::requeue, "/v1/jobs/{id}/requeue", "requeue", "End a running batch job and put it back", ""),
@@ -328,6 +327,7 @@ std::span<const Route> api_routes() {
     std::vector<Route> routes = other_routes();
     for (Route& route : money_routes()) routes.push_back(std::move(route));
     for (Route& route : job_routes()) routes.push_back(std::move(route));
+    routes.push_back(change_route());
     return routes;
   }();
   return k_routes;
