@@ -179,7 +179,8 @@ def play(real: Client, virga: Client, number: dict[Client, str]) -> Comparison:
     for client, job in number.items():
         wait_for(client, job, "RUNNING")
     for name in ("ping", "diag", "slurmctld_get_licenses", "get_jobs", "get_nodes", "get_partitions",
-                 "get_reservations", "db_get_tres", "db_get_qos", "db_get_associations", "db_get_users", "db_get_accounts"):
+                 "get_reservations", "db_get_tres", "db_get_qos", "db_get_associations", "db_get_users",
+                 "db_get_accounts"):
         both(name, lambda client: getattr(client, name)())
     running = both("get_job", lambda client: client.get_job(job_id=number[client]))
     for member in ("name", "node_count", "tasks", "cpus", "time_limit", "partition", "standard_output", "job_state",
