@@ -148,7 +148,7 @@ int submit_request(Request& request) {
       request.options.parsable
           ? fmt::format("{}{}{}\n", id.value, cluster.empty() ? "" : ";", cluster)
           : fmt::format("Submitted batch job {}{}{}\n", id.value, cluster.empty() ? "" : " on cluster ", cluster);
-  if ((!request.options.quiet || request.options.parsable) && !print_out(line)) return k_exit_failure;
+  if (!request.options.quiet && !print_out(line)) return k_exit_failure;
   print_warnings("sbatch", *submitted);
   return request.options.wait ? wait_for_end(*client, id, std::max(1U, array_task_count(spec->array))) : k_exit_ok;
 }
