@@ -195,7 +195,8 @@ std::string memory_text(std::uint64_t bytes, char smallest) {
   constexpr std::string_view k_units = "KMGTPE";
   std::size_t unit = smallest == 'K' ? 0 : 1;
   const std::uint64_t least = std::uint64_t{1} << (10 * (unit + 1));  // a part of it counts as one
-  double value = static_cast<double>(bytes / least + (bytes % least != 0 ? 1 : 0));
+  const std::uint64_t units = bytes / least + (bytes % least != 0 ? 1 : 0);
+  auto value = static_cast<double>(units);
   if (value == 0) return "0";
   while (value >= 1024 && unit + 1 < k_units.size() && static_cast<std::uint64_t>(value) % 512 == 0) {
     value /= 1024;

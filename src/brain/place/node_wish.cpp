@@ -98,6 +98,7 @@ bool choose_in(const WishedPool& pool, const WishedGang& gang, Range range, std:
 
 std::uint32_t leaves_among(const WishedPool& pool, const std::vector<std::uint32_t>& slots) {
   std::vector<std::uint32_t> leaves;
+  leaves.reserve(slots.size());
   for (std::uint32_t slot : slots) leaves.push_back(pool.leaf_of(slot));
   std::sort(leaves.begin(), leaves.end());
   return static_cast<std::uint32_t>(std::unique(leaves.begin(), leaves.end()) - leaves.begin());

@@ -180,7 +180,7 @@ TEST_CASE("binary: the stored layouts of schema version 8") {
   add("vm_record", encode(filled<VmRecord>(1)));
   REQUIRE(k_schema_version == 8);
   CHECK(layouts == R"(
-config_changed 1273 aa4e06f36022d54d
+config_changed 1277 eb1d36ca95259aee
 job_submitted 399 03725e28450ffcde
 job_acted 40 947f5210951cf63f
 node_updated 41 ad5e69126dafa316
@@ -201,6 +201,7 @@ timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 vm_unhealthy 36 427d30b9d0e7d4c8
 job_accounted 183 3f027d99f7b28777
+job_changed 400 55113efef03515af
 payload 47 3bdc9714919957d6
 job 868 9fb559d30504900a
 vm_record 77 bb14fdf0800645c5
