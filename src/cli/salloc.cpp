@@ -119,7 +119,8 @@ int run_command(Salloc& salloc, const Job& job, AllocationHold& hold) {
   for_environment.propagate = "NONE";  // nothing starts it but this process
   Result<std::vector<std::string>> ours = submission_environment(for_environment, current_directory());
   if (!ours) return failed("salloc", ours.error());
-  const std::vector<std::string> environment = allocation_environment(job, std::move(*ours), site);
+  std::vector<std::string> environment = allocation_environment(job, std::move(*ours), site);
+  set_option_variables(environment, salloc.options, *job.spec);
   const std::vector<std::string> argv = salloc.argv.empty() ? std::vector{login_shell()} : salloc.argv;
   const std::string path = find_program(argv.front(), environment);
   if (path.empty() || ::access(path.c_str(), X_OK) != 0) {

@@ -133,7 +133,7 @@ int submit_request(Request& request) {
   Result<std::vector<std::string>> environment = submission_environment(request.options, context.current_dir);
   if (!environment) return failed("sbatch", environment.error());
   payload.environment = std::move(*environment);
-  set_option_variables(payload.environment, request.options);
+  set_option_variables(payload.environment, request.options, *spec);
   payload.umask = current_umask();
 
   const bool test_only = request.options.test_only;

@@ -88,13 +88,14 @@ Result<std::vector<std::string>> login_environment(std::uint32_t seconds) {
 
 }  // namespace
 
-void set_option_variables(std::vector<std::string>& environment, const JobOptions& o) {
+void set_option_variables(std::vector<std::string>& environment, const JobOptions& o, const JobSpec& spec) {
   for (std::string_view name : {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE", "SLURM_MEM_PER_CPU",
                                 "SLURM_DISTRIBUTION", "SLURM_JOB_DEPENDENCY"}) {
     const std::string start = std::string(name) + "=";
     std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(start); });
   }
   std::uint64_t tasks = o.tasks.value_or(0);
+  if (tasks == 0 && o.tasks_per_gpu) tasks = spec.tasks;
   if (tasks == 0 && o.tasks_per_node) tasks = std::uint64_t{*o.tasks_per_node} * o.nodes.value_or(1);
   if (tasks != 0) {
     set_variable(environment, "SLURM_NTASKS", std::to_string(tasks));

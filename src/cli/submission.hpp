@@ -15,7 +15,7 @@ namespace virga {
 /// Our environment, as the job gets it, with what Slurm adds at submission.
 Result<std::vector<std::string>> submission_environment(const JobOptions& options, const std::string& current_dir);
 /// Adds the variables of options that were given, and of none else: a script tells from them what was asked for.
-void set_option_variables(std::vector<std::string>& environment, const JobOptions& options);
+void set_option_variables(std::vector<std::string>& environment, const JobOptions& options, const JobSpec& spec);
 /// Becomes the user and group of --uid and --gid, which only root may ask for: before the controller is spoken to.
 Status become_submitter(const JobOptions& options);
 /// Of --clusters: this one, or all; without names nothing is asked.
