@@ -138,7 +138,7 @@ Status apply_variables(const CommandInfo& command, std::span<const Option<Target
                        std::span<const InputVariable> variables, const char* (*value_of)(const char*), Target& target) {
   for (const InputVariable& variable : variables) {
     const char* value = value_of(variable.name);
-    if (value == nullptr) continue;
+    if (value == nullptr || std::string_view(variable.option).empty()) continue;  // it stands for no option
     for (const Option<Target>& row : table) {
       if (std::string_view(row.info.name) != variable.option || !variable_counts(row.info, value)) continue;
       if (Status ok = admit(command, row.info, false); !ok) {

@@ -85,7 +85,6 @@ constexpr Option<O> k_table[] = {
     {{"help", 0, Takes::nothing, Support::done, "", "this text"}, set_flag<&O::help>},
     {{"hide", 0, Takes::nothing, Support::quiet, "", "no partition is hidden"}},
     {{"iterate", 'i', Takes::value, Support::done, "seconds", "show it again and again"}, set_iterate},
-    {{"job", 0, Takes::value, Support::done, "list", "jobs to show"}, set_jobs},
     {{"jobs", 'j', Takes::optional, Support::done, "list", "jobs to show"}, set_jobs},
     {{"json", 0, Takes::nothing, Support::done, "", "as Slurm's JSON (v0.0.38)"}, set_flag<&O::json>},
     {{"licenses", 'L', Takes::value, Support::done, "names", "jobs that take one of these licences"},

@@ -17,6 +17,7 @@ COMMANDS = ("sbatch salloc srun squeue scancel sinfo sacct scontrol sstat sprio 
             "sbcast sreport").split()
 SCRONTAB = [("scrontab", "", "e", "nothing"), ("scrontab", "", "l", "nothing"), ("scrontab", "", "r", "nothing"),
             ("scrontab", "", "u", "value")]
+DEBIANS = "/usr/bin:/usr/sbin"  # not what stands before it in PATH: Virga's own have the same names
 TAKES = ("nothing", "value", "optional")
 CONF = """ClusterName=names
 SlurmctldHost=localhost
@@ -57,7 +58,7 @@ def rows_of(command, lines):
 
 def recorded(recorder):
     """The rows of every command of Slurm 22.05 that is installed here, or None if there is none."""
-    if shutil.which("sbatch") is None or shutil.which("slurmctld") is None:
+    if shutil.which("sbatch", path=DEBIANS) is None or shutil.which("slurmctld", path=DEBIANS) is None:
         return None
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +66,8 @@ def recorded(recorder):
         conf.write_text(CONF)
         env = dict(os.environ, SLURM_CONF=str(conf), LD_PRELOAD=str(recorder))
         for command in COMMANDS:
-            out = subprocess.run([command, "-V"], env=env, text=True, capture_output=True, stdin=subprocess.DEVNULL)
+            program = shutil.which(command, path=DEBIANS) or command
+            out = subprocess.run([program, "-V"], env=env, text=True, capture_output=True, stdin=subprocess.DEVNULL)
             lines = out.stdout.splitlines()
             if not lines or not lines[0].startswith("letters,"):
                 sys.exit(f"{command} does not say which options it has: {out.stderr}")
