@@ -8,6 +8,7 @@
 //  * start() of an incarnation that already runs or has ended starts nothing: it answers as the first time
 //    (JobStarted, then JobEnded if it has ended). So a command may be given again after a crash.
 //  * JobEnded comes after the last process of the job on every living node is gone, exactly once per start().
+//  * Usage and steps that an engine learns only later come as JobAccounted, at least once, and hold no JobEnded back.
 //  * end() of a job that does not run answers JobEnded at once.
 //  * What a node hears of its own end (the cloud takes it back, or restarts it) is VmEvicting, once per controller; it
 //    ends nothing by itself.
