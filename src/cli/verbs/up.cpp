@@ -153,6 +153,16 @@ void wait_for_followers(const StandbyBody& standby) {
   }
 }
 
+/// Where a leader dies of the request itself, its followers read it in the journal, and go.
+bool are_all_gone(const StatusBody& status) {
+  const auto is_gone = [](std::uint32_t pid) { return !process_lives(pid) || is_zombie(pid); };
+  if (!status.standby || !is_gone(status.pid)) return false;
+  for (const FollowerBody& follower : status.standby->followers) {
+    if (follower.controller.host != status.standby->self.host || !is_gone(follower.controller.pid)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 int up_verb(const VerbHooks& hooks, bool json) {
@@ -192,6 +202,10 @@ int down_verb(bool cancel_jobs) {
   // Where the leader dies of it, the one that follows is waited for, and goes in its place.
   if (status->standby) client->set_patience(Client::k_patience_takeover);
   Result<NoBody> asked = client->post_as<NoBody>("/v1/shutdown", ShutdownBody{cancel_jobs}, Client::Retry::safe);
+  if (!asked && asked.error().code == Code::unavailable && are_all_gone(*status)) {
+    fmt::print("{} is down\n", status->cluster);
+    return 0;
+  }
   if (!asked) {
     complain(asked.error());
     if (asked.error().code != Code::conflict) return 1;
