@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -121,10 +122,13 @@ def takeover_at(point: str, n: int):
         world.let_end(job)
         seen = world.check_jobs([job])
         world.wait_until("all nodes are released", lambda: '"total":0' in world.virga.sh("virga status --json").stdout)
-        world.crashed = world.virga.daemon_pid() is None
-        if world.crashed:
-            again = world.virga.up(PGHOST=str(world.ways["main"].folder))
-            check(again.returncode == 0, f"virga up after the crash: {again.stdout}")
+        pid = world.virga.daemon_pid()
+        world.crashed = pid is None
+        if pid is not None:  # the point is one of a job's life, not of what is done to end the instance
+            os.kill(pid, signal.SIGKILL)
+            world.wait_until("the other one leads", lambda: world.standby("b").get("role") == "leads")
+        again = world.virga.up(PGHOST=str(world.ways["main"].folder))
+        check(again.returncode == 0, f"virga up after the crash: {again.stdout}")
         return seen + (", the leader was killed" if world.crashed else ", not reached")
     run.crash_at = f"{point}:{n}"
     return run

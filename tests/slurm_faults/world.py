@@ -76,7 +76,6 @@ class World(Pair):
         self.newer = newer  # programs of another version
         self.counts = {"lost": 0, "doubled": 0, "leaked": 0}
         self.wrong: list[str] = []
-        self.crash_at = crash_at
         self.crashed = False
         self.slurmctld_ended = 0  # how often the case meant it to
         (virga.work / "job.sh").write_text(JOB)
@@ -224,8 +223,7 @@ class World(Pair):
         down = self.virga.down()
         check(down.returncode == 0, f"virga down: {down.stdout}")
         for left in self.virga.leftovers(patience_s=20):
-            if not (self.crash_at and "api.sock" in left):  # of one that was killed while it went down
-                self.count("leaked", left)
+            self.count("leaked", left)
         if Path(f"/sys/class/net/{port}").exists():
             self.count("leaked", f"network port {port}")
         locks = self.server.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
