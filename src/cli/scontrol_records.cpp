@@ -171,15 +171,7 @@ std::string node_record(const SlurmNode& node, const ScontrolOptions& options) {
 }
 
 std::string partition_record(const Partition& partition, const std::vector<SlurmNode>& nodes, bool one_line) {
-  std::vector<std::string> names;
-  Resources total;
-  for (const SlurmNode& node : nodes) {
-    if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
-    names.push_back(node.name);
-    total.cpus += node.total.cpus;
-    total.gpus += node.total.gpus;
-    total.memory_bytes += node.total.memory_bytes;
-  }
+  const auto [names, total] = nodes_of_partition(partition, nodes);
   Record r(one_line);
   r.line("PartitionName={}", partition.name);
   r.line("AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL");

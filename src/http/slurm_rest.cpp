@@ -53,11 +53,17 @@ SlurmRestSite site_of(const Brain& brain) {
   if (colon != std::string::npos) {
     std::from_chars(listen.data() + colon + 1, listen.data() + listen.size(), site.controller_port);
   }
-  for (const auto& [id, job] : state.jobs) {
+  return site;
+}
+
+/// The same with all jobs counted.
+SlurmRestSite counted_site_of(const Brain& brain) {
+  SlurmRestSite site = site_of(brain);
+  for (const auto& [id, job] : brain.state().jobs) {
     site.jobs_pending += job.state == JobState::pending ? 1 : 0;
     site.jobs_running += job.state == JobState::running ? 1 : 0;
   }
-  site.jobs_submitted = state.last_job.value;
+  site.jobs_submitted = brain.state().last_job.value;
   return site;
 }
 
@@ -204,7 +210,7 @@ void SlurmRest::cluster_document(const Request& request, const Responder& respon
       case S::ping:
         return send(codec.ping(site_of(brain)));
       case S::diag:
-        return send(codec.diag(site_of(brain)));
+        return send(codec.diag(counted_site_of(brain)));
       case S::licenses:
         return send(codec.licenses());
       case S::node:

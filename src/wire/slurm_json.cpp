@@ -261,15 +261,7 @@ void put_node(JsonWriter& w, const SlurmNode& node) {
 }
 
 void put_partition(JsonWriter& w, const Partition& partition, const std::vector<SlurmNode>& nodes) {
-  std::vector<std::string> names;
-  Resources total;
-  for (const SlurmNode& node : nodes) {
-    if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
-    names.push_back(node.name);
-    total.cpus += node.total.cpus;
-    total.gpus += node.total.gpus;
-    total.memory_bytes += node.total.memory_bytes;
-  }
+  const auto [names, total] = nodes_of_partition(partition, nodes);
   const auto minutes = [](Duration d) { return (d.whole_seconds() + 59) / 60; };
   std::string tenants;
   for (const std::string& tenant : partition.allow_tenants) tenants += (tenants.empty() ? "" : ",") + tenant;

@@ -84,6 +84,18 @@ std::vector<SlurmNode> slurm_nodes(const Config& config, const VmsBody& vms) {
   return nodes;
 }
 
+PartitionNodes nodes_of_partition(const Partition& partition, const std::vector<SlurmNode>& nodes) {
+  PartitionNodes of;
+  for (const SlurmNode& node : nodes) {
+    if (std::count(node.partitions.begin(), node.partitions.end(), partition.name) == 0) continue;
+    of.names.push_back(node.name);
+    of.total.cpus += node.total.cpus;
+    of.total.gpus += node.total.gpus;
+    of.total.memory_bytes += node.total.memory_bytes;
+  }
+  return of;
+}
+
 std::string node_state_text(const SlurmNode& node, bool compact) {
   std::string text;
   if (node.drained) {

@@ -40,6 +40,13 @@ struct SlurmNode {
   Time idle_since;
 };
 
+/// The nodes of one partition, and what they have together.
+struct PartitionNodes {
+  std::vector<std::string> names;
+  Resources total;
+};
+PartitionNodes nodes_of_partition(const Partition& partition, const std::vector<SlurmNode>& nodes);
+
 /// In the order of the configuration: pool by pool, number by number.
 std::vector<SlurmNode> slurm_nodes(const Config& config, const VmsBody& vms);
 

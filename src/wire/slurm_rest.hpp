@@ -63,6 +63,7 @@ struct SlurmRestSite {
   SlurmSite site;
   std::string controller;  ///< host name
   std::uint32_t controller_port = 0;
+  // Of diag only:
   std::uint32_t jobs_pending = 0;
   std::uint32_t jobs_running = 0;
   std::uint32_t jobs_submitted = 0;
@@ -85,7 +86,6 @@ struct SlurmRestCodec {
                             const SlurmRestErrors&);
   std::string (*reservations)(const Config&, const std::vector<SlurmNode>&, std::string_view name,
                               const SlurmRestErrors&);
-  std::string (*submitted)(JobId);
   std::string (*accounted_jobs)(const std::vector<Job>&, const SlurmSite&, const SlurmRestErrors&);
   /// A document of slurmdb about the configuration's policy. `wanted` picks by the members "name", "account", "user",
   /// "cluster" and "partition"; empty: all.

@@ -120,16 +120,6 @@ std::string reservations(const Config& config, const std::vector<SlurmNode>& nod
   return w.take();
 }
 
-std::string submitted(JobId job) {
-  JsonWriter w;
-  begin_slurm_document(w, SlurmPlugin::slurm);
-  w("job_id", job);
-  w("step_id", "BATCH");
-  w("job_submit_user_msg", "");
-  w.end_object();
-  return w.take();
-}
-
 std::string failed(SlurmOperation what, const SlurmRestErrors& errors) {
   JsonWriter w;
   begin_slurm_document(w, what < SlurmOperation::accounted_jobs ? SlurmPlugin::slurm : SlurmPlugin::slurmdb, errors);
@@ -148,7 +138,6 @@ const SlurmRestCodec k_slurm_rest_v0_0_38 = {
     .nodes = slurm_nodes_json,
     .partitions = slurm_partitions_json,
     .reservations = reservations,
-    .submitted = submitted,
     .accounted_jobs = slurm_accounts_json,
     .database = slurm_rest_database,
     .failed = failed,
