@@ -11,12 +11,12 @@
 #include <cstdlib>
 #include <thread>
 
-#include "base/digest.hpp"
 #include "clouds/host/metadata.hpp"
 #include "clouds/host/namespaces.hpp"
 #include "clouds/host/pidfd.hpp"
 #include "clouds/host/process.hpp"
 #include "clouds/host/spawn.hpp"
+#include "clouds/host/subnet.hpp"
 #include "clouds/host/vm_file.hpp"
 
 namespace virga::host {
@@ -111,7 +111,7 @@ Status join_fabric_users(pid_t fabric) {
 }
 
 std::string fabric_address(const Home& home, std::uint32_t index) {
-  return fmt::format("10.{}.{}.{}", 64 + digest_of(home.path) % 128, index / 250, 1 + index % 250);
+  return fmt::format("10.{}.{}.{}", subnet_of(home), index / 250, 1 + index % 250);
 }
 
 std::string machine_address(const Home& home) { return fabric_address(home, k_machine_index); }
@@ -121,7 +121,7 @@ Status connect_machine(const Home& home, pid_t fabric, const std::string& addres
   UniqueFd fabric_network(open(network.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fabric_network) return fail_errno("find the fabric's network");
   // The kernel removes the port with the fabric's end of it: one that is there is this fabric's.
-  const std::string port = "virga" + hex_of(digest_of(home.path)).substr(0, 8);
+  const std::string port = machine_port(home);
   if (if_nametoindex(port.c_str()) == 0) {
     if (auto ok = run_ip(fmt::format("link add {} type veth peer name machine netns {}\n", port, fabric)); !ok)
       return ok;

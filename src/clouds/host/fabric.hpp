@@ -56,7 +56,7 @@ void make_room_for_neighbours(std::size_t nodes);
 /// The machine's own address there, where the cloud chooses it: no node's number is so high.
 std::string machine_address(const Home& home);
 
-/// "10.<instance>.<b>.<c>"; the number starts with 1.
+/// "10.<subnet_of(home)>.<b>.<c>".
 std::string fabric_address(const Home& home, std::uint32_t index);
 
 }  // namespace virga::host
