@@ -88,7 +88,7 @@ class Recorder : public EventSink {
       }
       return false;
     });
-    REQUIRE_MESSAGE(came, "fact did not come: ", std::string(Fact::k_name));
+    REQUIRE_MESSAGE(came, "fact did not come: ", std::string(Fact::k_name), "; those that came:", names_of_all());
     return found;
   }
   template <class Fact>
@@ -119,6 +119,12 @@ class Recorder : public EventSink {
   template <class Fact>
   bool is_refused_instead() const {
     return std::is_same_v<Fact, GangGranted> && !pick<GangRefused>().empty();
+  }
+  std::string names_of_all() {
+    std::lock_guard lock(mutex_);
+    std::string names;
+    for (const EventBody& fact : facts_) names += " " + std::string(name_of(fact));
+    return names;
   }
   std::string first_refusal() {
     auto refusals = all<GangRefused>();
