@@ -76,12 +76,17 @@ std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId
 }  // namespace
 
 std::vector<JobId> jobs_meant(const State& state, JobId job, std::uint32_t task) {
-  std::vector<JobId> targets;
   // The tasks of an array have ids without gaps from the array's own on; the first ones may have left the state.
-  for (auto at = state.jobs.lower_bound(job); at != state.jobs.end() && at->second.array_job == job; ++at) {
-    if (task == k_no_array_task || at->second.array_task == task) targets.push_back(at->first);
+  auto at = state.jobs.lower_bound(job);
+  const bool is_array = at != state.jobs.end() && at->second.array_job == job;
+  if (task != k_no_array_task) {
+    const std::optional<std::uint32_t> n = is_array ? number_of_array_task(at->second.spec->array, task) : std::nullopt;
+    if (!n || !state.jobs.contains({job.value + *n})) return {};
+    return {{job.value + *n}};
   }
-  if (targets.empty() && task == k_no_array_task) targets.push_back(job);
+  if (!is_array) return {job};
+  std::vector<JobId> targets;
+  for (; at != state.jobs.end() && at->second.array_job == job; ++at) targets.push_back(at->first);
   return targets;
 }
 

@@ -341,12 +341,14 @@ Status sort_jobs(std::vector<JobRow>& rows, std::string_view text) {
                   "Invalid sort specification: " + letters.substr(letters.empty() ? 0 : letters.size() - 1));
     keys.emplace_back(compare, descending);
   }
-  std::stable_sort(rows.begin(), rows.end(), [&](const JobRow& a, const JobRow& b) {
+  const auto comes_first = [&](const JobRow& a, const JobRow& b) {
     for (const auto& [compare, descending] : keys) {
       if (int way = compare(*a.job, *b.job); way != 0) return descending ? way > 0 : way < 0;
     }
     return a.job->id < b.job->id;
-  });
+  };
+  // Most long queues wait in one partition, and come in this order.
+  if (!std::is_sorted(rows.begin(), rows.end(), comes_first)) std::stable_sort(rows.begin(), rows.end(), comes_first);
   return {};
 }
 

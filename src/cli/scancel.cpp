@@ -3,9 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <span>
 
 #include "cli/client.hpp"
 #include "cli/command_registry.hpp"
+#include "cli/job_list.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -144,7 +147,7 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
     if (!names) return unexpected(names.error());
     nodes = std::move(*names);
   }
-  Result<JobsBody> body = client.get_as<JobsBody>("/v1/jobs?state=PENDING,CONFIGURING,RUNNING");
+  Result<JobsBody> body = get_jobs(client, "/v1/jobs?state=PENDING,CONFIGURING,RUNNING");
   if (!body) return unexpected(body.error());
   std::erase_if(body->jobs, [&](const Job& job) {
     const bool on_nodes = nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) {
@@ -173,32 +176,64 @@ bool confirmed(Client& client, const JobRef& job) {
   return std::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+/// SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
+bool is_cancel(const O& o) { return o.signal == 0 || (o.signal == 9 && !o.batch); }
+
+void announce(const JobRef& job, const O& o) {
+  if (!o.verbose) return;
+  print_error("scancel",
+              is_cancel(o) ? "Terminating job " + job.text() : fmt::format("Signal {} to job {}", o.signal, job.text()),
+              false);
+}
+
 /// Slurm's rule: a job that is gone is no failure of a plain scancel, and only -v tells.
-int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
-  if (o.interactive && !confirmed(client, job)) return k_exit_ok;
-  // SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
-  const bool cancel = o.signal == 0 || (o.signal == 9 && !o.batch);
-  if (o.verbose) {
-    print_error("scancel",
-                cancel ? "Terminating job " + job.text() : fmt::format("Signal {} to job {}", o.signal, job.text()),
-                false);
-  }
-  const std::string base = fmt::format("/v1/jobs/{}/", job.text());
-  Result<NoBody> done = cancel ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
-                               : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
-  if (done) return k_exit_ok;
-  if (done.error().code == Code::unavailable) return failed("scancel", done.error());
-  const bool gone = done.error().code == Code::conflict || done.error().code == Code::not_found;
+int exit_code_of(const JobRef& job, const Error& error, const O& o, bool by_number) {
+  if (error.code == Code::unavailable) return failed("scancel", error);
+  const bool cancel = is_cancel(o);
+  const bool gone = error.code == Code::conflict || error.code == Code::not_found;
   if (cancel && gone && (!o.verbose || !by_number)) return k_exit_ok;
   // A job that waits has no processes yet: Slurm's number of that error, as far as an exit code can hold it.
   constexpr int k_exit_not_now = 2020 % 256;
-  const bool not_now = !cancel && done.error().message == "Job is not running";
+  const bool not_now = !cancel && error.message == "Job is not running";
   if (!o.quiet) {
-    const std::string why = not_now ? "Job can not be altered now, try again later" : slurm_error_text(done.error());
+    const std::string why = not_now ? "Job can not be altered now, try again later" : slurm_error_text(error);
     print_error("scancel", fmt::format("Kill job error on job id {}: {}", job.text(), why));
   }
   if (not_now) return k_exit_not_now;
   return cancel && gone ? k_exit_ok : k_exit_failure;
+}
+
+int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
+  if (o.interactive && !confirmed(client, job)) return k_exit_ok;
+  announce(job, o);
+  const std::string base = fmt::format("/v1/jobs/{}/", job.text());
+  const Result<NoBody> done = is_cancel(o) ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
+                                           : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
+  return done ? k_exit_ok : exit_code_of(job, done.error(), o, by_number);
+}
+
+/// All of them with one request for each few thousand.
+int cancel_all(Client& client, std::span<const JobRef> jobs, const O& o, bool by_number) {
+  constexpr std::size_t k_jobs_per_request = 10'000;
+  int exit_code = k_exit_ok;
+  while (!jobs.empty()) {
+    const auto some = jobs.first(std::min(k_jobs_per_request, jobs.size()));
+    CancelBody body;
+    std::map<std::string, JobRef> ref_of_text;
+    for (const JobRef& job : some) {
+      announce(job, o);
+      ref_of_text.emplace(body.jobs.emplace_back(job.text()), job);
+    }
+    const auto done = client.post_as<CancelledBody>("/v1/jobs/cancel", body, Client::Retry::safe);
+    if (!done) return failed("scancel", done.error());
+    for (const RefusedJobBody& refused : done->refused) {
+      const auto job = ref_of_text.find(refused.job);
+      if (job == ref_of_text.end()) continue;  // not of ours
+      exit_code = std::max(exit_code, exit_code_of(job->second, {refused.code, refused.message}, o, by_number));
+    }
+    jobs = jobs.subspan(some.size());
+  }
+  return exit_code;
 }
 
 }  // namespace
@@ -242,6 +277,7 @@ int scancel_main(int argc, char** argv) {
     }
     *refs = std::move(wanted);
   }
+  if (is_cancel(options) && !options.interactive) return cancel_all(*client, *refs, options, by_number);
   int exit_code = k_exit_ok;
   for (const JobRef& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
   return exit_code;

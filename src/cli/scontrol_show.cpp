@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "cli/job_fields.hpp"
+#include "cli/job_list.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/scontrol.hpp"
@@ -42,13 +43,13 @@ std::string tres_with_nodes_memory(const Job& job, const Config& config) {
 int show_jobs(Client& client, const std::string& name, const ScontrolOptions& o) {
   JobsBody body;
   if (name.empty()) {
-    Result<JobsBody> all = client.get_as<JobsBody>("/v1/jobs");
+    Result<JobsBody> all = get_jobs(client, "/v1/jobs");
     if (!all) return failed("scontrol", all.error());
     body = std::move(*all);
   } else {
     const std::vector<JobRef> refs = job_refs(name);
     Result<JobsBody> one = fail(Code::not_found, "");
-    if (!refs.empty()) one = client.get_as<JobsBody>(fmt::format("/v1/jobs?ids={}", refs.front().job.value));
+    if (!refs.empty()) one = get_jobs(client, fmt::format("/v1/jobs?ids={}", refs.front().job.value));
     if (one) {  // an array with all its tasks
       std::erase_if(one->jobs, [&](const Job& job) {
         return std::none_of(refs.begin(), refs.end(), [&](const JobRef& ref) { return ref.names(job); });
@@ -200,7 +201,7 @@ int show_aliases(Client& client) {
 int show_steps(Client& client, const std::string& name, const ScontrolOptions& o) {
   std::optional<std::uint32_t> number = name.empty() ? std::nullopt : job_number(name);
   Result<JobsBody> body =
-      client.get_as<JobsBody>("/v1/jobs" + (number ? "?ids=" + std::to_string(*number) : "?state=RUNNING"));
+      get_jobs(client, "/v1/jobs" + (number ? "?ids=" + std::to_string(*number) : "?state=RUNNING"));
   if (!body) return failed("scontrol", body.error());
   const std::size_t dot = name.find('.');
   std::string text;

@@ -7,6 +7,7 @@
 #include "cli/client.hpp"
 #include "cli/command_registry.hpp"
 #include "cli/job_fields.hpp"
+#include "cli/job_list.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -239,10 +240,9 @@ std::string target_of(const Filter& filter) {
   return "/v1/jobs" + query;
 }
 
-std::vector<JobRow> step_rows(const std::vector<Job>& jobs, const Filter& filter, const O& o, Time now) {
+std::vector<JobRow> step_rows(const std::vector<Job>& jobs, Time now) {
   std::vector<JobRow> rows;
   for (const Job& job : jobs) {
-    if (!filter.admits(job, o)) continue;
     for (const Step& step : job.steps) {
       if (!is_final(step.state)) rows.push_back({&job, &step, now});
     }
@@ -262,42 +262,75 @@ TableFormat format_of(const O& o, std::span<const TableField<JobRow>> fields) {
   return parse_letter_format(letters, names);
 }
 
+int check_nodes(Client& client, const Filter& filter) {
+  if (filter.nodes.empty()) return k_exit_ok;
+  Result<Config> config = client.get_as<Config>("/v1/config");
+  if (!config) return failed("squeue", config.error());
+  const std::vector<SlurmNode> known = slurm_nodes(*config, {});
+  for (const std::string& name : filter.nodes) {
+    if (std::any_of(known.begin(), known.end(), [&](const SlurmNode& node) { return node.name == name; })) continue;
+    print_error("squeue", "Invalid node name " + name);
+    return k_exit_failure;
+  }
+  return k_exit_ok;
+}
+
+/// Slurm knows a job by its number until it leaves the controller; one that nobody knows is an error.
+int check_job(Client& client, const Filter& filter) {
+  Result<std::string> known = client.get("/v1/jobs/" + std::to_string(filter.jobs.front().job.value));
+  if (known || known.error().code != Code::not_found) return k_exit_ok;
+  std::fputs("slurm_load_jobs error: Invalid job id specified\n", stderr);
+  return k_exit_failure;
+}
+
+/// Job by job: a long queue is nowhere as a whole.
+int print_json(Client& client, const O& o, const Filter& filter, JobList& list) {
+  constexpr std::size_t k_piece = 1U << 18;
+  Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
+  if (!ping) return failed("squeue", ping.error());
+  SlurmJobsJson json({ping->cluster, list.now()});
+  std::string piece;
+  std::uint32_t count = 0;
+  bool printed = true;
+  const Status all = list.for_each([&](const Job& job) {
+    if (!printed || !filter.admits(job, o)) return;
+    ++count;
+    piece += json.put(job);
+    if (piece.size() < k_piece) return;
+    printed = print_out(piece);
+    piece.clear();
+  });
+  if (!all) return failed("squeue", all.error());
+  if (count == 0 && filter.jobs.size() == 1 && !o.show_steps) {
+    if (const int exit_code = check_job(client, filter); exit_code != k_exit_ok) return exit_code;
+  }
+  return printed && print_out(piece + json.end() + "\n") ? k_exit_ok : k_exit_failure;
+}
+
 int show_once(Client& client, const O& o, const Filter& filter) {
-  Result<JobsBody> body = client.get_as<JobsBody>(target_of(filter));
-  if (!body) return failed("squeue", body.error());
-  if (!filter.nodes.empty()) {
-    Result<Config> config = client.get_as<Config>("/v1/config");
-    if (!config) return failed("squeue", config.error());
-    const std::vector<SlurmNode> known = slurm_nodes(*config, {});
-    for (const std::string& name : filter.nodes) {
-      if (std::any_of(known.begin(), known.end(), [&](const SlurmNode& node) { return node.name == name; })) continue;
-      print_error("squeue", "Invalid node name " + name);
-      return k_exit_failure;
-    }
-  }
-  // Slurm knows a job by its number until it leaves the controller; one that nobody knows is an error.
-  if (filter.jobs.size() == 1 && body->jobs.empty() && !o.show_steps) {
-    Result<std::string> known = client.get("/v1/jobs/" + std::to_string(filter.jobs.front().job.value));
-    if (!known && known.error().code == Code::not_found) {
-      std::fputs("slurm_load_jobs error: Invalid job id specified\n", stderr);
-      return k_exit_failure;
-    }
-  }
-  if (o.json) {
-    Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
-    if (!ping) return failed("squeue", ping.error());
-    std::erase_if(body->jobs, [&](const Job& job) { return !filter.admits(job, o); });
-    return print_out(slurm_jobs_json(body->jobs, {ping->cluster, body->now}) + "\n") ? k_exit_ok : k_exit_failure;
+  Result<JobList> list = JobList::get(client, target_of(filter));
+  if (!list) return failed("squeue", list.error());
+  if (const int exit_code = check_nodes(client, filter); exit_code != k_exit_ok) return exit_code;
+  if (o.json) return print_json(client, o, filter, *list);
+  std::vector<Job> jobs;
+  bool any = false;
+  const Status all = list->for_each([&](Job& job) {
+    any = true;
+    if (filter.admits(job, o)) jobs.push_back(std::move(job));
+  });
+  if (!all) return failed("squeue", all.error());
+  const Time now = list->now();
+  if (filter.jobs.size() == 1 && !any && !o.show_steps) {
+    if (const int exit_code = check_job(client, filter); exit_code != k_exit_ok) return exit_code;
   }
   std::span<const TableField<JobRow>> fields = o.show_steps ? step_fields() : job_fields();
   std::vector<JobRow> rows;
   int exit_code = k_exit_ok;
   if (o.show_steps) {
-    rows = step_rows(body->jobs, filter, o, body->now);
+    rows = step_rows(jobs, now);
   } else {
-    for (const Job& job : body->jobs) {
-      if (filter.admits(job, o)) rows.push_back({&job, nullptr, body->now});
-    }
+    rows.reserve(jobs.size());
+    for (const Job& job : jobs) rows.push_back({&job, nullptr, now});
     const bool names_tasks = std::any_of(filter.jobs.begin(), filter.jobs.end(),
                                          [](const JobRef& ref) { return ref.task != k_no_array_task; });
     if (!o.each_task && !names_tasks) join_tasks(rows);

@@ -1,10 +1,12 @@
 // The tasks of a job array: counted, numbered, and checked. ArraySpec itself is in core/job.hpp.
 //
 //   ArraySpec array{.tasks = {{0, 9, 3}, {20, 20, 1}}};     // 0 3 6 9 20
-//   array_task_count(array) == 5;   nth_array_task(array, 4) == 20;   array_mistake(array) == nullptr;
+//   array_task_count(array) == 5;   nth_array_task(array, 4) == 20;   number_of_array_task(array, 20) == 4;
+//   array_mistake(array) == nullptr;
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/job.hpp"
 
@@ -29,6 +31,18 @@ inline std::uint32_t nth_array_task(const ArraySpec& array, std::uint32_t n) {
     n -= count_of(range);
   }
   return k_no_array_task;
+}
+
+/// The other way round; nothing if the array has no task of this index.
+inline std::optional<std::uint32_t> number_of_array_task(const ArraySpec& array, std::uint32_t task) {
+  std::uint32_t before = 0;
+  for (const IndexRange& range : array.tasks) {
+    if (task >= range.first && task <= range.last && (task - range.first) % range.step == 0) {
+      return before + (task - range.first) / range.step;
+    }
+    before += count_of(range);
+  }
+  return std::nullopt;
 }
 
 /// What is wrong with an array from outside; null if nothing.

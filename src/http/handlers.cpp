@@ -2,6 +2,7 @@
 #include "http/handlers.hpp"
 
 #include <charconv>
+#include <mutex>
 
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
@@ -44,10 +45,7 @@ Status check_texts(const JobSpec& spec, const LaunchPayload& payload) {
 
 HttpReply empty_reply() { return {200, "application/json", "{}", {}}; }
 
-}  // namespace
-
-Result<JobId> job_parameter(const Request& request) {
-  const std::string& text = request.parameters.at(0);
+Result<JobId> job_id(const std::string& text) {
   JobId id;
   auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), id.value);
   if (error != std::errc() || stop != text.data() + text.size() || !id) {
@@ -56,11 +54,15 @@ Result<JobId> job_parameter(const Request& request) {
   return id;
 }
 
-Result<JobTarget> job_target(const Request& request) {
-  const std::string& text = request.parameters.at(0);
+/// "12" or, of an array, "12_3".
+struct JobTarget {
+  JobId job;
+  std::uint32_t task = k_no_array_task;
+};
+Result<JobTarget> job_target(const std::string& text) {
   const std::size_t line = text.find('_');
   if (line == std::string::npos) {
-    Result<JobId> id = job_parameter(request);
+    Result<JobId> id = job_id(text);
     if (!id) return unexpected(id.error());
     return JobTarget{*id};
   }
@@ -74,6 +76,35 @@ Result<JobTarget> job_target(const Request& request) {
   }
   return target;
 }
+
+/// What came of each of many requests, until all are answered; on whichever thread that is.
+class Outcomes {
+ public:
+  Outcomes(std::vector<std::string> jobs, Responder responder)
+      : jobs_(std::move(jobs)), errors_(jobs_.size()), left_(jobs_.size()), responder_(std::move(responder)) {}
+
+  void tell(std::size_t at, std::optional<Error> error) {
+    std::lock_guard lock(mutex_);
+    errors_[at] = std::move(error);
+    if (--left_ > 0) return;
+    CancelledBody body;
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (errors_[i]) body.refused.push_back({jobs_[i], errors_[i]->code, errors_[i]->message});
+    }
+    responder_.json_later(200, std::move(body));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> jobs_;
+  std::vector<std::optional<Error>> errors_;
+  std::size_t left_;
+  Responder responder_;
+};
+
+}  // namespace
+
+Result<JobId> job_parameter(const Request& request) { return job_id(request.parameters.at(0)); }
 
 Api::Api(ApiOptions options, Controller& controller)
     : options_(std::move(options)),
@@ -114,6 +145,8 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return submit(request, responder);
     case Operation::cancel:
       return act(request, responder, JobAction::cancel);
+    case Operation::cancel_many:
+      return cancel_many(request, responder);
     case Operation::change_job:
       return change_job(request, responder);
     case Operation::hold:
@@ -207,15 +240,33 @@ void Api::submit(const Request& request, const Responder& responder) {
 }
 
 void Api::act(const Request& request, const Responder& responder, JobAction action) {
-  Result<JobTarget> target = job_target(request);
+  Result<JobTarget> target = job_target(request.parameters.at(0));
   if (!target) return responder.error(target.error());
   if (Result<NoBody> body = body_of<NoBody>(request); !body) return responder.error(body.error());
   change(request, responder,
          JobActed{.actor = request.actor, .job = target->job, .action = action, .task = target->task});
 }
 
+void Api::cancel_many(const Request& request, const Responder& responder) {
+  Result<CancelBody> body = body_of<CancelBody>(request);
+  if (!body) return responder.error(body.error());
+  if (body->jobs.empty()) return responder.json(200, CancelledBody{});
+  const auto outcomes = std::make_shared<Outcomes>(body->jobs, responder);
+  for (std::size_t at = 0; at < body->jobs.size(); ++at) {
+    const Result<JobTarget> target = job_target(body->jobs[at]);
+    if (!target) {
+      outcomes->tell(at, target.error());
+      continue;
+    }
+    controller_.request(JobActed{.actor = request.actor, .job = target->job, .task = target->task}, std::nullopt,
+                        [outcomes, at](const Result<std::uint64_t>& done, const Brain&) {
+                          outcomes->tell(at, done ? std::nullopt : std::optional(done.error()));
+                        });
+  }
+}
+
 void Api::change_job(const Request& request, const Responder& responder) {
-  Result<JobTarget> target = job_target(request);
+  Result<JobTarget> target = job_target(request.parameters.at(0));
   if (!target) return responder.error(target.error());
   Result<JobSpec> spec = body_of<JobSpec>(request);
   if (!spec) return responder.error(spec.error());
@@ -227,7 +278,7 @@ void Api::change_job(const Request& request, const Responder& responder) {
 }
 
 void Api::signal(const Request& request, const Responder& responder) {
-  Result<JobTarget> target = job_target(request);
+  Result<JobTarget> target = job_target(request.parameters.at(0));
   if (!target) return responder.error(target.error());
   Result<SignalBody> body = body_of<SignalBody>(request);
   if (!body) return responder.error(body.error());

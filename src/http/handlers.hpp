@@ -46,6 +46,7 @@ class Api {
   // handlers.cpp: changes
   void submit(const Request& request, const Responder& responder);
   void act(const Request& request, const Responder& responder, JobAction action);
+  void cancel_many(const Request& request, const Responder& responder);
   void change_job(const Request& request, const Responder& responder);
   void signal(const Request& request, const Responder& responder);
   void start_step(const Request& request, const Responder& responder);
@@ -92,12 +93,6 @@ class Api {
 
 /// A parameter of the path as a number; Code::not_found for what is none, in Slurm's words for a job.
 Result<JobId> job_parameter(const Request& request);
-/// "12" or, of an array, "12_3".
-struct JobTarget {
-  JobId job;
-  std::uint32_t task = k_no_array_task;
-};
-Result<JobTarget> job_target(const Request& request);
 /// A number that is named `name` in the query.
 template <class T>
 Result<T> number_of(const std::string& name, const std::string& text) {

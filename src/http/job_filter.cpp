@@ -88,14 +88,14 @@ Status read_time(const Request& request, const std::string& name, std::optional<
   return {};
 }
 
-std::vector<Job> jobs_of_state(const State& state, const JobFilter& filter, const Actor& actor) {
-  std::vector<Job> out;
+void for_each_job_of_state(const State& state, const JobFilter& filter, const Actor& actor,
+                           const std::function<void(const Job&)>& each) {
   auto add = [&](const Job& job) {
-    if (filter.fits(job) && may_see(actor, job, state.config)) out.push_back(job);
+    if (filter.fits(job) && may_see(actor, job, state.config)) each(job);
   };
   if (filter.ids.empty()) {
     for (const auto& [id, job] : state.jobs) add(job);
-    return out;
+    return;
   }
   for (JobId id : filter.ids) {
     if (auto it = state.jobs.find(id); it != state.jobs.end()) add(it->second);
@@ -106,7 +106,12 @@ std::vector<Job> jobs_of_state(const State& state, const JobFilter& filter, cons
       if (!std::binary_search(filter.ids.begin(), filter.ids.end(), task->first)) add(task->second);
     }
   }
-  return out;
+}
+
+std::vector<Job> jobs_of_state(const State& state, const JobFilter& filter, const Actor& actor) {
+  std::vector<Job> jobs;
+  for_each_job_of_state(state, filter, actor, [&](const Job& job) { jobs.push_back(job); });
+  return jobs;
 }
 
 Result<std::vector<Job>> accounted_jobs_of(Journal& journal, const State& state, const JobFilter& filter,

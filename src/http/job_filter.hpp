@@ -4,6 +4,7 @@
 //   std::vector<Job> jobs = jobs_of_state(state, *filter, request.actor);
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -33,6 +34,8 @@ Result<JobFilter> job_filter_of(const Request& request);
 Status read_time(const Request& request, const std::string& name, std::optional<Time>& into);
 
 /// Those that the queue still knows.
+void for_each_job_of_state(const State& state, const JobFilter& filter, const Actor& actor,
+                           const std::function<void(const Job&)>& each);
 std::vector<Job> jobs_of_state(const State& state, const JobFilter& filter, const Actor& actor);
 /// These and the accounts', by id and incarnation.
 Result<std::vector<Job>> accounted_jobs_of(Journal& journal, const State& state, const JobFilter& filter,

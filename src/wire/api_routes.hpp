@@ -23,6 +23,7 @@ enum class Operation : std::uint8_t {
   job,
   submit,
   cancel,
+  cancel_many,
   change_job,
   hold,
   release,

@@ -134,7 +134,8 @@ class JsonWriter {
   }
 
   const std::string& text() const { return text_; }
-  std::string take() { return std::move(text_); }
+  /// What was written since the last take(): a long text can be given away in pieces.
+  std::string take() { return std::exchange(text_, {}); }
 
  private:
   void open(char bracket);

@@ -304,19 +304,30 @@ void put_partition(JsonWriter& w, const Partition& partition, const std::vector<
 }  // namespace
 
 std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site, const SlurmRestErrors& errors) {
-  JsonWriter w;
-  begin_slurm_document(w, SlurmPlugin::slurm, errors);
-  w.key("jobs");
-  w.begin_array();
-  for (const Job& job : jobs) {
-    w.begin_object();
-    put_job_until_state(w, job, site);
-    put_job_from_state(w, job);
-    w.end_object();
-  }
-  w.end_array();
-  w.end_object();
-  return w.take();
+  SlurmJobsJson json(site, errors);
+  std::string text;
+  for (const Job& job : jobs) text += json.put(job);
+  return text + json.end();
+}
+
+SlurmJobsJson::SlurmJobsJson(SlurmSite site, const SlurmRestErrors& errors) : site_(std::move(site)) {
+  begin_slurm_document(writer_, SlurmPlugin::slurm, errors);
+  writer_.key("jobs");
+  writer_.begin_array();
+}
+
+std::string SlurmJobsJson::put(const Job& job) {
+  writer_.begin_object();
+  put_job_until_state(writer_, job, site_);
+  put_job_from_state(writer_, job);
+  writer_.end_object();
+  return writer_.take();
+}
+
+std::string SlurmJobsJson::end() {
+  writer_.end_array();
+  writer_.end_object();
+  return writer_.take();
 }
 
 std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes, const SlurmRestErrors& errors) {

@@ -10,6 +10,7 @@
 
 #include "core/config.hpp"
 #include "core/job.hpp"
+#include "wire/json_codec.hpp"
 #include "wire/slurm_errors.hpp"
 #include "wire/slurm_nodes.hpp"
 
@@ -22,6 +23,17 @@ struct SlurmSite {
 
 /// squeue --json, and scontrol show job --json
 std::string slurm_jobs_json(const std::vector<Job>& jobs, const SlurmSite& site, const SlurmRestErrors& errors = {});
+/// The same in pieces: what put() and end() return, one after the other, is that text.
+class SlurmJobsJson {
+ public:
+  explicit SlurmJobsJson(SlurmSite site, const SlurmRestErrors& errors = {});
+  std::string put(const Job& job);
+  std::string end();
+
+ private:
+  SlurmSite site_;
+  JsonWriter writer_;
+};
 /// sinfo --json, and scontrol show node --json
 std::string slurm_nodes_json(const std::vector<SlurmNode>& nodes, const SlurmRestErrors& errors = {});
 /// scontrol show partition --json; of all partitions, or the one that is named

@@ -7,9 +7,11 @@
 #include <fstream>
 #include <future>
 
+#include "cli/job_list.hpp"
 #include "unit/http/world.hpp"
 #include "wire/cost_report.hpp"
 #include "wire/error_codes.hpp"
+#include "wire/job_list_layout.hpp"
 
 namespace virga::test {
 
@@ -100,6 +102,58 @@ TEST_CASE("hold, release, cancel, drain") {
   CHECK(client.get_as<VmsBody>("/v1/vms")->marks.at("nd-2").reason == "broken fan");
   auto unknown = client.post_as<NoBody>("/v1/nodes/no%20such", NodeBody{true, ""});
   CHECK(error_of(unknown) == "Invalid node name specified: no such");
+}
+
+TEST_CASE("many jobs are cancelled at once, and what is none of them keeps no other") {
+  World world;
+  Client client = world.client();
+  SubmitBody held = world.small_job();
+  held.spec.held = true;
+  const JobId one = world.submit(client, held);
+  held.spec.array.tasks = {{0, 9, 3}};
+  const JobId array = world.submit(client, held);
+  const std::string task = std::to_string(array.value) + "_6";
+  const auto state_of = [&](std::uint32_t id) { return client.get_as<JobBody>(path_of({id}))->job.state; };
+  const std::string unknown = std::to_string(array.value) + "_5";  // no task of it
+  auto done = client.post_as<CancelledBody>("/v1/jobs/cancel",
+                                            CancelBody{{std::to_string(one.value), "x", task, unknown, task, "4000"}});
+  REQUIRE_MESSAGE(done, error_of(done));
+  CHECK(state_of(one.value) == JobState::cancelled);
+  CHECK(state_of(array.value) == JobState::pending);
+  CHECK(state_of(array.value + 1) == JobState::pending);
+  CHECK(state_of(array.value + 2) == JobState::cancelled);
+  REQUIRE(done->refused.size() == 4);
+  CHECK(done->refused[0].job == "x");
+  CHECK(done->refused[0].message == "Invalid job id specified: x");
+  CHECK(done->refused[1].job == unknown);
+  CHECK(done->refused[1].code == Code::not_found);
+  CHECK(done->refused[2].job == task);
+  CHECK(done->refused[2].code == Code::conflict);
+  CHECK(done->refused[3].job == "4000");
+  CHECK(client.post_as<CancelledBody>("/v1/jobs/cancel", CancelBody{{std::to_string(array.value)}}));
+  for (std::uint32_t i = 0; i < 4; ++i) CHECK(state_of(array.value + i) == JobState::cancelled);
+  CHECK(client.post_as<CancelledBody>("/v1/jobs/cancel", CancelBody{})->refused.empty());
+}
+
+TEST_CASE("the job list in the commands' own layout is the same list") {
+  World world;
+  Client client = world.client();
+  SubmitBody held = world.small_job("held");
+  held.spec.held = true;
+  world.submit(client, held);
+  REQUIRE(client.get(path_of(world.submit(client, world.small_job("runs")), "/wait?for=started")));
+  for (const std::string query : {"", "?state=PENDING"}) {
+    const auto wanted = client.get_as<JobsBody>("/v1/jobs" + query);
+    const auto found = get_jobs(client, "/v1/jobs" + query);
+    REQUIRE(wanted);
+    REQUIRE(found);
+    REQUIRE(found->jobs.size() == wanted->jobs.size());
+    for (std::size_t i = 0; i < found->jobs.size(); ++i) {
+      CHECK(to_json_text(found->jobs[i]) == to_json_text(wanted->jobs[i]));
+    }
+  }
+  CHECK(client.get("/v1/jobs?layout=" + std::to_string(k_job_list_layout))->starts_with("VJOB"));
+  CHECK(client.get("/v1/jobs?layout=" + std::to_string(k_job_list_layout + 1))->starts_with("{"));  // another Virga's
 }
 
 TEST_CASE("filters of the job list") {
