@@ -18,7 +18,7 @@
 #include "core/job.hpp"
 #include "core/market.hpp"
 #include "core/vm.hpp"
-#include "wire/error_codes.hpp"
+#include "wire/cancel_body.hpp"
 #include "wire/foreign_body.hpp"
 
 namespace virga {
@@ -298,38 +298,6 @@ struct SignalBody {
   static void visit(Self& s, V&& v) {
     v("signal", s.signal);
     v("batch_shell_only", s.batch_shell_only);
-  }
-};
-
-/// Many jobs at once: one write to stable storage for all of them.
-struct CancelBody {
-  std::vector<std::string> jobs;  ///< "12", a whole array too, or a task "12_3"
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("jobs", s.jobs);
-  }
-};
-
-struct RefusedJobBody {
-  std::string job;  ///< as it was asked for
-  Code code = Code::internal;
-  std::string message;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("job", s.job);
-    v("code", s.code);
-    v("message", s.message);
-  }
-};
-
-struct CancelledBody {
-  std::vector<RefusedJobBody> refused;  ///< in the order of the request; the others are cancelled
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("refused", s.refused);
   }
 };
 

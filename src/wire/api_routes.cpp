@@ -15,11 +15,43 @@ std::string body(SchemaBook& book) {
 }
 
 constexpr QueryParameter k_ids{"ids", "string", "job ids with commas between them; all when absent"};
+constexpr QueryParameter k_layout{
+    "layout", "integer", "for Virga's own commands: a binary answer if the server knows this layout, else JSON"};
 constexpr QueryParameter k_uid{"uid", "integer", "only jobs of this numeric user id"};
 
 Route job_action(Operation operation, std::string_view path, std::string_view name, std::string_view summary,
                  std::string_view description) {
   return {operation, "POST", path, name, summary, description, {}, body<NoBody>, body<NoBody>};
+}
+
+Route jobs_route() {
+  return {Operation::jobs,
+          "GET",
+          "/v1/jobs",
+          "jobs",
+          "Jobs that wait, live, or ended lately",
+          "Jobs that ended longer ago than min_job_age are in /v1/accounting/jobs.",
+          {k_ids,
+           {"user", "string", "only jobs of this user name"},
+           k_uid,
+           {"state", "string", "job states with commas between them, such as PENDING,RUNNING"},
+           {"partition", "string", "partitions with commas between them"},
+           k_layout},
+          nullptr,
+          body<JobsBody>};
+}
+
+Route cancel_many_route() {
+  return {Operation::cancel_many,
+          "POST",
+          "/v1/jobs/cancel",
+          "cancel_many",
+          "End many jobs",
+          "As one call of cancel for each of them, but durable all at once. What cannot be cancelled is told, and does "
+          "not keep the others.",
+          {},
+          body<CancelBody>,
+          body<CancelledBody>};
 }
 
 Route change_route() {
@@ -38,20 +70,7 @@ Route change_route() {
 std::vector<Route> job_routes() {
   using O = Operation;
   return {
-      {O::jobs,
-       "GET",
-       "/v1/jobs",
-       "jobs",
-       "Jobs that wait, live, or ended lately",
-       "Jobs that ended longer ago than min_job_age are in /v1/accounting/jobs.",
-       {k_ids,
-        {"user", "string", "only jobs of this user name"},
-        k_uid,
-        {"state", "string", "job states with commas between them, such as PENDING,RUNNING"},
-        {"partition", "string", "partitions with commas between them"},
-        {"layout", "integer", "for Virga's own commands: a binary answer if the server knows this layout, else JSON"}},
-       nullptr,
-       body<JobsBody>},
+      jobs_route(),
       {O::job,
        "GET",
        "/v1/jobs/{id}",
@@ -74,17 +93,7 @@ std::vector<Route> job_routes() {
        201},
       job_action(O::cancel, "/v1/jobs/{id}/cancel", "cancel", "End a job",
                  "SIGTERM, then SIGKILL after kill_wait; a waiting job leaves the queue."),
-      {O::cancel_many,
-       "POST",
-       "/v1/jobs/cancel",
-       "cancel_many",
-       "End many jobs",
-       "As one call of cancel for each of them, but durable all at once. What cannot be cancelled is told, and does "
-       "not "
-       "keep the others.",
-       {},
-       body<CancelBody>,
-       body<CancelledBody>},
+      cancel_many_route(),
       job_action(O::hold, "/v1/jobs/{id}/hold", "hold", "Keep a waiting job from starting", ""),
       job_action(O::release, "/v1/jobs/{id}/release", "release", "Let a held job start again", ""),
       job_action(O::requeue, "/v1/jobs/{id}/requeue", "requeue", "End a running batch job and put it back", ""),

@@ -10,8 +10,8 @@
 
 #include "base/digest.hpp"
 #include "clouds/host/fabric.hpp"
-#include "clouds/host/vm_file.hpp"
 #include "clouds/host/sys.hpp"
+#include "clouds/host/vm_file.hpp"
 
 namespace virga::host {
 

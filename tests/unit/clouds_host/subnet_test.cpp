@@ -1,9 +1,10 @@
 // Two instances on one machine, or an instance and the machine's own network, never share a /16.
+#include "clouds/host/subnet.hpp"
+
 #include <fmt/format.h>
 
 #include <cstdlib>
 
-#include "clouds/host/subnet.hpp"
 #include "clouds/host/sys.hpp"
 #include "unit/clouds_host/bench.hpp"
 

@@ -1,3 +1,4 @@
+// Lists of jobs as the commands get them: written, read, cut and forged.
 #include "wire/job_list_layout.hpp"
 
 #include <doctest/doctest.h>

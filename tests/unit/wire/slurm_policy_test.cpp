@@ -74,7 +74,7 @@ TEST_CASE("arrays: tasks are numbered in order") {
   for (std::uint32_t i = 0; i < 7; ++i) CHECK(nth_array_task(array, i) == right[i]);
   CHECK(nth_array_task(array, 7) == k_no_array_task);
   for (std::uint32_t i = 0; i < 7; ++i) CHECK(number_of_array_task(array, right[i]) == i);
-  for (const std::uint32_t other : {1U, 10U, 19U, 21U, 32U, k_no_array_task}) CHECK(!number_of_array_task(array, other));
+  for (const std::uint32_t no : {1U, 10U, 19U, 21U, 32U, k_no_array_task}) CHECK(!number_of_array_task(array, no));
   CHECK(array_mistake({.tasks = {{0, 1, 0}}}) != nullptr);
   CHECK(array_mistake({.tasks = {{2, 1, 1}}}) != nullptr);
   CHECK(array_mistake({.tasks = {{0, 5, 1}, {5, 6, 1}}}) != nullptr);
