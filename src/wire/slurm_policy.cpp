@@ -92,6 +92,7 @@ Result<IndexRange> parse_range(std::string_view text) {
   if (!first || !last || *last < *first || *last > k_array_index_max) return bad();
   range.first = *first;
   range.last = *first + (*last - *first) / range.step * range.step;  // 0-10:3 ends with 9
+  if (range.last == range.first) range.step = 1;
   return range;
 }
 

@@ -21,6 +21,9 @@ constexpr std::int64_t k_hour = 3600;
 constexpr std::int64_t k_day = 86400;
 /// A year's worth of centuries: larger limits are typing errors, and would leave the range of Duration.
 constexpr std::int64_t k_seconds_max = 100LL * 366 * k_day;
+/// Beyond the last one, Time's nanoseconds come to their end.
+constexpr int k_first_year = 1970;
+constexpr int k_last_year = 2200;
 
 bool number(std::string_view text, std::int64_t& value) {
   if (text.empty() || text.size() > 12) return false;
@@ -168,6 +171,7 @@ Result<Time> parse_local_time(std::string_view text, Time now) {
     std::tm read = parts;
     const char* end = ::strptime(copy.c_str(), format, &read);
     if (end == nullptr || *end != '\0') continue;
+    if (read.tm_year + 1900 < k_first_year || read.tm_year + 1900 > k_last_year) break;
     read.tm_isdst = -1;
     return Time::from_seconds(std::mktime(&read));
   }

@@ -100,7 +100,8 @@ def parallel(cluster: Cluster) -> None:
     file(cluster, "job.sh", """#!/bin/bash
 #SBATCH -N2 -n4 -c2 -o job.out
 mkdir -p .parallel && touch .parallel/will-cite
-parallel -k -j "$SLURM_NTASKS" srun --exclusive -N1 -n1 -c2 sh -c \\''echo "{} on $SLURM_CPUS_PER_TASK"'\\' ::: $(seq 12)
+step="srun --exclusive -N1 -n1 -c2"
+parallel -k -j "$SLURM_NTASKS" $step sh -c \\''echo "{} on $SLURM_CPUS_PER_TASK"'\\' ::: $(seq 12)
 """)
     sh(cluster, "sbatch --wait job.sh || { cat job.out; exit 1; }")
     must_be("the steps' output", sh(cluster, "cat job.out"), "".join(f"{i} on 2\n" for i in range(1, 13)))

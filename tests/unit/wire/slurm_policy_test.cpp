@@ -58,6 +58,7 @@ TEST_CASE("arrays: Slurm's grammar") {
   CHECK(array_round_trip("5,1-3") == "1-3,5");
   CHECK(array_round_trip("1-5,3-7,4") == "1-7");
   CHECK(array_round_trip("[1-3]") == "1-3");
+  CHECK(*parse_array("77-78:7") == *parse_array("77"));
   for (const char* bad : {"", "x", "-1", "1-", "3-1", "1-9:0", "1:2", "1,", ",1", "1%", "1%0", "%4", "1-9%x", "4000001",
                           "0-200000", "1 2", "1-2-3", "4294967296"}) {
     CAPTURE(bad);

@@ -95,6 +95,8 @@ TEST_CASE("local times") {
   CHECK(*virga::parse_local_time("now", noon) == noon);
   CHECK(*virga::parse_local_time("now-1hour", noon) == noon - Duration::seconds(3600));
   CHECK(*virga::parse_local_time("now+2days", noon) == noon + Duration::seconds(2 * 86400));
+  for (const char* far : {"2426-01-31T12:00", "0000-01-31", "9999-12-31"})
+    CHECK_FALSE(virga::parse_local_time(far, noon));
   CHECK(virga::local_time_text(*virga::parse_local_time("midnight", noon)) == "2026-11-23T00:00:00");
   CHECK(virga::local_time_text(*virga::parse_local_time("2025-01-31", noon)) == "2025-01-31T00:00:00");
   CHECK(virga::local_time_text(*virga::parse_local_time("2025-01-31T13:14:15", noon)) == "2025-01-31T13:14:15");
