@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -13,12 +12,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <set>
 #include <thread>
 
+#include "cli/step_layout.hpp"
 #include "cli/step_output.hpp"
 #include "cli/step_report.hpp"
 #include "wire/frame_channel.hpp"
@@ -73,22 +72,6 @@ Result<int> connect_patiently(const std::string& path) {
   }
 }
 
-/// The address of the node that srun runs on, for SLURM_LAUNCH_NODE_IPADDR.
-std::string own_address() {
-  if (const char* address = std::getenv("VIRGA_NODE_ADDRESS")) return address;
-  char name[256] = "";
-  gethostname(name, sizeof(name) - 1);
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  addrinfo* found = nullptr;
-  char text[NI_MAXHOST] = "127.0.0.1";
-  if (getaddrinfo(name, nullptr, &hints, &found) == 0) {
-    getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST);
-    freeaddrinfo(found);
-  }
-  return text;
-}
-
 int code_of(const ExitStatus& exit) { return static_cast<int>(exit.signal != 0 ? 128 + exit.signal : exit.code); }
 
 class StepClient {
@@ -109,7 +92,6 @@ class StepClient {
     bool gone = false;
   };
 
-  Status lay_out();
   Status open_input();
   Status start();
   void turn();
@@ -145,26 +127,6 @@ class StepClient {
 };
 
 void StepClient::say(const std::string& text) const { std::fprintf(stderr, "srun: %s\n", text.c_str()); }
-
-Status StepClient::lay_out() {
-  if (request_.tasks == 0 || request_.argv.empty()) return fail(Code::invalid, "a step needs a command and a task");
-  layout_.step = request_.step;
-  layout_.nodes = request_.nodes;
-  if (layout_.nodes.empty()) {
-    for (const JobNode& node : request_.job.nodes) layout_.nodes.push_back(node.name);
-  }
-  if (layout_.nodes.size() > request_.tasks) layout_.nodes.resize(request_.tasks);
-  const auto count = static_cast<std::uint32_t>(layout_.nodes.size());
-  const std::uint32_t per_node = request_.options.tasks_per_node;
-  if (per_node != 0) layout_.nodes.resize(std::min(count, (request_.tasks + per_node - 1) / per_node));
-  layout_.tasks = number_tasks(layout_tasks(request_.tasks, static_cast<std::uint32_t>(layout_.nodes.size()), per_node),
-                               request_.options.distribution);
-  layout_.cpus_per_task = request_.options.cpus_per_task;
-  layout_.distribution = request_.options.distribution;
-  layout_.launch_address = own_address();
-  layout_.label = request_.options.label;
-  return {};
-}
 
 Status StepClient::open_input() {
   const std::string& where = request_.options.input;
@@ -209,6 +171,11 @@ Status StepClient::start() {
     message.tasks = layout_.tasks[i];
     message.umask = request_.options.umask;
     message.input = input_ >= 0;
+    if (!request_.programs.empty()) {
+      for (std::uint32_t task : layout_.tasks[i]) message.programs.push_back(request_.programs.at(task));
+    }
+    message.task_prolog = request_.options.task_prolog;
+    message.task_epilog = request_.options.task_epilog;
     nodes_[i].channel.send(message);
   }
   return {};
@@ -386,7 +353,9 @@ bool StepClient::over() const {
 }
 
 Result<StepOutcome> StepClient::run() {
-  if (Status ok = lay_out(); !ok) return unexpected(ok.error());
+  Result<StepLayout> layout = lay_out_step(request_);
+  if (!layout) return unexpected(layout.error());
+  layout_ = std::move(*layout);
   OutputNames names = output_names_of(request_.job);
   names.node.clear();
   names.step = request_.step;

@@ -16,6 +16,8 @@
 namespace virga {
 namespace {
 
+constexpr int k_pid_digits = 10;
+
 /// Written by the child in the parent's memory, which vfork() lets them share.
 struct ChildReport {
   volatile int error = 0;
@@ -27,7 +29,17 @@ struct ChildArguments {
   char* const* argv;
   char* const* environment;
   std::span<const LimitWish> limits;
+  char* pid_text;  ///< k_pid_digits bytes and an end
 };
+
+/// Digits and an end into `text`: nothing else may be called after vfork().
+void write_pid(char* text, pid_t pid) {
+  char digits[k_pid_digits];
+  int count = 0;
+  for (; pid > 0 && count < k_pid_digits; pid /= 10) digits[count++] = static_cast<char>('0' + pid % 10);
+  while (count > 0) *text++ = digits[--count];
+  *text = '\0';
+}
 
 [[gnu::noinline, noreturn]] void run_child(const ChildArguments& a, ChildReport& report) {
   const ProgramStart& r = *a.request;
@@ -52,6 +64,7 @@ struct ChildArguments {
     report.error = error;
     _exit(127);
   }
+  if (a.pid_text != nullptr) write_pid(a.pid_text, getpid());
   execve(r.path.c_str(), a.argv, a.environment);
   report.in_exec = true;
   report.error = errno;
@@ -78,8 +91,15 @@ StartedProgram start_program(const ProgramStart& request) {
   std::vector<char*> argv = pointers(request.argv);
   std::vector<std::string> variables = request.environment;
   const std::vector<LimitWish> limits = take_limits(variables);
+  char* pid_text = nullptr;
+  if (!request.pid_variable.empty()) {
+    std::string text = request.pid_variable + "=";
+    std::erase_if(variables, [&](const std::string& variable) { return variable.starts_with(text); });
+    variables.push_back(text + std::string(k_pid_digits, '0'));
+    pid_text = variables.back().data() + text.size();
+  }
   std::vector<char*> environment = pointers(variables);
-  ChildArguments arguments{&request, argv.data(), environment.data(), limits};
+  ChildArguments arguments{&request, argv.data(), environment.data(), limits, pid_text};
   ChildReport report;
   // Between vfork() and execve() a signal handler of ours must not run in the child.
   sigset_t all;

@@ -24,7 +24,8 @@ struct ProgramStart {
   int err = -1;
   JobIdentity identity;
   mode_t umask = 022;
-  bool own_session = true;  ///< else only a process group of its own
+  std::string pid_variable = {};  ///< the name of one that holds its own process number; "": none
+  bool own_session = true;        ///< else only a process group of its own
 };
 
 struct StartedProgram {
