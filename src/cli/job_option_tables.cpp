@@ -6,6 +6,7 @@
 #include "cli/job_options.hpp"
 #include "cli/job_placement_options.hpp"
 #include "cli/setters.hpp"
+#include "cli/step_binding.hpp"
 #include "wire/slurm_policy.hpp"
 
 namespace virga {
@@ -115,6 +116,18 @@ Status set_immediate(O& o, std::string_view v, const OptionInfo&) {
   return {};
 }
 
+Status set_cpu_bind(O& o, std::string_view v, const OptionInfo&) {
+  o.cpu_bind = std::string(v);  // srun reads it where it knows how many tasks there are
+  return {};
+}
+
+Status set_gpu_bind(O& o, std::string_view v, const OptionInfo&) {
+  TaskBinding checked;
+  if (Status ok = parse_gpu_bind(v, checked); !ok) return ok;
+  o.gpu_bind = std::string(v);
+  return {};
+}
+
 Status set_kill_command(O& o, std::string_view v, const OptionInfo&) {
   o.kill_command_signal = 15;
   if (v.empty()) return {};
@@ -203,7 +216,8 @@ constexpr Row k_common[] = {
     {{"export", 0, value, done, "ALL|NONE|names", "environment that the job gets"}, set_text<&O::exported>},
     {{"extra-node-info", 'B', value, done, "s[:c[:t]]", "sockets, cores and threads of its nodes"}, set_extra_info},
     {{"gid", 0, value, done, "group", "as this group: root only"}, set_group},
-    {{"gpu-bind", 0, value, ignored, "spec", "tasks see all GPUs that their job has on the node"}},
+    {{"gpu-bind", 0, value, done, "spec", "none, closest, single:n, per_task:n, map_gpu:list, mask_gpu:list"},
+     set_gpu_bind},
     {{"gpu-freq", 0, value, ignored, "spec", "frequencies are the GPU's own"}},
     {{"gpus", 'G', value, done, "[type:]n", "GPUs of the whole job"}, set_gpus<&O::gpus>},
     {{"gpus-per-node", 0, value, done, "[type:]n", "GPUs of each node"}, set_gpus<&O::gpus_per_node>},
@@ -304,8 +318,9 @@ constexpr Row k_srun_only[] = {
     {{"bcast", 0, optional, refused, "path", "nodes share this machine's files"}},
     {{"bcast-exclude", 0, value, ignored, "paths", "nodes share this machine's files"}},
     {{"compress", 0, optional, ignored, "library", "nodes share this machine's files"}},
-    {{"cpu-bind", 0, value, ignored, "spec", k_no_affinity}},
-    {{"cpu_bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"cpu-bind", 0, value, done, "spec", "none, rank, map_cpu:list, mask_cpu:list, cores, threads, sockets; verbose"},
+     set_cpu_bind},
+    {{"cpu_bind", 0, value, done, "spec", "the same as --cpu-bind"}, set_cpu_bind},
     {{"debugger-test", 0, nothing, ignored, "", "there is no debugger interface"}},
     {{"disable-status", 'X', nothing, done, "", "one ^C ends the tasks"}, set_flag<&O::disable_status>},
     {{"epilog", 0, value, done, "program", "run by srun after the tasks"}, set_text<&O::srun_epilog>},
@@ -325,7 +340,7 @@ constexpr Row k_srun_only[] = {
     {{"pack-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
     {{"preserve-env", 'E', nothing, ignored, "", "options win over the environment"}},
     {{"prolog", 0, value, done, "program", "run by srun before the tasks"}, set_text<&O::srun_prolog>},
-    {{"pty", 0, nothing, refused, "", "there are no pseudo terminals yet"}},
+    {{"pty", 0, nothing, done, "", "task 0 has a pseudo terminal, and our terminal's keys"}, set_flag<&O::pty>},
     {{"quit-on-interrupt", 0, nothing, done, "", "one ^C ends the tasks"}, set_flag<&O::disable_status>},
     {{"relative", 'r', value, done, "n", "first node of the step, counted from 0"}, set_relative},
     {{"resv-ports", 0, optional, ignored, "n", "ports are the program's own choice"}},

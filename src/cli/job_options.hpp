@@ -105,6 +105,9 @@ struct JobOptions {
   std::string task_epilog;
   std::string srun_prolog;  ///< run by srun itself
   std::string srun_epilog;
+  std::optional<std::string> cpu_bind;
+  std::string gpu_bind;
+  bool pty = false;
   std::optional<std::uint32_t> job_id;
 
   // Both

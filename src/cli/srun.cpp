@@ -2,7 +2,10 @@
 // run on real Slurm, the steps of that are started by Slurm's srun (slurm_hold.hpp).
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <memory>
 
@@ -11,6 +14,7 @@
 #include "cli/messages.hpp"
 #include "cli/slurm_commands.hpp"
 #include "cli/slurm_hold.hpp"
+#include "cli/step_binding.hpp"
 #include "cli/step_client.hpp"
 #include "cli/step_distribution.hpp"
 #include "cli/step_hosts.hpp"
@@ -19,6 +23,8 @@
 #include "cli/step_programs.hpp"
 #include "cli/step_scripts.hpp"
 #include "cli/submission.hpp"
+#include "cli/terminal_mode.hpp"
+#include "wire/slurm_text.hpp"
 #include "wire/words.hpp"
 
 namespace virga {
@@ -34,7 +40,8 @@ struct Srun {
   Client client;
   Home home;
   bool on_slurm = false;
-  std::vector<std::string> slurms = {};      ///< arguments for Slurm's srun
+  std::vector<std::string> slurms = {};  ///< arguments for Slurm's srun
+  std::optional<CpuBind> cpu_bind = {};
   std::vector<std::string> task_nodes = {};  ///< of the distribution "arbitrary"
 
   void say(const std::string& text) const {
@@ -44,9 +51,16 @@ struct Srun {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+/// The task that alone has the input: --input with a number.
+std::uint32_t input_task_of(const JobOptions& o) {
+  const Result<std::uint32_t> number = parse_count(o.std_in);
+  return number ? *number : k_all_tasks;
+}
+
 StepOptions step_options_of(const JobOptions& o) {
   StepOptions s;
-  s.input = o.std_in;
+  s.input_task = input_task_of(o);
+  if (s.input_task == k_all_tasks) s.input = o.std_in;
   s.output = o.std_out;
   s.error = o.std_err;
   s.append_output = o.open_mode == "append";
@@ -67,6 +81,31 @@ StepOptions step_options_of(const JobOptions& o) {
   s.task_epilog = program(o.task_epilog);
   s.umask = current_umask();
   return s;
+}
+
+/// Processors and GPUs of the tasks, and what they are told of them.
+Status bind_tasks(const Srun& srun, const Job& job, StepRequest& request) {
+  StepOptions& options = request.options;
+  if (srun.cpu_bind) {
+    const Result<StepLayout> layout = lay_out_step(request);
+    if (!layout) return unexpected(layout.error());
+    NodeShare share{1, options.cpus_per_task, job.spec->per_node.cpus};
+    for (const auto& tasks : layout->tasks)
+      share.tasks = std::max(share.tasks, static_cast<std::uint32_t>(tasks.size()));
+    options.binding = work_out(*srun.cpu_bind, share);
+    std::vector<std::string> variables = cpu_bind_variables(*srun.cpu_bind, options.binding);
+    request.environment.insert(request.environment.begin(), variables.begin(), variables.end());
+  }
+  return srun.options.gpu_bind.empty() ? Status() : parse_gpu_bind(srun.options.gpu_bind, options.binding);
+}
+
+/// Whether task 0 gets a terminal: only where we have one.
+bool wants_terminal(JobOptions& options) {
+  if (!options.pty) return false;
+  if (window_of(0)) return true;
+  print_error("srun", fmt::format("ioctl(TIOCGWINSZ): {}\nNot using a pseudo-terminal, disregarding --pty option",
+                                  std::strerror(errno)));
+  return false;
 }
 
 /// What srun's own prolog and epilog know of the step, beside what srun's environment says.
@@ -153,6 +192,9 @@ Result<StepOutcome> run_in(Srun& srun, const Job& job, const std::string& cluste
   request.task_nodes = srun.task_nodes;
   request.options = step_options_of(srun.options);
   request.options.tasks_per_node = plan->tasks_per_node;
+  request.options.pty = srun.options.pty;
+  request.options.unbuffered = request.options.unbuffered || srun.options.pty;
+  if (Status ok = bind_tasks(srun, job, request); !ok) return unexpected(ok.error());
   Result<StepOutcome> outcome = run_between_scripts(srun, request);
 
   EndStepBody end;
@@ -303,6 +345,16 @@ int srun_main(int argc, char** argv, const std::string& bin_dir) {
     auto nodes = take_task_nodes(srun.options, tasks, variable("SLURM_HOSTFILE"));
     if (!nodes) return print_error("srun", nodes.error().message), k_exit_failure;
     srun.task_nodes = std::move(*nodes);
+    if (srun.options.cpu_bind) {
+      Result<CpuBind> wish = parse_cpu_bind(*srun.options.cpu_bind);
+      if (!wish) {
+        print_error("srun", wish.error().message);
+        std::fputs("srun: fatal: Failed to parse --cpu-bind= values.\n", stderr);
+        return k_exit_failure;
+      }
+      srun.cpu_bind = std::move(*wish);
+    }
+    srun.options.pty = wants_terminal(srun.options);
   }
   if (srun.options.job_id) return run_inside_job(srun, JobId{*srun.options.job_id});
   return run_with_allocation(srun);

@@ -20,6 +20,7 @@
 #include "cli/step_layout.hpp"
 #include "cli/step_output.hpp"
 #include "cli/step_report.hpp"
+#include "cli/terminal_mode.hpp"
 #include "wire/frame_channel.hpp"
 
 namespace virga {
@@ -35,7 +36,7 @@ constexpr std::size_t k_output_bytes_max = 1 << 20;  // waiting for our own stdo
 constexpr auto k_connect_for = seconds(2);
 constexpr auto k_term_grace = seconds(30);
 constexpr auto k_second_interrupt = seconds(1);
-constexpr int k_forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
+constexpr int k_forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
 
 /// Turns our signals into readable events, and back when it goes.
 class SignalCatcher {
@@ -105,6 +106,7 @@ class StepClient {
   bool wants_input() const;
   void read_signals();
   void send_signal(int number);
+  void send_window();
   void terminate(const char* why);
   void say(const std::string& text) const;
   void report();
@@ -176,6 +178,10 @@ Status StepClient::start() {
     }
     message.task_prolog = request_.options.task_prolog;
     message.task_epilog = request_.options.task_epilog;
+    message.input_task = request_.options.input_task;
+    message.binding = request_.options.binding;
+    message.pty = request_.options.pty;
+    message.window = window_of(0).value_or(WindowSize{});
     nodes_[i].channel.send(message);
   }
   return {};
@@ -186,6 +192,15 @@ void StepClient::send_signal(int number) {
     if (!node.gone) node.channel.send(SignalTasks{static_cast<std::uint32_t>(number)});
   }
   killed_ = killed_ || number == SIGKILL;
+}
+
+/// Of our terminal, which has changed: nobody but a terminal of task 0 wants to know.
+void StepClient::send_window() {
+  const std::optional<WindowSize> window = window_of(0);
+  if (!request_.options.pty || !window) return;
+  for (Node& node : nodes_) {
+    if (!node.gone) node.channel.send(*window);
+  }
 }
 
 /// SIGTERM now, SIGKILL when the grace is over, or now if this was asked for before.
@@ -202,6 +217,10 @@ void StepClient::read_signals() {
     const int number = static_cast<int>(info.ssi_signo);
     if (number == SIGTERM || number == SIGHUP) {
       terminate("forcing job termination");
+      continue;
+    }
+    if (number == SIGWINCH) {
+      send_window();
       continue;
     }
     const auto now = Clock::now();
@@ -364,8 +383,11 @@ Result<StepOutcome> StepClient::run() {
   output_.emplace(std::move(*output));
   if (Status ok = open_input(); !ok) return unexpected(ok.error());
   if (Status ok = start(); !ok) return unexpected(ok.error());
+  std::optional<TerminalMode> raw;
+  if (request_.options.pty) raw.emplace(0);
   while (!over()) turn();
   output_->close_all();
+  raw.reset();
   report();
   while (!output_->wants_to_write().empty()) {
     std::vector<pollfd> fds = {{signals_.fd(), POLLIN, 0}};

@@ -23,6 +23,7 @@
 #include "core/job.hpp"
 #include "wire/home.hpp"
 #include "wire/slurm_env.hpp"
+#include "wire/step_protocol.hpp"
 
 namespace virga {
 
@@ -43,6 +44,9 @@ struct StepOptions {
   std::uint32_t plane_size = 0;        ///< of TaskDistribution::plane
   std::string task_prolog = {};        ///< run before each task; "": none
   std::string task_epilog = {};        ///< run after each task
+  TaskBinding binding = {};            ///< "cores" and the like are worked out (step_binding.hpp)
+  std::uint32_t input_task = k_all_tasks;
+  bool pty = false;  ///< our standard input is a terminal, and task 0 gets one of its own
   std::uint32_t umask = 022;
 };
 

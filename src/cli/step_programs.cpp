@@ -5,8 +5,8 @@
 #include <cctype>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <optional>
-#include <sstream>
 
 #include "cli/messages.hpp"
 #include "wire/slurm_text.hpp"
@@ -176,11 +176,9 @@ Result<Programs> parse_step_programs(std::string_view text, const std::string& n
 Result<Programs> read_step_programs(const std::string& path, std::uint32_t tasks,
                                     const std::vector<std::string>& more) {
   std::ifstream file(path);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf() || file.eof())) {
-    return fail(Code::invalid, "Could not open multi_prog config file " + path);
-  }
-  return parse_step_programs(text.str(), path, tasks, more);
+  if (!file) return fail(Code::invalid, "Could not open multi_prog config file " + path);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  return parse_step_programs(text, path, tasks, more);
 }
 
 }  // namespace virga

@@ -90,8 +90,9 @@ Result<std::vector<std::string>> login_environment(std::uint32_t seconds) {
 }  // namespace
 
 void set_option_variables(std::vector<std::string>& environment, const JobOptions& o, const JobSpec& spec) {
-  for (std::string_view name : {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE", "SLURM_MEM_PER_CPU",
-                                "SLURM_DISTRIBUTION", "SLURM_DIST_PLANESIZE", "SLURM_JOB_DEPENDENCY"}) {
+  for (std::string_view name :
+       {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_DISTRIBUTION",
+        "SLURM_DIST_PLANESIZE", "SLURM_GPU_BIND", "SLURM_JOB_DEPENDENCY"}) {
     const std::string start = std::string(name) + "=";
     std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(start); });
   }
@@ -111,6 +112,7 @@ void set_option_variables(std::vector<std::string>& environment, const JobOption
       set_variable(environment, "SLURM_DIST_PLANESIZE", std::to_string(wanted->plane_size));
     }
   }
+  if (!o.gpu_bind.empty()) set_variable(environment, "SLURM_GPU_BIND", o.gpu_bind);
   JobSpec asked;
   asked.dependencies = o.dependencies;
   asked.any_dependency = o.any_dependency;

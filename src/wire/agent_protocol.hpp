@@ -347,7 +347,7 @@ using AgentMessage =
     std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound, EndBound,
                  BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked, StartTasks, StartAnswer,
                  TaskInput, TaskInputTaken, SignalTasks, TaskOutput, TaskEnded, StepGone, NodeNotice, NoticeOver,
-                 ApproveNotice, NodeSick, HealthChecked, MountStorage, StorageMounted, StorageSaved>;
+                 ApproveNotice, NodeSick, HealthChecked, MountStorage, StorageMounted, StorageSaved, WindowSize>;
 
 std::string encode_frame(const AgentMessage& message);
 

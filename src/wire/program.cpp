@@ -2,7 +2,9 @@
 #include "wire/program.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@ struct ChildArguments {
   char* const* argv;
   char* const* environment;
   std::span<const LimitWish> limits;
+  const cpu_set_t* cpus;
   char* pid_text;  ///< k_pid_digits bytes and an end
 };
 
@@ -54,6 +57,8 @@ void write_pid(char* text, pid_t pid) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (a.cpus != nullptr) sched_setaffinity(0, sizeof(cpu_set_t), a.cpus);  // those that went meanwhile do not matter
+  if (r.terminal) ioctl(r.in, TIOCSCTTY, 0);
   if (dup2(r.in, 0) < 0 || dup2(r.out, 1) < 0 || dup2(r.err, 2) < 0) {
     report.error = errno;
     _exit(127);
@@ -99,7 +104,13 @@ StartedProgram start_program(const ProgramStart& request) {
     pid_text = variables.back().data() + text.size();
   }
   std::vector<char*> environment = pointers(variables);
-  ChildArguments arguments{&request, argv.data(), environment.data(), limits, pid_text};
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (const std::uint32_t cpu : request.cpus) {
+    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &cpus);
+  }
+  ChildArguments arguments{&request, argv.data(), environment.data(), limits, request.cpus.empty() ? nullptr : &cpus,
+                           pid_text};
   ChildReport report;
   // Between vfork() and execve() a signal handler of ours must not run in the child.
   sigset_t all;

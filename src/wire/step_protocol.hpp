@@ -1,6 +1,6 @@
 // What srun and the agent of a node say to each other of one step: the second half of agent_protocol.hpp.
 //
-//   srun   → agent: StartTasks, TaskInput, SignalTasks
+//   srun   → agent: StartTasks, TaskInput, SignalTasks, WindowSize
 //   agent → srun:   StartAnswer, TaskOutput, TaskInputTaken, TaskEnded, StepGone
 #pragma once
 
@@ -26,6 +26,39 @@ struct JobKey {
   }
 };
 
+/// Of a terminal: of srun's at the start of a step with --pty, and whenever it changes.
+struct WindowSize {
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("rows", s.rows);
+    v("columns", s.columns);
+  }
+};
+
+/// On which processors, and with which GPUs, a node's tasks run. Processors and GPUs are counted from 0 among those
+/// that the job has there.
+struct TaskBinding {
+  std::string cpus;                   ///< "": not bound; "none", "rank", "map_cpu", "mask_cpu"
+  std::vector<std::string> cpu_list;  ///< numbers, or masks in hex without 0x: that of task n is n modulo its size
+  bool verbose = false;               ///< tell of each task what it is bound to
+  std::string gpus;                   ///< "": all; "map_gpu", "mask_gpu", "single", "per_task"
+  std::vector<std::string> gpu_list;  ///< as `cpu_list`; of "single" and "per_task" one number
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("cpus", s.cpus);
+    v("cpu_list", s.cpu_list);
+    v("verbose", s.verbose);
+    v("gpus", s.gpus);
+    v("gpu_list", s.gpu_list);
+  }
+};
+
+inline constexpr std::uint32_t k_all_tasks = 0xFFFFFFFF;
+
 /// Start these tasks of a step on this node. From here on the connection belongs to the step.
 struct StartTasks {
   JobKey key;
@@ -40,6 +73,10 @@ struct StartTasks {
   std::vector<std::vector<std::string>> programs;
   std::string task_prolog;  ///< run before each task, as its user; what it prints can change the task's environment
   std::string task_epilog;  ///< run after each task
+  std::uint32_t input_task = k_all_tasks;  ///< the only one that has the input; the others read /dev/null
+  TaskBinding binding;
+  bool pty = false;   ///< task 0 has a pseudo terminal, the others nothing
+  WindowSize window;  ///< of that terminal
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -54,6 +91,10 @@ struct StartTasks {
     v("programs", s.programs);
     v("task_prolog", s.task_prolog);
     v("task_epilog", s.task_epilog);
+    v("input_task", s.input_task);
+    v("binding", s.binding);
+    v("pty", s.pty);
+    v("window", s.window);
   }
 };
 

@@ -15,7 +15,9 @@
 #include <functional>
 
 #include "engines/local/offspring.hpp"
+#include "engines/local/step_task.hpp"
 #include "engines/local/supervisor.hpp"
+#include "engines/local/task_binding.hpp"
 #include "engines/local/task_scripts.hpp"
 #include "wire/program.hpp"
 
@@ -26,47 +28,6 @@ constexpr std::size_t k_output_chunk_bytes = 32 * 1024;
 constexpr std::size_t k_unsent_bytes_max = 1 << 20;
 constexpr std::size_t k_prolog_bytes_max = 1 << 20;
 constexpr std::size_t k_input_bytes_max = 4 << 20;  // srun's window is smaller
-
-/// A task's way: its prolog, itself, its epilog. `pid` is that of what runs.
-enum class Stage : std::uint8_t { prolog, running, epilog, ended };
-
-struct Task {
-  std::uint32_t number = 0;
-  std::uint32_t local_index = 0;
-  pid_t pid = -1;
-  Stage stage = Stage::prolog;
-  std::vector<std::string> environment = {};
-  int given[3] = {-1, -1, -1};  ///< until it runs: what becomes its 0, 1 and 2
-  int script_out = -1;          ///< of the prolog
-  std::string script_text = {};
-  TaskEnded end = {};  ///< told when its epilog is over
-  int in = -1;
-  int out[2] = {-1, -1};           ///< stdout, stderr
-  std::size_t input_position = 0;  ///< in the step's input, counted from its start
-};
-
-struct Pipe {
-  int read = -1;
-  int write = -1;
-};
-
-void close_fd(int& fd) {
-  if (fd >= 0) close(fd);
-  fd = -1;
-}
-
-void close_given(Task& task) {
-  for (int& fd : task.given) close_fd(fd);
-}
-
-void make_non_blocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
-
-bool make_pipe(Pipe& made) {
-  int fds[2];
-  if (pipe2(fds, O_CLOEXEC) != 0) return false;
-  made = {fds[0], fds[1]};
-  return true;
-}
 
 class StepSupervisor {
  public:
@@ -116,6 +77,7 @@ class StepSupervisor {
   std::vector<std::string> environment_;
   JobIdentity identity_;
   Offspring offspring_;
+  const std::vector<std::uint32_t> usable_ = usable_cpus();
   std::vector<Task> tasks_;
   std::string input_;            ///< what some task has not taken yet
   std::size_t input_start_ = 0;  ///< position of input_'s first byte
@@ -147,26 +109,19 @@ void StepSupervisor::prepare_task(std::uint32_t number, std::uint32_t local_inde
   task.local_index = local_index;
   task.environment = environment_;
   for (std::string& variable : task_variables(number, local_index)) task.environment.push_back(std::move(variable));
-  Pipe in;
-  Pipe out;
-  Pipe err;
-  bool piped = make_pipe(out) && make_pipe(err);
-  if (start_.input) {
-    piped = piped && make_pipe(in);
+  bool ready = false;
+  if (start_.pty && number == 0) {
+    ready = open_terminal(task, start_.window, identity_);
+  } else if (start_.pty) {
+    ready = open_nothing(task);
   } else {
-    in.read = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const bool input = start_.input && (start_.input_task == k_all_tasks || start_.input_task == number);
+    ready = open_pipes(task, input);
   }
-  const int given[] = {in.read, out.write, err.write};
-  std::copy(std::begin(given), std::end(given), std::begin(task.given));
-  task.in = in.write;
-  task.out[0] = out.read;
-  task.out[1] = err.read;
-  for (int fd : {task.in, task.out[0], task.out[1]}) {
-    if (fd >= 0) make_non_blocking(fd);
-  }
-  if (!piped) {
-    complain(number, "pipe(): " + std::string(std::strerror(EMFILE)));
-    task_over(task, {number, {EMFILE, 0}, false});
+  if (!ready) {
+    const int error = errno;
+    complain(number, "cannot open the task's input and output: " + std::string(std::strerror(error)));
+    task_over(task, {number, {static_cast<std::uint32_t>(error), 0}, false});
   }
   tasks_.push_back(std::move(task));
 }
@@ -239,6 +194,16 @@ void StepSupervisor::run_task(Task& task) {
     request.path = find_program(argv[0], task.environment);
   }
   request.argv = argv;
+  request.terminal = task.terminal;
+  request.cpus = cpus_of_task(start_.binding, task.local_index, usable_);
+  if (!start_.binding.gpus.empty()) {
+    Environment variables(std::move(request.environment));
+    const std::string gpus = gpus_of_task(start_.binding, task.local_index, variables.value("CUDA_VISIBLE_DEVICES"));
+    for (const char* name : {"CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"}) {
+      if (variables.has(name)) variables.set(name, gpus);
+    }
+    request.environment = variables.take();
+  }
   request.in = task.given[0];
   request.out = task.given[1];
   request.err = task.given[2];
@@ -246,7 +211,14 @@ void StepSupervisor::run_task(Task& task) {
   close_given(task);
   task.pid = child.pid;
   task.stage = Stage::running;
-  if (child.pid >= 0) return;
+  if (child.pid >= 0) {
+    if (!start_.binding.verbose) return;
+    const std::vector<std::uint32_t>& cpus = request.cpus.empty() ? usable_ : request.cpus;
+    const std::string text = cpu_report(start_.binding, settings_.node_name, task.number, task.local_index,
+                                        static_cast<std::uint32_t>(child.pid), cpus);
+    client_.send(TaskOutput{task.number, 2, text});
+    return;
+  }
   complain(task.number, argv.empty() ? "No executable program specified for this task"
                                      : "execve(): " + argv[0] + ": " + std::strerror(child.error));
   task_over(task, {task.number, {static_cast<std::uint32_t>(child.error), 0}, false});
@@ -334,6 +306,10 @@ void StepSupervisor::handle_client(const AgentMessage& message) {
     } else {
       offspring_.signal_all(static_cast<int>(signal->signal));
     }
+  } else if (const auto* window = std::get_if<WindowSize>(&message)) {
+    for (const Task& task : tasks_) {
+      if (task.terminal) resize_terminal(task, *window);
+    }
   }
 }
 
@@ -358,7 +334,7 @@ void StepSupervisor::write_input(Task& task) {
   while (task.in >= 0) {
     std::size_t offset = task.input_position - input_start_;
     if (offset == input_.size()) {
-      if (input_over_) close_fd(task.in);
+      if (input_over_) end_input(task);
       return;
     }
     ssize_t n = write(task.in, input_.data() + offset, input_.size() - offset);
