@@ -9,8 +9,10 @@
 #include "cli/step_hosts.hpp"
 #include "wire/slurm_env.hpp"
 
+namespace virga {
+namespace {
+
 using namespace std::string_literals;
-using namespace virga;
 using Words = std::vector<std::string>;
 
 TEST_CASE("programs by ranks, ranges and the others") {
@@ -95,3 +97,6 @@ TEST_CASE("bindings to processors") {
   CHECK(gpus.gpu_list == Words{"3", "4"});
   CHECK(parse_gpu_bind("wrong", gpus).error().message == "Invalid --gpu-bind argument: gpu:wrong");
 }
+
+}  // namespace
+}  // namespace virga

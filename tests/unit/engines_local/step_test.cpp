@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <fstream>
 #include <thread>
 
 #include "cli/step_client.hpp"
@@ -331,8 +333,6 @@ TEST_CASE("allocation: lives as long as it is held") {
   }
 }
 
-}  // namespace virga::test
-
 TEST_CASE("step: a program for each task, input for one of them") {
   StepBench bench(2);
   StepRequest request = bench.request(3, "");
@@ -406,3 +406,5 @@ TEST_CASE("step: tasks run on the processors they are bound to") {
   CHECK(std::count(lines[0].begin(), lines[0].end(), '0') + 1 == static_cast<long>(lines[0].size()));
   CHECK(srun.err().find("cpu-bind=MAP  - nd-1, task  1  1 [") != std::string::npos);
 }
+
+}  // namespace virga::test

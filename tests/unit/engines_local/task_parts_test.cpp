@@ -4,7 +4,9 @@
 #include "engines/local/task_binding.hpp"
 #include "engines/local/task_scripts.hpp"
 
-using namespace virga;
+namespace virga {
+namespace {
+
 using Numbers = std::vector<std::uint32_t>;
 
 TEST_CASE("processors of a task") {
@@ -50,3 +52,6 @@ TEST_CASE("what a prolog prints changes the task") {
   orders.apply(environment);
   CHECK(environment == std::vector<std::string>{"A=a=b  c", "E=2"});
 }
+
+}  // namespace
+}  // namespace virga
