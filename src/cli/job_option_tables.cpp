@@ -22,7 +22,7 @@ constexpr auto nothing = Takes::nothing;
 constexpr auto value = Takes::value;
 constexpr auto optional = Takes::optional;
 
-constexpr const char* k_no_affinity = "tasks are not bound to processors";
+constexpr const char* k_no_affinity = "which GPU is near to a processor is not known";
 constexpr const char* k_no_plugin = "no such plugin";
 constexpr const char* k_cloud_boots = "nodes are fresh virtual machines";
 constexpr const char* k_whole_control = "needs Slurm's privileges";
