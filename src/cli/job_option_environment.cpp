@@ -153,7 +153,7 @@ constexpr InputVariable k_srun_variables[] = {
     {"SLURM_DEPENDENCY", "dependency"},
     {"SLURM_DISABLE_STATUS", "disable-status"},
     {"SLURM_DISTRIBUTION", "distribution"},
-    {"SLURM_DIST_PLANESIZE", "", ignored, "there is no plane distribution yet"},
+    {"SLURM_DIST_PLANESIZE", "", Support::done, "size of the planes of --distribution=plane"},
     {"SLURM_EPILOG", "epilog"},
     {"SLURM_EXACT", "exact"},
     {"SLURM_EXCLUSIVE", "exclusive"},

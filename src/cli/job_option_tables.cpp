@@ -6,6 +6,7 @@
 #include "cli/job_options.hpp"
 #include "cli/job_placement_options.hpp"
 #include "cli/setters.hpp"
+#include "cli/step_binding.hpp"
 #include "wire/slurm_policy.hpp"
 
 namespace virga {
@@ -21,7 +22,7 @@ constexpr auto nothing = Takes::nothing;
 constexpr auto value = Takes::value;
 constexpr auto optional = Takes::optional;
 
-constexpr const char* k_no_affinity = "tasks are not bound to processors";
+constexpr const char* k_no_affinity = "which GPU is near to a processor is not known";
 constexpr const char* k_no_plugin = "no such plugin";
 constexpr const char* k_cloud_boots = "nodes are fresh virtual machines";
 constexpr const char* k_whole_control = "needs Slurm's privileges";
@@ -115,6 +116,18 @@ Status set_immediate(O& o, std::string_view v, const OptionInfo&) {
   return {};
 }
 
+Status set_cpu_bind(O& o, std::string_view v, const OptionInfo&) {
+  o.cpu_bind = std::string(v);  // srun reads it where it knows how many tasks there are
+  return {};
+}
+
+Status set_gpu_bind(O& o, std::string_view v, const OptionInfo&) {
+  TaskBinding checked;
+  if (Status ok = parse_gpu_bind(v, checked); !ok) return ok;
+  o.gpu_bind = std::string(v);
+  return {};
+}
+
 Status set_kill_command(O& o, std::string_view v, const OptionInfo&) {
   o.kill_command_signal = 15;
   if (v.empty()) return {};
@@ -195,14 +208,16 @@ constexpr Row k_common[] = {
     {{"deadline", 0, value, done, "time", "ended by then, or not begun"}, set_moment<&O::deadline>},
     {{"delay-boot", 0, value, quiet, "minutes", "no node is rebooted for the features of a job"}},
     {{"dependency", 'd', value, done, "type:job", "wait for other jobs: afterok:12:13"}, set_dependency},
-    {{"distribution", 'm', value, done, "block|cyclic", "which node gets which task"}, check_distribution},
+    {{"distribution", 'm', value, done, "block|cyclic|plane=n|arbitrary", "which node gets which task"},
+     check_distribution},
     {{"error", 'e', value, done, "file", "standard error"}, set_text<&O::std_err>},
     {{"exclude", 'x', value, done, "hosts", "none of these nodes"}, set_exclude},
     {{"exclusive", 0, optional, done, "user", "nobody else on its nodes"}, set_exclusive},
     {{"export", 0, value, done, "ALL|NONE|names", "environment that the job gets"}, set_text<&O::exported>},
     {{"extra-node-info", 'B', value, done, "s[:c[:t]]", "sockets, cores and threads of its nodes"}, set_extra_info},
     {{"gid", 0, value, done, "group", "as this group: root only"}, set_group},
-    {{"gpu-bind", 0, value, ignored, "spec", "tasks see all GPUs that their job has on the node"}},
+    {{"gpu-bind", 0, value, done, "spec", "none, closest, single:n, per_task:n, map_gpu:list, mask_gpu:list"},
+     set_gpu_bind},
     {{"gpu-freq", 0, value, ignored, "spec", "frequencies are the GPU's own"}},
     {{"gpus", 'G', value, done, "[type:]n", "GPUs of the whole job"}, set_gpus<&O::gpus>},
     {{"gpus-per-node", 0, value, done, "[type:]n", "GPUs of each node"}, set_gpus<&O::gpus_per_node>},
@@ -303,11 +318,12 @@ constexpr Row k_srun_only[] = {
     {{"bcast", 0, optional, refused, "path", "nodes share this machine's files"}},
     {{"bcast-exclude", 0, value, ignored, "paths", "nodes share this machine's files"}},
     {{"compress", 0, optional, ignored, "library", "nodes share this machine's files"}},
-    {{"cpu-bind", 0, value, ignored, "spec", k_no_affinity}},
-    {{"cpu_bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"cpu-bind", 0, value, done, "spec", "none, rank, map_cpu:list, mask_cpu:list, cores, threads, sockets; verbose"},
+     set_cpu_bind},
+    {{"cpu_bind", 0, value, done, "spec", "the same as --cpu-bind"}, set_cpu_bind},
     {{"debugger-test", 0, nothing, ignored, "", "there is no debugger interface"}},
     {{"disable-status", 'X', nothing, done, "", "one ^C ends the tasks"}, set_flag<&O::disable_status>},
-    {{"epilog", 0, value, ignored, "program", "run it in your script"}},
+    {{"epilog", 0, value, done, "program", "run by srun after the tasks"}, set_text<&O::srun_epilog>},
     {{"exact", 0, nothing, quiet, "", "steps share their job's nodes"}},
     {{"het-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
     {{"immediate", 'I', optional, done, "seconds", "give up if it does not start at once"}, set_immediate},
@@ -317,20 +333,22 @@ constexpr Row k_srun_only[] = {
     {{"label", 'l', nothing, done, "", "task number before each line"}, set_flag<&O::label>},
     {{"mpi", 0, value, done, "none", "kind of MPI start"}, set_mpi},
     {{"msg-timeout", 0, value, ignored, "seconds", "waits are as long as they need to be"}},
-    {{"multi-prog", 0, nothing, refused, "", "give one program that looks at SLURM_PROCID"}},
+    {{"multi-prog", 0, nothing, done, "", "the operand is a file that tells which task runs which program"},
+     set_flag<&O::multi_prog>},
     {{"no-allocate", 'Z', nothing, refused, "", k_whole_control}},
     {{"overlap", 0, optional, quiet, "force", "steps share their job's nodes"}},
     {{"pack-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
     {{"preserve-env", 'E', nothing, ignored, "", "options win over the environment"}},
-    {{"prolog", 0, value, ignored, "program", "run it in your script"}},
-    {{"pty", 0, nothing, refused, "", "there are no pseudo terminals yet"}},
+    {{"prolog", 0, value, done, "program", "run by srun before the tasks"}, set_text<&O::srun_prolog>},
+    {{"pty", 0, nothing, done, "", "task 0 has a pseudo terminal, and our terminal's keys"}, set_flag<&O::pty>},
     {{"quit-on-interrupt", 0, nothing, done, "", "one ^C ends the tasks"}, set_flag<&O::disable_status>},
     {{"relative", 'r', value, done, "n", "first node of the step, counted from 0"}, set_relative},
     {{"resv-ports", 0, optional, ignored, "n", "ports are the program's own choice"}},
     {{"send-libs", 0, optional, ignored, "yes|no", "nodes share this machine's files"}},
     {{"slurmd-debug", 0, value, ignored, "level", "there is no slurmd"}},
-    {{"task-epilog", 0, value, ignored, "program", "run it in your script"}},
-    {{"task-prolog", 0, value, ignored, "program", "run it in your script"}},
+    {{"task-epilog", 0, value, done, "program", "run after each task"}, set_text<&O::task_epilog>},
+    {{"task-prolog", 0, value, done, "program", "run before each task: its output can change its environment"},
+     set_text<&O::task_prolog>},
     {{"test-only", 0, nothing, done, "", "check the job and submit nothing"}, set_flag<&O::test_only>},
     {{"threads", 'T', value, quiet, "n", "all nodes are started at once"}},
     {{"unbuffered", 'u', nothing, done, "", "pass output on as it comes"}, set_flag<&O::unbuffered>},

@@ -99,7 +99,15 @@ struct JobOptions {
   std::uint32_t wait_seconds = 0;
   std::uint32_t immediate_seconds = 0;
   bool immediate = false;
-  std::string distribution;
+  std::string distribution;  ///< checked
+  bool multi_prog = false;   ///< the operand is a file that says which task runs what
+  std::string task_prolog;
+  std::string task_epilog;
+  std::string srun_prolog;  ///< run by srun itself
+  std::string srun_epilog;
+  std::optional<std::string> cpu_bind;
+  std::string gpu_bind;
+  bool pty = false;
   std::optional<std::uint32_t> job_id;
 
   // Both

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 
 #include "cli/job_limits.hpp"
 #include "cli/messages.hpp"
+#include "cli/step_distribution.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_text.hpp"
 #include "wire/words.hpp"
@@ -226,12 +228,10 @@ Status check_gres_flags(JobOptions&, std::string_view v, const OptionInfo& row) 
   return is_one_of(v, {"disable-binding", "enforce-binding"}) ? Status() : invalid(row);
 }
 
-Status check_distribution(JobOptions& o, std::string_view v, const OptionInfo& row) {
-  const std::string_view first = v.substr(0, v.find_first_of(":,"));
-  const std::string_view kind = first.substr(0, first.find('='));
-  if (!is_one_of(kind, {"block", "cyclic", "*", "pack", "nopack", "plane", "arbitrary", "fcyclic"})) {
-    return invalid(row);
-  }
+Status check_distribution(JobOptions& o, std::string_view v, const OptionInfo&) {
+  const char* plane = std::getenv("SLURM_DIST_PLANESIZE");
+  const Result<Distribution> wanted = parse_distribution(v, plane != nullptr ? plane : "");
+  if (!wanted) return unexpected(wanted.error());
   o.distribution = std::string(v);
   return {};
 }

@@ -2,7 +2,10 @@
 // run on real Slurm, the steps of that are started by Slurm's srun (slurm_hold.hpp).
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <memory>
 
@@ -11,9 +14,18 @@
 #include "cli/messages.hpp"
 #include "cli/slurm_commands.hpp"
 #include "cli/slurm_hold.hpp"
+#include "cli/step_binding.hpp"
 #include "cli/step_client.hpp"
+#include "cli/step_distribution.hpp"
+#include "cli/step_hosts.hpp"
+#include "cli/step_layout.hpp"
 #include "cli/step_plan.hpp"
+#include "cli/step_programs.hpp"
+#include "cli/step_scripts.hpp"
 #include "cli/submission.hpp"
+#include "cli/terminal_mode.hpp"
+#include "wire/slurm_text.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -29,6 +41,8 @@ struct Srun {
   Home home;
   bool on_slurm = false;
   std::vector<std::string> slurms = {};  ///< arguments for Slurm's srun
+  std::optional<CpuBind> cpu_bind = {};
+  std::vector<std::string> task_nodes = {};  ///< of the distribution "arbitrary"
 
   void say(const std::string& text) const {
     if (!options.quiet) std::fprintf(stderr, "srun: %s\n", text.c_str());
@@ -37,9 +51,16 @@ struct Srun {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+/// The task that alone has the input: --input with a number.
+std::uint32_t input_task_of(const JobOptions& o) {
+  const Result<std::uint32_t> number = parse_count(o.std_in);
+  return number ? *number : k_all_tasks;
+}
+
 StepOptions step_options_of(const JobOptions& o) {
   StepOptions s;
-  s.input = o.std_in;
+  s.input_task = input_task_of(o);
+  if (s.input_task == k_all_tasks) s.input = o.std_in;
   s.output = o.std_out;
   s.error = o.std_err;
   s.append_output = o.open_mode == "append";
@@ -48,11 +69,89 @@ StepOptions step_options_of(const JobOptions& o) {
   s.kill_on_bad_exit = o.kill_on_bad_exit;
   s.wait_seconds = o.wait_seconds;
   s.quiet = o.quiet;
-  s.tasks_per_node = o.tasks_per_node.value_or(0);
   s.cpus_per_task = o.cpus_per_task.value_or(0);
-  s.distribution = o.distribution.starts_with("cyclic") ? TaskDistribution::cyclic : TaskDistribution::block;
+  const char* plane = variable("SLURM_DIST_PLANESIZE");
+  if (const auto wanted = parse_distribution(o.distribution, plane != nullptr ? plane : ""); wanted) {
+    s.distribution = wanted->kind;
+    s.distribution_text = wanted->text;
+    s.plane_size = wanted->plane_size;
+  }
+  const auto program = [](const std::string& path) { return same_word(path, "none") ? std::string() : path; };
+  s.task_prolog = program(o.task_prolog);
+  s.task_epilog = program(o.task_epilog);
   s.umask = current_umask();
   return s;
+}
+
+/// Processors and GPUs of the tasks, and what they are told of them.
+Status bind_tasks(const Srun& srun, const Job& job, StepRequest& request) {
+  StepOptions& options = request.options;
+  if (srun.cpu_bind) {
+    const Result<StepLayout> layout = lay_out_step(request);
+    if (!layout) return unexpected(layout.error());
+    NodeShare share{1, options.cpus_per_task, job.spec->per_node.cpus};
+    for (const auto& tasks : layout->tasks)
+      share.tasks = std::max(share.tasks, static_cast<std::uint32_t>(tasks.size()));
+    options.binding = work_out(*srun.cpu_bind, share);
+    std::vector<std::string> variables = cpu_bind_variables(*srun.cpu_bind, options.binding);
+    request.environment.insert(request.environment.begin(), variables.begin(), variables.end());
+  }
+  return srun.options.gpu_bind.empty() ? Status() : parse_gpu_bind(srun.options.gpu_bind, options.binding);
+}
+
+/// Whether task 0 gets a terminal: only where we have one.
+bool wants_terminal(JobOptions& options) {
+  if (!options.pty) return false;
+  if (window_of(0)) return true;
+  print_error("srun", fmt::format("ioctl(TIOCGWINSZ): {}\nNot using a pseudo-terminal, disregarding --pty option",
+                                  std::strerror(errno)));
+  return false;
+}
+
+/// What srun's own prolog and epilog know of the step, beside what srun's environment says.
+std::vector<std::string> script_variables(const StepRequest& request) {
+  const EnvironmentSite site{.home = request.home,
+                             .checkpoints = request.home.checkpoints(),
+                             .cluster_name = request.cluster_name,
+                             .bin_dir = request.bin_dir,
+                             .submit_host = "",
+                             .home_dir = "",
+                             .shell = ""};
+  std::vector<std::string> all = allocation_environment(request.job, request.environment, site);
+  const Result<StepLayout> layout = lay_out_step(request);
+  if (!layout) return all;
+  std::vector<std::uint32_t> counts;
+  for (const auto& tasks : layout->tasks) counts.push_back(static_cast<std::uint32_t>(tasks.size()));
+  Environment variables(std::move(all));
+  variables.set("SLURM_STEP_ID", std::to_string(request.step));
+  variables.set("SLURM_STEPID", std::to_string(request.step));
+  variables.set("SLURM_NTASKS", std::to_string(request.tasks));
+  variables.set("SLURM_NPROCS", std::to_string(request.tasks));
+  variables.set("SLURM_NNODES", std::to_string(layout->nodes.size()));
+  variables.set("SLURM_TASKS_PER_NODE", compress_counts(counts));
+  const bool in_turn = layout->distribution == TaskDistribution::cyclic || request.tasks <= layout->nodes.size();
+  const std::string& asked = layout->distribution_text;
+  variables.set("SLURM_DISTRIBUTION", !asked.empty() ? asked : in_turn ? "cyclic" : "block");
+  return variables.take();
+}
+
+/// The step between srun's own prolog and epilog.
+Result<StepOutcome> run_between_scripts(const Srun& srun, const StepRequest& request) {
+  const JobOptions& o = srun.options;
+  if (o.srun_prolog.empty() && o.srun_epilog.empty()) return run_step(request);
+  const std::vector<std::string> variables = script_variables(request);
+  Result<StepOutcome> outcome = StepOutcome{1, {1, 0}, {}};
+  if (const int code = run_srun_script({"prolog", o.srun_prolog, srun.argv, variables}); code == 0) {
+    outcome = run_step(request);
+  } else {
+    print_error("srun", fmt::format("srun prolog failed rc = {}. Aborting step.", code));
+    srun.say(fmt::format("launch/slurm: launch_p_step_launch: StepId={}.{} aborted before step completely launched.",
+                         request.job.id.value, request.step));
+  }
+  if (const int code = run_srun_script({"epilog", o.srun_epilog, srun.argv, variables}); code != 0) {
+    print_error("srun", fmt::format("srun epilog failed status={}", code));
+  }
+  return outcome;
 }
 
 /// Starts the step and sees it to its end; the outcome of its tasks.
@@ -60,13 +159,22 @@ Result<StepOutcome> run_in(Srun& srun, const Job& job, const std::string& cluste
   Result<StepPlan> plan = plan_step(job, srun.options);
   if (!plan) return unexpected(plan.error());
   if (!plan->warning.empty()) srun.say(plan->warning);
+  StepRequest request;
+  if (srun.options.multi_prog) {
+    const std::vector<std::string> more(srun.argv.begin() + 1, srun.argv.end());
+    auto programs = read_step_programs(srun.argv.front(), plan->tasks, more);
+    if (!programs) {
+      print_error("srun", programs.error().message);
+      return StepOutcome{k_exit_failure, {k_exit_failure, 0}, {}};
+    }
+    request.programs = std::move(*programs);
+  }
   const std::string steps = fmt::format("/v1/jobs/{}/steps", job.id.value);
   const StartStepBody start{srun.options.name.value_or(base_name(srun.argv.front())),
                             static_cast<std::uint32_t>(plan->nodes.size()), plan->tasks};
   Result<StepStartedBody> started = srun.client.post_as<StepStartedBody>(steps, start, Client::Retry::safe);
   if (!started) return unexpected(started.error());
 
-  StepRequest request;
   request.home = srun.home;
   request.cluster_name = cluster;
   request.bin_dir = srun.bin_dir;
@@ -81,8 +189,13 @@ Result<StepOutcome> run_in(Srun& srun, const Job& job, const std::string& cluste
   request.work_dir = absolute_path(srun.options.work_dir, here);
   request.nodes = plan->nodes;
   request.tasks = plan->tasks;
+  request.task_nodes = srun.task_nodes;
   request.options = step_options_of(srun.options);
-  Result<StepOutcome> outcome = run_step(request);
+  request.options.tasks_per_node = plan->tasks_per_node;
+  request.options.pty = srun.options.pty;
+  request.options.unbuffered = request.options.unbuffered || srun.options.pty;
+  if (Status ok = bind_tasks(srun, job, request); !ok) return unexpected(ok.error());
+  Result<StepOutcome> outcome = run_between_scripts(srun, request);
 
   EndStepBody end;
   end.exit = outcome ? outcome->exit : ExitStatus{1, 0};
@@ -224,6 +337,25 @@ int srun_main(int argc, char** argv, const std::string& bin_dir) {
   Srun srun{std::move(options), parsed->operands, bin_dir, std::move(*client), *home, on_slurm};
   srun.slurms = slurm_step_arguments(*parsed, rows_of(std::span<const Option<JobOptions>>(srun_table())));
   srun.slurms.insert(srun.slurms.end(), srun.argv.begin(), srun.argv.end());
+  if (!on_slurm) {
+    std::optional<std::uint32_t> tasks;  // of the command line: those of a job's environment do not count here
+    for (const ParsedOption& given : parsed->options) {
+      if (srun_table()[given.row].info.name == std::string_view("ntasks")) tasks = srun.options.tasks;
+    }
+    auto nodes = take_task_nodes(srun.options, tasks, variable("SLURM_HOSTFILE"));
+    if (!nodes) return print_error("srun", nodes.error().message), k_exit_failure;
+    srun.task_nodes = std::move(*nodes);
+    if (srun.options.cpu_bind) {
+      Result<CpuBind> wish = parse_cpu_bind(*srun.options.cpu_bind);
+      if (!wish) {
+        print_error("srun", wish.error().message);
+        std::fputs("srun: fatal: Failed to parse --cpu-bind= values.\n", stderr);
+        return k_exit_failure;
+      }
+      srun.cpu_bind = std::move(*wish);
+    }
+    srun.options.pty = wants_terminal(srun.options);
+  }
   if (srun.options.job_id) return run_inside_job(srun, JobId{*srun.options.job_id});
   return run_with_allocation(srun);
 }

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -13,14 +12,15 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <set>
 #include <thread>
 
+#include "cli/step_layout.hpp"
 #include "cli/step_output.hpp"
 #include "cli/step_report.hpp"
+#include "cli/terminal_mode.hpp"
 #include "wire/frame_channel.hpp"
 
 namespace virga {
@@ -36,7 +36,7 @@ constexpr std::size_t k_output_bytes_max = 1 << 20;  // waiting for our own stdo
 constexpr auto k_connect_for = seconds(2);
 constexpr auto k_term_grace = seconds(30);
 constexpr auto k_second_interrupt = seconds(1);
-constexpr int k_forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
+constexpr int k_forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
 
 /// Turns our signals into readable events, and back when it goes.
 class SignalCatcher {
@@ -73,22 +73,6 @@ Result<int> connect_patiently(const std::string& path) {
   }
 }
 
-/// The address of the node that srun runs on, for SLURM_LAUNCH_NODE_IPADDR.
-std::string own_address() {
-  if (const char* address = std::getenv("VIRGA_NODE_ADDRESS")) return address;
-  char name[256] = "";
-  gethostname(name, sizeof(name) - 1);
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  addrinfo* found = nullptr;
-  char text[NI_MAXHOST] = "127.0.0.1";
-  if (getaddrinfo(name, nullptr, &hints, &found) == 0) {
-    getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST);
-    freeaddrinfo(found);
-  }
-  return text;
-}
-
 int code_of(const ExitStatus& exit) { return static_cast<int>(exit.signal != 0 ? 128 + exit.signal : exit.code); }
 
 class StepClient {
@@ -109,7 +93,6 @@ class StepClient {
     bool gone = false;
   };
 
-  Status lay_out();
   Status open_input();
   Status start();
   void turn();
@@ -123,6 +106,7 @@ class StepClient {
   bool wants_input() const;
   void read_signals();
   void send_signal(int number);
+  void send_window();
   void terminate(const char* why);
   void say(const std::string& text) const;
   void report();
@@ -145,26 +129,6 @@ class StepClient {
 };
 
 void StepClient::say(const std::string& text) const { std::fprintf(stderr, "srun: %s\n", text.c_str()); }
-
-Status StepClient::lay_out() {
-  if (request_.tasks == 0 || request_.argv.empty()) return fail(Code::invalid, "a step needs a command and a task");
-  layout_.step = request_.step;
-  layout_.nodes = request_.nodes;
-  if (layout_.nodes.empty()) {
-    for (const JobNode& node : request_.job.nodes) layout_.nodes.push_back(node.name);
-  }
-  if (layout_.nodes.size() > request_.tasks) layout_.nodes.resize(request_.tasks);
-  const auto count = static_cast<std::uint32_t>(layout_.nodes.size());
-  const std::uint32_t per_node = request_.options.tasks_per_node;
-  if (per_node != 0) layout_.nodes.resize(std::min(count, (request_.tasks + per_node - 1) / per_node));
-  layout_.tasks = number_tasks(layout_tasks(request_.tasks, static_cast<std::uint32_t>(layout_.nodes.size()), per_node),
-                               request_.options.distribution);
-  layout_.cpus_per_task = request_.options.cpus_per_task;
-  layout_.distribution = request_.options.distribution;
-  layout_.launch_address = own_address();
-  layout_.label = request_.options.label;
-  return {};
-}
 
 Status StepClient::open_input() {
   const std::string& where = request_.options.input;
@@ -209,6 +173,15 @@ Status StepClient::start() {
     message.tasks = layout_.tasks[i];
     message.umask = request_.options.umask;
     message.input = input_ >= 0;
+    if (!request_.programs.empty()) {
+      for (std::uint32_t task : layout_.tasks[i]) message.programs.push_back(request_.programs.at(task));
+    }
+    message.task_prolog = request_.options.task_prolog;
+    message.task_epilog = request_.options.task_epilog;
+    message.input_task = request_.options.input_task;
+    message.binding = request_.options.binding;
+    message.pty = request_.options.pty;
+    message.window = window_of(0).value_or(WindowSize{});
     nodes_[i].channel.send(message);
   }
   return {};
@@ -219,6 +192,15 @@ void StepClient::send_signal(int number) {
     if (!node.gone) node.channel.send(SignalTasks{static_cast<std::uint32_t>(number)});
   }
   killed_ = killed_ || number == SIGKILL;
+}
+
+/// Of our terminal, which has changed: nobody but a terminal of task 0 wants to know.
+void StepClient::send_window() {
+  const std::optional<WindowSize> window = window_of(0);
+  if (!request_.options.pty || !window) return;
+  for (Node& node : nodes_) {
+    if (!node.gone) node.channel.send(*window);
+  }
 }
 
 /// SIGTERM now, SIGKILL when the grace is over, or now if this was asked for before.
@@ -235,6 +217,10 @@ void StepClient::read_signals() {
     const int number = static_cast<int>(info.ssi_signo);
     if (number == SIGTERM || number == SIGHUP) {
       terminate("forcing job termination");
+      continue;
+    }
+    if (number == SIGWINCH) {
+      send_window();
       continue;
     }
     const auto now = Clock::now();
@@ -386,7 +372,9 @@ bool StepClient::over() const {
 }
 
 Result<StepOutcome> StepClient::run() {
-  if (Status ok = lay_out(); !ok) return unexpected(ok.error());
+  Result<StepLayout> layout = lay_out_step(request_);
+  if (!layout) return unexpected(layout.error());
+  layout_ = std::move(*layout);
   OutputNames names = output_names_of(request_.job);
   names.node.clear();
   names.step = request_.step;
@@ -395,8 +383,11 @@ Result<StepOutcome> StepClient::run() {
   output_.emplace(std::move(*output));
   if (Status ok = open_input(); !ok) return unexpected(ok.error());
   if (Status ok = start(); !ok) return unexpected(ok.error());
+  std::optional<TerminalMode> raw;
+  if (request_.options.pty) raw.emplace(0);
   while (!over()) turn();
   output_->close_all();
+  raw.reset();
   report();
   while (!output_->wants_to_write().empty()) {
     std::vector<pollfd> fds = {{signals_.fd(), POLLIN, 0}};

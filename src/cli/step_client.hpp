@@ -23,6 +23,7 @@
 #include "core/job.hpp"
 #include "wire/home.hpp"
 #include "wire/slurm_env.hpp"
+#include "wire/step_protocol.hpp"
 
 namespace virga {
 
@@ -39,6 +40,13 @@ struct StepOptions {
   std::uint32_t tasks_per_node = 0;
   std::uint32_t cpus_per_task = 0;
   TaskDistribution distribution = TaskDistribution::block;
+  std::string distribution_text = {};  ///< for SLURM_DISTRIBUTION
+  std::uint32_t plane_size = 0;        ///< of TaskDistribution::plane
+  std::string task_prolog = {};        ///< run before each task; "": none
+  std::string task_epilog = {};        ///< run after each task
+  TaskBinding binding = {};            ///< "cores" and the like are worked out (step_binding.hpp)
+  std::uint32_t input_task = k_all_tasks;
+  bool pty = false;  ///< our standard input is a terminal, and task 0 gets one of its own
   std::uint32_t umask = 022;
 };
 
@@ -49,10 +57,12 @@ struct StepRequest {
   Job job;  ///< with its nodes; running
   std::uint32_t step = 0;
   std::vector<std::string> argv;
+  std::vector<std::vector<std::string>> programs = {};  ///< --multi-prog: one for each task, instead of argv
   std::vector<std::string> environment;
   std::string work_dir;
   std::vector<std::string> nodes;  ///< names; empty: all of the job's. More than tasks: the first ones are taken
   std::uint32_t tasks = 1;
+  std::vector<std::string> task_nodes = {};  ///< TaskDistribution::arbitrary: the node of each task
   StepOptions options;
 };
 

@@ -52,6 +52,16 @@ Result<StepPlan> plan_step(const Job& job, const JobOptions& o) {
     nodes = plan.tasks;
   }
   plan.nodes.resize(nodes);
+  plan.tasks_per_node = o.tasks_per_node.value_or(0);
+  if (plan.tasks_per_node != 0 && std::uint64_t{plan.tasks_per_node} * nodes != plan.tasks) {
+    if (plan.tasks > plan.tasks_per_node) {
+      plan.warning = fmt::format(
+          "Warning: can't honor --ntasks-per-node set to {} which doesn't match the requested tasks {} with the number "
+          "of requested nodes {}. Ignoring --ntasks-per-node.",
+          plan.tasks_per_node, plan.tasks, nodes);
+    }
+    plan.tasks_per_node = 0;
+  }
   const std::uint64_t processors = std::uint64_t{job.spec->per_node.cpus} * nodes;
   const std::uint64_t wanted = std::uint64_t{plan.tasks} * o.cpus_per_task.value_or(1);
   if (!o.overcommit && !job.spec->exclusive && processors != 0 && wanted > processors) {

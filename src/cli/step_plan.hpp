@@ -14,7 +14,8 @@ namespace virga {
 struct StepPlan {
   std::vector<std::string> nodes;
   std::uint32_t tasks = 1;
-  std::string warning;  ///< one line for stderr, if any
+  std::uint32_t tasks_per_node = 0;  ///< 0: no wish, or one that the other numbers do not allow
+  std::string warning;               ///< one line for stderr, if any
 };
 
 Result<StepPlan> plan_step(const Job& job, const JobOptions& options);

@@ -16,6 +16,7 @@
 
 #include "cli/job_limits.hpp"
 #include "cli/messages.hpp"
+#include "cli/step_distribution.hpp"
 #include "cli/verbs/verb.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_text.hpp"
@@ -89,8 +90,9 @@ Result<std::vector<std::string>> login_environment(std::uint32_t seconds) {
 }  // namespace
 
 void set_option_variables(std::vector<std::string>& environment, const JobOptions& o, const JobSpec& spec) {
-  for (std::string_view name : {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE", "SLURM_MEM_PER_CPU",
-                                "SLURM_DISTRIBUTION", "SLURM_JOB_DEPENDENCY"}) {
+  for (std::string_view name :
+       {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE", "SLURM_MEM_PER_CPU", "SLURM_DISTRIBUTION",
+        "SLURM_DIST_PLANESIZE", "SLURM_GPU_BIND", "SLURM_JOB_DEPENDENCY"}) {
     const std::string start = std::string(name) + "=";
     std::erase_if(environment, [&](const std::string& variable) { return variable.starts_with(start); });
   }
@@ -103,7 +105,14 @@ void set_option_variables(std::vector<std::string>& environment, const JobOption
   }
   if (o.tasks_per_node) set_variable(environment, "SLURM_NTASKS_PER_NODE", std::to_string(*o.tasks_per_node));
   if (o.memory_per_cpu) set_variable(environment, "SLURM_MEM_PER_CPU", std::to_string(*o.memory_per_cpu >> 20));
-  if (!o.distribution.empty()) set_variable(environment, "SLURM_DISTRIBUTION", o.distribution);
+  const char* plane = std::getenv("SLURM_DIST_PLANESIZE");
+  if (const auto wanted = parse_distribution(o.distribution, plane != nullptr ? plane : ""); wanted) {
+    if (!wanted->text.empty()) set_variable(environment, "SLURM_DISTRIBUTION", wanted->text);
+    if (wanted->plane_size != 0) {
+      set_variable(environment, "SLURM_DIST_PLANESIZE", std::to_string(wanted->plane_size));
+    }
+  }
+  if (!o.gpu_bind.empty()) set_variable(environment, "SLURM_GPU_BIND", o.gpu_bind);
   JobSpec asked;
   asked.dependencies = o.dependencies;
   asked.any_dependency = o.any_dependency;

@@ -6,8 +6,8 @@
 //
 //   engine → agent: AgentHello, MountStorage, BindJob, LaunchJob, SignalBound, EndBound, ForgetBound
 //   agent → engine: AgentWelcome, StorageMounted, BindAnswer, LaunchAnswer, BoundEnded, NodeNotice, NodeSick
-//   srun   → agent: HoldJob, HoldDone | StartTasks, TaskInput, SignalTasks
-//   agent → srun:   HoldAnswer, HoldRevoked | StartAnswer, TaskOutput, TaskInputTaken, TaskEnded, StepGone
+//   srun   → agent: HoldJob, HoldDone | StartTasks, … (step_protocol.hpp)
+//   agent → srun:   HoldAnswer, HoldRevoked | StartAnswer, … (step_protocol.hpp)
 //   the agent's helpers → agent: StorageMounted, StorageSaved
 //   the agent's watcher → agent: NodeNotice, NoticeOver;  agent → watcher: ApproveNotice
 //   the agent's checker → agent: HealthChecked
@@ -29,25 +29,13 @@
 #include "base/time.hpp"
 #include "core/job.hpp"
 #include "core/storage.hpp"
+#include "wire/step_protocol.hpp"
 
 namespace virga {
 
-inline constexpr std::uint32_t k_agent_protocol_version = 3;
+inline constexpr std::uint32_t k_agent_protocol_version = 4;
 /// A script of more than 10 MB and an environment of 20,000 variables fit well.
 inline constexpr std::uint32_t k_agent_frame_bytes_max = 64U << 20;
-
-/// One incarnation of one job.
-struct JobKey {
-  JobId job;
-  std::uint32_t incarnation = 0;
-
-  friend constexpr auto operator<=>(const JobKey&, const JobKey&) = default;
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("job", s.job);
-    v("incarnation", s.incarnation);
-  }
-};
 
 /// A job as a node must know it: whose it is, and what its environment is made of.
 struct JobBinding {
@@ -286,106 +274,6 @@ struct HoldRevoked {
   }
 };
 
-/// Start these tasks of a step on this node. From here on the connection belongs to the step.
-struct StartTasks {
-  JobKey key;
-  std::uint32_t step = 0;
-  std::vector<std::string> argv;
-  std::vector<std::string> environment;  ///< of all its tasks
-  std::string work_dir;
-  std::vector<std::uint32_t> tasks;  ///< numbers in the step
-  std::uint32_t umask = 022;
-  bool input = true;  ///< false: the tasks read /dev/null
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("key", s.key);
-    v("step", s.step);
-    v("argv", s.argv);
-    v("environment", s.environment);
-    v("work_dir", s.work_dir);
-    v("tasks", s.tasks);
-    v("umask", s.umask);
-    v("input", s.input);
-  }
-};
-
-struct StartAnswer {
-  bool ok = false;
-  std::string message;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("ok", s.ok);
-    v("message", s.message);
-  }
-};
-
-/// For every task of the step; empty data: the end of the input.
-struct TaskInput {
-  std::string data;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("data", s.data);
-  }
-};
-
-/// So many bytes of input have reached all tasks: the client may send as many more.
-struct TaskInputTaken {
-  std::uint32_t bytes = 0;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("bytes", s.bytes);
-  }
-};
-
-struct SignalTasks {
-  std::uint32_t signal = 0;  ///< 9 kills every process of the step for sure
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("signal", s.signal);
-  }
-};
-
-struct TaskOutput {
-  std::uint32_t task = 0;
-  std::uint8_t stream = 1;  ///< 1 or 2
-  std::string data;         ///< empty: closed
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("task", s.task);
-    v("stream", s.stream);
-    v("data", s.data);
-  }
-};
-
-struct TaskEnded {
-  std::uint32_t task = 0;
-  ExitStatus exit;
-  bool core_dumped = false;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("task", s.task);
-    v("exit", s.exit);
-    v("core_dumped", s.core_dumped);
-  }
-};
-
-/// No process of the step is left on this node.
-struct StepGone {
-  Usage usage;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("usage", s.usage);
-  }
-};
-
 enum class NoticeKind : std::uint8_t { preempt, terminate, redeploy, reboot };
 template <>
 struct EnumNames<NoticeKind> {
@@ -459,7 +347,7 @@ using AgentMessage =
     std::variant<AgentHello, AgentWelcome, BindJob, BindAnswer, LaunchJob, LaunchAnswer, SignalBound, EndBound,
                  BoundEnded, ForgetBound, HoldJob, HoldAnswer, HoldDone, HoldRevoked, StartTasks, StartAnswer,
                  TaskInput, TaskInputTaken, SignalTasks, TaskOutput, TaskEnded, StepGone, NodeNotice, NoticeOver,
-                 ApproveNotice, NodeSick, HealthChecked, MountStorage, StorageMounted, StorageSaved>;
+                 ApproveNotice, NodeSick, HealthChecked, MountStorage, StorageMounted, StorageSaved, WindowSize>;
 
 std::string encode_frame(const AgentMessage& message);
 

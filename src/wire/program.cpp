@@ -2,7 +2,9 @@
 #include "wire/program.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +18,8 @@
 namespace virga {
 namespace {
 
+constexpr int k_pid_digits = 10;
+
 /// Written by the child in the parent's memory, which vfork() lets them share.
 struct ChildReport {
   volatile int error = 0;
@@ -27,7 +31,18 @@ struct ChildArguments {
   char* const* argv;
   char* const* environment;
   std::span<const LimitWish> limits;
+  const cpu_set_t* cpus;
+  char* pid_text;  ///< k_pid_digits bytes and an end
 };
+
+/// Digits and an end into `text`: nothing else may be called after vfork().
+void write_pid(char* text, pid_t pid) {
+  char digits[k_pid_digits];
+  int count = 0;
+  for (; pid > 0 && count < k_pid_digits; pid /= 10) digits[count++] = static_cast<char>('0' + pid % 10);
+  while (count > 0) *text++ = digits[--count];
+  *text = '\0';
+}
 
 [[gnu::noinline, noreturn]] void run_child(const ChildArguments& a, ChildReport& report) {
   const ProgramStart& r = *a.request;
@@ -42,6 +57,8 @@ struct ChildArguments {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (a.cpus != nullptr) sched_setaffinity(0, sizeof(cpu_set_t), a.cpus);  // those that went meanwhile do not matter
+  if (r.terminal) ioctl(r.in, TIOCSCTTY, 0);
   if (dup2(r.in, 0) < 0 || dup2(r.out, 1) < 0 || dup2(r.err, 2) < 0) {
     report.error = errno;
     _exit(127);
@@ -52,6 +69,7 @@ struct ChildArguments {
     report.error = error;
     _exit(127);
   }
+  if (a.pid_text != nullptr) write_pid(a.pid_text, getpid());
   execve(r.path.c_str(), a.argv, a.environment);
   report.in_exec = true;
   report.error = errno;
@@ -78,8 +96,21 @@ StartedProgram start_program(const ProgramStart& request) {
   std::vector<char*> argv = pointers(request.argv);
   std::vector<std::string> variables = request.environment;
   const std::vector<LimitWish> limits = take_limits(variables);
+  char* pid_text = nullptr;
+  if (!request.pid_variable.empty()) {
+    std::string text = request.pid_variable + "=";
+    std::erase_if(variables, [&](const std::string& variable) { return variable.starts_with(text); });
+    variables.push_back(text + std::string(k_pid_digits, '0'));
+    pid_text = variables.back().data() + text.size();
+  }
   std::vector<char*> environment = pointers(variables);
-  ChildArguments arguments{&request, argv.data(), environment.data(), limits};
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  for (const std::uint32_t cpu : request.cpus) {
+    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &cpus);
+  }
+  ChildArguments arguments{&request, argv.data(), environment.data(), limits, request.cpus.empty() ? nullptr : &cpus,
+                           pid_text};
   ChildReport report;
   // Between vfork() and execve() a signal handler of ours must not run in the child.
   sigset_t all;

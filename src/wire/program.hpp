@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,10 @@ struct ProgramStart {
   int err = -1;
   JobIdentity identity;
   mode_t umask = 022;
-  bool own_session = true;  ///< else only a process group of its own
+  bool terminal = false;                 ///< `in` is a terminal, which its session takes for its own
+  std::vector<std::uint32_t> cpus = {};  ///< the processors that it may run on; empty: as this process
+  std::string pid_variable = {};         ///< the name of one that holds its own process number; "": none
+  bool own_session = true;               ///< else only a process group of its own
 };
 
 struct StartedProgram {

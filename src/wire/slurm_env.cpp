@@ -25,7 +25,6 @@ constexpr std::string_view k_job_variables[] = {
     "SLURM_JOB_RESERVATION",
 };
 constexpr std::string_view k_step_variables[] = {
-    "SLURM_DISTRIBUTION",
     "SLURM_GTIDS",
     "SLURM_LABELIO",
     "SLURM_LOCALID",
@@ -190,7 +189,7 @@ std::vector<std::vector<std::uint32_t>> number_tasks(const std::vector<std::uint
                                                      TaskDistribution distribution) {
   std::vector<std::vector<std::uint32_t>> tasks(counts.size());
   std::uint32_t next = 0;
-  if (distribution == TaskDistribution::block) {
+  if (distribution != TaskDistribution::cyclic) {
     for (std::size_t i = 0; i < counts.size(); ++i) {
       for (std::uint32_t k = 0; k < counts[i]; ++k) tasks[i].push_back(next++);
     }
@@ -205,6 +204,19 @@ std::vector<std::vector<std::uint32_t>> number_tasks(const std::vector<std::uint
     }
   }
   return tasks;
+}
+
+std::vector<std::vector<std::uint32_t>> number_planes(std::uint32_t tasks, std::uint32_t nodes, std::uint32_t size,
+                                                      std::uint32_t room) {
+  std::vector<std::vector<std::uint32_t>> out(nodes);
+  if (nodes == 0 || size == 0) return out;
+  if (room == 0 || std::uint64_t{room} * nodes < tasks) room = tasks;
+  for (std::uint32_t next = 0; next < tasks;) {
+    for (std::vector<std::uint32_t>& node : out) {
+      for (std::uint32_t k = 0; k < size && next < tasks && node.size() < room; ++k) node.push_back(next++);
+    }
+  }
+  return out;
 }
 
 std::string compress_counts(const std::vector<std::uint32_t>& counts) {
@@ -291,7 +303,13 @@ std::vector<std::string> step_environment(const Job& job, std::vector<std::strin
   if (layout.cpus_per_task != 0) env.set("SLURM_CPUS_PER_TASK", std::to_string(layout.cpus_per_task));
   // Slurm deals in turn where there is at most one task for each node, which comes to the same.
   const bool in_turn = layout.distribution == TaskDistribution::cyclic || tasks <= layout.nodes.size();
-  if (inside_batch) env.set("SLURM_DISTRIBUTION", in_turn ? "cyclic" : "block");
+  if (!layout.distribution_text.empty()) {
+    env.set("SLURM_DISTRIBUTION", layout.distribution_text);
+  } else if (inside_batch) {
+    env.set("SLURM_DISTRIBUTION", in_turn ? "cyclic" : "block");
+  }
+  env.erase("SLURM_DIST_PLANESIZE");
+  if (layout.plane_size != 0) env.set("SLURM_DIST_PLANESIZE", std::to_string(layout.plane_size));
   env.set("SLURM_LAUNCH_NODE_IPADDR", layout.launch_address);
   env.set("SLURM_NODEID", std::to_string(node_index));
   env.set("SLURM_GTIDS", joined(layout.tasks.at(node_index)));

@@ -48,13 +48,17 @@ class Environment {
   std::map<std::string, std::string, std::less<>> variables_;
 };
 
-enum class TaskDistribution : std::uint8_t { block, cyclic };
+enum class TaskDistribution : std::uint8_t { block, cyclic, plane, arbitrary };
 
 /// How many tasks each node gets: `per_node` each if that is given, else dealt evenly, earlier nodes first.
 std::vector<std::uint32_t> layout_tasks(std::uint32_t tasks, std::uint32_t nodes, std::uint32_t per_node);
-/// Which tasks each node gets: block 0,1|2,3 or cyclic 0,2|1,3.
+/// Which tasks each node gets: block 0,1|2,3 or cyclic 0,2|1,3. Others than these two are taken for block.
 std::vector<std::vector<std::uint32_t>> number_tasks(const std::vector<std::uint32_t>& counts,
                                                      TaskDistribution distribution);
+/// Planes of `size` tasks dealt in turn: of 2, 0,1,4,5|2,3,6,7. No node gets more than `room` tasks while another one
+/// has some; 0: no limit.
+std::vector<std::vector<std::uint32_t>> number_planes(std::uint32_t tasks, std::uint32_t nodes, std::uint32_t size,
+                                                      std::uint32_t room);
 /// {2,2,3} is "2(x2),3"
 std::string compress_counts(const std::vector<std::uint32_t>& counts);
 
@@ -76,6 +80,8 @@ struct StepLayout {
   std::vector<std::vector<std::uint32_t>> tasks;  ///< task numbers by node
   std::uint32_t cpus_per_task = 0;                ///< 0: not asked for
   TaskDistribution distribution = TaskDistribution::block;
+  std::string distribution_text = {};  ///< as it was asked for
+  std::uint32_t plane_size = 0;
   std::string launch_address;  ///< of the node that runs srun
   bool label = false;
 };

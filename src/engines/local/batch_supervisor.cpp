@@ -195,6 +195,7 @@ Status BatchSupervisor::start() {
   request.err = err_;
   request.identity = identity_;
   request.umask = static_cast<mode_t>(launch_.payload.umask);
+  request.pid_variable = "SLURM_TASK_PID";
   StartedProgram child = start_program(request);
   if (child.pid < 0) {
     std::string why = exec_failure(child, request);

@@ -15,7 +15,10 @@
 #include <functional>
 
 #include "engines/local/offspring.hpp"
+#include "engines/local/step_task.hpp"
 #include "engines/local/supervisor.hpp"
+#include "engines/local/task_binding.hpp"
+#include "engines/local/task_scripts.hpp"
 #include "wire/program.hpp"
 
 namespace virga {
@@ -23,35 +26,8 @@ namespace {
 
 constexpr std::size_t k_output_chunk_bytes = 32 * 1024;
 constexpr std::size_t k_unsent_bytes_max = 1 << 20;
+constexpr std::size_t k_prolog_bytes_max = 1 << 20;
 constexpr std::size_t k_input_bytes_max = 4 << 20;  // srun's window is smaller
-
-struct Task {
-  std::uint32_t number = 0;
-  pid_t pid = -1;
-  bool ended = false;
-  int in = -1;
-  int out[2] = {-1, -1};           ///< stdout, stderr
-  std::size_t input_position = 0;  ///< in the step's input, counted from its start
-};
-
-struct Pipe {
-  int read = -1;
-  int write = -1;
-};
-
-void close_fd(int& fd) {
-  if (fd >= 0) close(fd);
-  fd = -1;
-}
-
-void make_non_blocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
-
-bool make_pipe(Pipe& made) {
-  int fds[2];
-  if (pipe2(fds, O_CLOEXEC) != 0) return false;
-  made = {fds[0], fds[1]};
-  return true;
-}
 
 class StepSupervisor {
  public:
@@ -69,8 +45,18 @@ class StepSupervisor {
 
  private:
   void start_tasks();
-  void start_task(std::uint32_t number, std::uint32_t local_index, const std::string& program);
-  void task_ended(Task& task, int wait_status);
+  void prepare_task(std::uint32_t number, std::uint32_t local_index);
+  void start_prolog(Task& task);
+  void prolog_ended(Task& task, int wait_status);
+  void read_prolog(Task& task);
+  void run_task(Task& task);
+  void start_epilog(Task& task);
+  void epilog_ended(Task& task, int wait_status);
+  void child_ended(Task& task, int wait_status);
+  void task_over(Task& task, TaskEnded end);
+  StartedProgram start_script(const std::string& path, const Task& task, int out);
+  ProgramStart start_of(const Task& task) const;
+  void kill_all();
   void complain(std::uint32_t task, const std::string& text);
   void handle_agent(const AgentMessage& message);
   void handle_client(const AgentMessage& message);
@@ -91,10 +77,12 @@ class StepSupervisor {
   std::vector<std::string> environment_;
   JobIdentity identity_;
   Offspring offspring_;
+  const std::vector<std::uint32_t> usable_ = usable_cpus();
   std::vector<Task> tasks_;
   std::string input_;            ///< what some task has not taken yet
   std::size_t input_start_ = 0;  ///< position of input_'s first byte
   bool input_over_ = false;
+  bool killing_ = false;
   bool told_agent_ = false;
   bool told_gone_ = false;
   bool agent_gone_ = false;
@@ -105,51 +93,183 @@ void StepSupervisor::complain(std::uint32_t task, const std::string& text) {
   client_.send(TaskOutput{task, 2, "slurmstepd-" + settings_.node_name + ": error: " + text + "\n"});
 }
 
-void StepSupervisor::start_task(std::uint32_t number, std::uint32_t local_index, const std::string& program) {
-  Task task{.number = number, .pid = -1, .ended = false, .in = -1, .out = {-1, -1}, .input_position = 0};
-  Pipe in;
-  Pipe out;
-  Pipe err;
-  StartedProgram child{.pid = -1, .in_exec = false, .error = EMFILE};
-  bool piped = make_pipe(out) && make_pipe(err);
-  if (start_.input) {
-    piped = piped && make_pipe(in);
+/// What all programs of a task have in common.
+ProgramStart StepSupervisor::start_of(const Task& task) const {
+  ProgramStart request;
+  request.environment = task.environment;
+  request.pid_variable = "SLURM_TASK_PID";
+  request.identity = identity_;
+  request.umask = static_cast<mode_t>(start_.umask);
+  return request;
+}
+
+void StepSupervisor::prepare_task(std::uint32_t number, std::uint32_t local_index) {
+  Task task;
+  task.number = number;
+  task.local_index = local_index;
+  task.environment = environment_;
+  for (std::string& variable : task_variables(number, local_index)) task.environment.push_back(std::move(variable));
+  bool ready = false;
+  if (start_.pty && number == 0) {
+    ready = open_terminal(task, start_.window, identity_);
+  } else if (start_.pty) {
+    ready = open_nothing(task);
   } else {
-    in.read = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const bool input = start_.input && (start_.input_task == k_all_tasks || start_.input_task == number);
+    ready = open_pipes(task, input);
   }
-  if (piped) {
-    ProgramStart request;
-    request.path = program;
-    request.argv = start_.argv;
-    request.environment = environment_;
-    for (std::string& variable : task_variables(number, local_index))
-      request.environment.push_back(std::move(variable));
-    request.in = in.read;
-    request.out = out.write;
-    request.err = err.write;
-    request.identity = identity_;
-    request.umask = static_cast<mode_t>(start_.umask);
-    child = program.empty() ? StartedProgram{-1, true, ENOENT} : start_program(request);
+  if (!ready) {
+    const int error = errno;
+    complain(number, "cannot open the task's input and output: " + std::string(std::strerror(error)));
+    task_over(task, {number, {static_cast<std::uint32_t>(error), 0}, false});
   }
-  close_fd(in.read);
-  close_fd(out.write);
-  close_fd(err.write);
-  if (child.pid < 0) {
-    close_fd(in.write);
-    close_fd(out.read);
-    close_fd(err.read);
-    complain(number, "execve(): " + start_.argv.at(0) + ": " + std::strerror(child.error));
-    client_.send(TaskEnded{number, {static_cast<std::uint32_t>(child.error), 0}, false});
+  tasks_.push_back(std::move(task));
+}
+
+StartedProgram StepSupervisor::start_script(const std::string& path, const Task& task, int out) {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  ProgramStart request = start_of(task);
+  request.path = path;
+  request.argv = {path};
+  request.in = null;
+  request.out = request.err = out >= 0 ? out : null;
+  const StartedProgram child = start_program(request);
+  close_fd(null);
+  return child;
+}
+
+void StepSupervisor::start_prolog(Task& task) {
+  if (task.stage == Stage::ended) return;
+  if (start_.task_prolog.empty()) return run_task(task);
+  int refusal = script_refusal(start_.task_prolog, identity_);
+  Pipe output;
+  if (refusal == 0 && !make_pipe(output)) refusal = EMFILE;
+  if (refusal == 0) {
+    const StartedProgram child = start_script(start_.task_prolog, task, output.write);
+    close_fd(output.write);
+    task.pid = child.pid;
+    task.script_out = output.read;
+    if (child.pid >= 0) return make_non_blocking(task.script_out);
+    refusal = child.error;
+  }
+  complain(task.number,
+           "run_command: user task_prolog can not be executed (" + start_.task_prolog + ") " + std::strerror(refusal));
+  complain(task.number, "user task_prolog did not exit normally. reason: Run command failed - configuration error");
+  complain(task.number, "--task-prolog failed status=1");
+  task_over(task, {task.number, {1, 0}, false});
+}
+
+void StepSupervisor::read_prolog(Task& task) {
+  char buffer[4096];
+  for (ssize_t n; (n = read(task.script_out, buffer, sizeof(buffer))) != 0;) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return;
+    task.script_text.append(buffer, static_cast<std::size_t>(n));
+    if (task.script_text.size() > k_prolog_bytes_max) break;
+  }
+  close_fd(task.script_out);
+}
+
+void StepSupervisor::prolog_ended(Task& task, int wait_status) {
+  if (task.script_out >= 0) read_prolog(task);
+  close_fd(task.script_out);
+  const ExitStatus exit = exit_status_of(wait_status);
+  const PrologOrders orders = read_prolog_output(task.script_text);
+  if (exit.ok()) {
+    orders.apply(task.environment);
+    if (!orders.print.empty()) client_.send(TaskOutput{task.number, 1, orders.print});
+    if (!killing_) return run_task(task);
+  } else if (exit.signal == 0) {
+    complain(task.number, "--task-prolog failed status=" + std::to_string(exit.code));
+  }
+  task_over(task, {task.number, exit, false});
+}
+
+void StepSupervisor::run_task(Task& task) {
+  const auto place = static_cast<std::size_t>(&task - tasks_.data());
+  const std::vector<std::string>& argv = start_.programs.empty() ? start_.argv : start_.programs.at(place);
+  ProgramStart request = start_of(task);
+  if (!argv.empty()) {
+    ActAs user(identity_);
+    request.path = find_program(argv[0], task.environment);
+  }
+  request.argv = argv;
+  request.terminal = task.terminal;
+  request.cpus = cpus_of_task(start_.binding, task.local_index, usable_);
+  if (!start_.binding.gpus.empty()) {
+    Environment variables(std::move(request.environment));
+    const std::string gpus = gpus_of_task(start_.binding, task.local_index, variables.value("CUDA_VISIBLE_DEVICES"));
+    for (const char* name : {"CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"}) {
+      if (variables.has(name)) variables.set(name, gpus);
+    }
+    request.environment = variables.take();
+  }
+  request.in = task.given[0];
+  request.out = task.given[1];
+  request.err = task.given[2];
+  const StartedProgram child = request.path.empty() ? StartedProgram{-1, true, ENOENT} : start_program(request);
+  close_given(task);
+  task.pid = child.pid;
+  task.stage = Stage::running;
+  if (child.pid >= 0) {
+    if (!start_.binding.verbose) return;
+    const std::vector<std::uint32_t>& cpus = request.cpus.empty() ? usable_ : request.cpus;
+    const std::string text = cpu_report(start_.binding, settings_.node_name, task.number, task.local_index,
+                                        static_cast<std::uint32_t>(child.pid), cpus);
+    client_.send(TaskOutput{task.number, 2, text});
     return;
   }
-  task.pid = child.pid;
-  task.in = in.write;
-  task.out[0] = out.read;
-  task.out[1] = err.read;
-  for (int fd : {task.in, task.out[0], task.out[1]}) {
-    if (fd >= 0) make_non_blocking(fd);
+  complain(task.number, argv.empty() ? "No executable program specified for this task"
+                                     : "execve(): " + argv[0] + ": " + std::strerror(child.error));
+  task_over(task, {task.number, {static_cast<std::uint32_t>(child.error), 0}, false});
+}
+
+void StepSupervisor::start_epilog(Task& task) {
+  if (start_.task_epilog.empty() || killing_) return task_over(task, task.end);
+  task.environment = environment_;  // what the prolog has changed is the task's alone
+  for (std::string& v : task_variables(task.number, task.local_index)) task.environment.push_back(std::move(v));
+  task.stage = Stage::epilog;
+  if (script_refusal(start_.task_epilog, identity_) == 0) {
+    const StartedProgram child = start_script(start_.task_epilog, task, -1);
+    task.pid = child.pid;
+    if (child.pid >= 0) return;
   }
-  tasks_.push_back(task);
+  complain(task.number, "Could not run user task_epilog [" + start_.task_epilog + "]: access denied");
+  complain(task.number, "TaskEpilog failed status=-1");
+  task_over(task, task.end);
+}
+
+void StepSupervisor::epilog_ended(Task& task, int wait_status) {
+  if (wait_status != 0) complain(task.number, "TaskEpilog failed status=" + std::to_string(wait_status));
+  task_over(task, task.end);
+}
+
+void StepSupervisor::child_ended(Task& task, int wait_status) {
+  task.pid = -1;
+  switch (task.stage) {
+    case Stage::prolog:
+      return prolog_ended(task, wait_status);
+    case Stage::running:
+      task.end = {task.number, exit_status_of(wait_status), WCOREDUMP(wait_status) != 0};
+      return start_epilog(task);
+    case Stage::epilog:
+      return epilog_ended(task, wait_status);
+    case Stage::ended:
+      return;
+  }
+}
+
+void StepSupervisor::task_over(Task& task, TaskEnded end) {
+  task.stage = Stage::ended;
+  close_given(task);
+  close_fd(task.script_out);
+  if (agent_gone_) return;  // the node is lost; srun is to hear that, and no more
+  client_.send(end);
+}
+
+void StepSupervisor::kill_all() {
+  killing_ = true;
+  offspring_.kill_all();
 }
 
 void StepSupervisor::start_tasks() {
@@ -157,18 +277,8 @@ void StepSupervisor::start_tasks() {
   std::string note = enter_work_dir(start_.work_dir, identity_);
   client_.send(StartAnswer{true, ""});
   if (!note.empty() && !start_.tasks.empty()) complain(start_.tasks[0], note);
-  std::string program;
-  {
-    ActAs user(identity_);
-    program = find_program(start_.argv.at(0), environment_);
-  }
-  for (std::uint32_t i = 0; i < start_.tasks.size(); ++i) start_task(start_.tasks[i], i, program);
-}
-
-void StepSupervisor::task_ended(Task& task, int wait_status) {
-  task.ended = true;
-  if (agent_gone_) return;  // the node is lost; srun is to hear that, and no more
-  client_.send(TaskEnded{task.number, exit_status_of(wait_status), WCOREDUMP(wait_status) != 0});
+  for (std::uint32_t i = 0; i < start_.tasks.size(); ++i) prepare_task(start_.tasks[i], i);
+  for (Task& task : tasks_) start_prolog(task);
 }
 
 void StepSupervisor::handle_agent(const AgentMessage& message) {
@@ -176,7 +286,7 @@ void StepSupervisor::handle_agent(const AgentMessage& message) {
     offspring_.signal_all(static_cast<int>(signal->signal));
   } else if (const auto* end = std::get_if<EndBound>(&message)) {
     if (end->signal == SIGKILL) {
-      offspring_.kill_all();
+      kill_all();
     } else {
       offspring_.signal_all(static_cast<int>(end->signal));
     }
@@ -192,9 +302,13 @@ void StepSupervisor::handle_client(const AgentMessage& message) {
     account_input();
   } else if (const auto* signal = std::get_if<SignalTasks>(&message)) {
     if (signal->signal == SIGKILL) {
-      offspring_.kill_all();
+      kill_all();
     } else {
       offspring_.signal_all(static_cast<int>(signal->signal));
+    }
+  } else if (const auto* window = std::get_if<WindowSize>(&message)) {
+    for (const Task& task : tasks_) {
+      if (task.terminal) resize_terminal(task, *window);
     }
   }
 }
@@ -220,7 +334,7 @@ void StepSupervisor::write_input(Task& task) {
   while (task.in >= 0) {
     std::size_t offset = task.input_position - input_start_;
     if (offset == input_.size()) {
-      if (input_over_) close_fd(task.in);
+      if (input_over_) end_input(task);
       return;
     }
     ssize_t n = write(task.in, input_.data() + offset, input_.size() - offset);
@@ -278,6 +392,7 @@ void StepSupervisor::serve_once() {
   }
   const bool room = client_gone_ || client_.unsent() < k_unsent_bytes_max;
   for (Task& task : tasks_) {
+    if (task.script_out >= 0) watch(task.script_out, POLLIN, [this, &task](short) { read_prolog(task); });
     for (int stream : {0, 1}) {
       if (task.out[stream] >= 0 && room) {
         watch(task.out[stream], POLLIN, [this, &task, stream](short) { read_output(task, stream); });
@@ -327,12 +442,13 @@ void StepSupervisor::run() {
   for (;;) {
     offspring_.reap([this](pid_t pid, int status) {
       for (Task& task : tasks_) {
-        if (task.pid == pid && !task.ended) task_ended(task, status);
+        if (task.pid == pid) return child_ended(task, status);
       }
     });
     if (over()) return;
-    bool all_ended = std::all_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.ended; });
-    if (offspring_.any() && (all_ended || client_gone_ || client_.broken() || agent_gone_)) offspring_.kill_all();
+    bool all_ended =
+        std::all_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.stage == Stage::ended; });
+    if (offspring_.any() && (all_ended || client_gone_ || client_.broken() || agent_gone_)) kill_all();
     serve_once();
   }
 }

@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <fstream>
 #include <thread>
 
 #include "cli/step_client.hpp"
@@ -329,6 +331,80 @@ TEST_CASE("allocation: lives as long as it is held") {
     CHECK(bench.sink.wait_for_job<JobEnded>(bench.j.id).exit == ExitStatus{0, 15});
     CHECK(srun.wait() == 143);
   }
+}
+
+TEST_CASE("step: a program for each task, input for one of them") {
+  StepBench bench(2);
+  StepRequest request = bench.request(3, "");
+  request.programs = {{"sh", "-c", "echo a; cat"}, {"sh", "-c", "echo b; cat"}, {}};
+  request.options.input = "";
+  request.options.input_task = 1;
+  Srun srun(request, "text\n");
+  CHECK(srun.wait() == 2);
+  CHECK(srun.out_lines() == Lines{"a", "b", "text"});
+  CHECK(srun.err().find("error: No executable program specified for this task\n") != std::string::npos);
+}
+
+TEST_CASE("step: planes of tasks") {
+  StepBench bench(2);
+  StepRequest request = bench.request(4, "echo $SLURM_PROCID $SLURM_NODEID $SLURM_DIST_PLANESIZE");
+  request.options.distribution = TaskDistribution::plane;
+  request.options.plane_size = 1;
+  Srun srun(request);
+  CHECK(srun.wait() == 0);
+  CHECK(srun.out_lines() == Lines{"0 0 1", "1 1 1", "2 0 1", "3 1 1"});
+}
+
+TEST_CASE("step: prologs and epilogs of tasks") {
+  StepBench bench(1);
+  const auto make = [&](const std::string& name, const std::string& text) {
+    const std::string path = bench.cluster.work(name);
+    std::ofstream(path) << "#!/bin/sh\n" << text;
+    chmod(path.c_str(), 0755);
+    return path;
+  };
+  StepRequest request = bench.request(2, "echo task $A $SLURM_PROCID; exit 3");
+  request.options.task_prolog = make("before", "echo export A=x$SLURM_PROCID; echo print said; echo err >&2\n");
+  request.options.task_epilog = make("after", "echo $SLURM_PROCID $A > " + bench.cluster.work("after.$SLURM_PROCID"));
+  Srun srun(request);
+  CHECK(srun.wait() == 3);
+  CHECK(srun.out_lines() == Lines{"said", "said", "task x0 0", "task x1 1"});
+  CHECK(read_file(bench.cluster.work("after.1")) == "1\n");
+  request.options.task_prolog = make("bad", "exit 4\n");
+  Srun refused(request);
+  CHECK(refused.wait() == 4);
+  CHECK(refused.out() == "");
+  CHECK(refused.err().find("error: --task-prolog failed status=4\n") != std::string::npos);
+  request.options.task_prolog = bench.cluster.work("none");
+  Srun absent(request);
+  CHECK(absent.wait() == 1);
+}
+
+TEST_CASE("step: a prolog that hangs ends with its step") {
+  StepBench bench(1);
+  const std::string path = bench.cluster.work("hangs");
+  std::ofstream(path) << "#!/bin/sh\ntouch begun\nexec sleep 300\n";
+  chmod(path.c_str(), 0755);
+  StepRequest request = bench.request(1, "touch ran");
+  request.options.task_prolog = path;
+  Srun srun(request);
+  CHECK(eventually([&] { return std::filesystem::exists(bench.cluster.work("begun")); }));
+  srun.signal(SIGTERM);
+  CHECK(srun.wait() == 143);
+  CHECK_FALSE(std::filesystem::exists(bench.cluster.work("ran")));
+}
+
+TEST_CASE("step: tasks run on the processors they are bound to") {
+  StepBench bench(1);
+  StepRequest request = bench.request(2, "taskset -p $$ | sed 's/.*: //'");
+  request.options.binding = {.cpus = "map_cpu", .cpu_list = {"0"}, .verbose = true, .gpus = "", .gpu_list = {}};
+  Srun srun(request);
+  CHECK(srun.wait() == 0);
+  const Lines lines = srun.out_lines();
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0] == lines[1]);
+  CHECK(std::count(lines[0].begin(), lines[0].end(), '0') + 1 == static_cast<long>(lines[0].size()));
+  CHECK(srun.err().find("cpu-bind=MAP  - nd-1, task  1  1 [") != std::string::npos);
 }
 
 }  // namespace virga::test
