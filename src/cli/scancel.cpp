@@ -102,24 +102,32 @@ bool has_filter(const O& o) {
          !o.qos.empty() || !o.reservation.empty() || !o.node_list.empty() || !o.wckey.empty();
 }
 
-/// "7" and "7_[1-3]" are what users write; steps end with their job only.
-Result<std::vector<JobRef>> refs_of(const std::vector<std::string>& operands) {
-  std::vector<JobRef> refs;
+/// A job or several, or one step of it.
+struct Target {
+  JobRef job;
+  std::uint32_t step = k_no_step;
+
+  std::string text() const { return job.text() + (step == k_no_step ? "" : fmt::format(".{}", step)); }
+};
+
+/// "7", "7_[1-3]" and "7.0" are what users write.
+Result<std::vector<Target>> refs_of(const std::vector<std::string>& operands) {
+  std::vector<Target> targets;
   for (const std::string& operand : operands) {
     // The list in 7_[1,3] belongs to one job.
     for (const std::string& text : operand.find('[') == operand.npos ? split_list(operand) : std::vector{operand}) {
       const std::vector<JobRef> named = job_refs(text);
       if (named.empty()) return fail(Code::invalid, "Invalid job id " + text);
-      if (text.find('.') != text.npos) {
-        return fail(Code::invalid,
-                    fmt::format("Kill job error on job step id {}: steps are ended with their job, or by "
-                                "a signal to their srun",
-                                text));
+      Target target{named.front()};
+      if (const std::size_t dot = text.find('.'); dot != text.npos) {
+        const Result<std::uint32_t> step = parse_count(text.substr(dot + 1));
+        if (!step) return fail(Code::invalid, "Invalid job id " + text);
+        target.step = *step;
       }
-      refs.insert(refs.end(), named.begin(), named.end());
+      for (const JobRef& job : named) targets.push_back({job, target.step});
     }
   }
-  return refs;
+  return targets;
 }
 
 /// The living jobs that every filter admits.
@@ -156,7 +164,7 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
            (!o.account.empty() && job.spec->account != o.account) || (!o.qos.empty() && job.spec->qos != o.qos) ||
            (!o.wckey.empty() && job.spec->wckey != o.wckey) ||
            (!o.reservation.empty() && job.spec->reservation != o.reservation) ||
-           (!o.state.empty() && !states.admits(job.state)) || !on_nodes;
+           (!o.state.empty() && !states.admits(job)) || !on_nodes;
   });
   return std::move(body->jobs);
 }
@@ -174,30 +182,38 @@ bool confirmed(Client& client, const JobRef& job) {
 }
 
 /// Slurm's rule: a job that is gone is no failure of a plain scancel, and only -v tells.
-int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
-  if (o.interactive && !confirmed(client, job)) return k_exit_ok;
+int act_on(Client& client, const Target& job, const O& o, bool by_number) {
+  if (o.interactive && !confirmed(client, job.job)) return k_exit_ok;
   // SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
-  const bool cancel = o.signal == 0 || (o.signal == 9 && !o.batch);
+  const bool is_end = o.signal == 0 || (o.signal == 9 && !o.batch);
+  const bool cancel = is_end && job.step == k_no_step;
+  constexpr std::uint32_t k_kill = 9;
   if (o.verbose) {
     print_error("scancel",
                 cancel ? "Terminating job " + job.text() : fmt::format("Signal {} to job {}", o.signal, job.text()),
                 false);
   }
-  const std::string base = fmt::format("/v1/jobs/{}/", job.text());
-  Result<NoBody> done = cancel ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
-                               : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
+  const std::string base = fmt::format("/v1/jobs/{}/", job.job.text());
+  Result<NoBody> done =
+      cancel
+          ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
+          : client.post_as<NoBody>(base + "signal", SignalBody{is_end ? k_kill : o.signal, o.batch, job.step, o.full});
   if (done) return k_exit_ok;
   if (done.error().code == Code::unavailable) return failed("scancel", done.error());
   const bool gone = done.error().code == Code::conflict || done.error().code == Code::not_found;
   if (cancel && gone && (!o.verbose || !by_number)) return k_exit_ok;
   // A job that waits has no processes yet: Slurm's number of that error, as far as an exit code can hold it.
   constexpr int k_exit_not_now = 2020 % 256;
-  const bool not_now = !cancel && done.error().message == "Job is not running";
+  const std::string& message = done.error().message;
+  const bool not_now = !cancel && (message == "Job is not running" || message == "Job is suspended");
   if (!o.quiet) {
     const std::string why = not_now ? "Job can not be altered now, try again later" : slurm_error_text(done.error());
-    print_error("scancel", fmt::format("Kill job error on job id {}: {}", job.text(), why));
+    print_error("scancel", fmt::format("Kill job error on job {}id {}: {}", job.step == k_no_step ? "" : "step ",
+                                       job.job.text(), why));
   }
   if (not_now) return k_exit_not_now;
+  constexpr int k_exit_no_step = 2017 % 256;
+  if (job.step != k_no_step && gone) return k_exit_no_step;
   return cancel && gone ? k_exit_ok : k_exit_failure;
 }
 
@@ -221,7 +237,7 @@ int scancel_main(int argc, char** argv) {
   if (!operands && operands.error().code == Code::not_found) return plain_failure(operands.error());
   if (!operands) return option_failure(k_scancel, operands.error());
   if (answer_about_itself(k_scancel, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
-  Result<std::vector<JobRef>> refs = refs_of(*operands);
+  Result<std::vector<Target>> refs = refs_of(*operands);
   if (!refs) return failed("scancel", refs.error());
   if (refs->empty() && !has_filter(options)) {
     print_error("scancel", "No job identification provided");
@@ -235,15 +251,15 @@ int scancel_main(int argc, char** argv) {
     Result<std::vector<Job>> jobs = jobs_by_filter(*client, options);
     if (!jobs && jobs.error().message.starts_with("Invalid job state")) return plain_failure(jobs.error());
     if (!jobs) return failed("scancel", jobs.error());
-    std::vector<JobRef> wanted;
+    std::vector<Target> wanted;
     for (const Job& job : *jobs) {
-      const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
-      if (!by_number || std::any_of(refs->begin(), refs->end(), is_named)) wanted.push_back(ref_of(job));
+      const auto is_named = [&](const Target& target) { return target.job.names(job); };
+      if (!by_number || std::any_of(refs->begin(), refs->end(), is_named)) wanted.push_back({ref_of(job)});
     }
     *refs = std::move(wanted);
   }
   int exit_code = k_exit_ok;
-  for (const JobRef& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
+  for (const Target& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
   return exit_code;
 }
 

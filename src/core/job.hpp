@@ -186,14 +186,36 @@ enum class DependencyKind : std::uint8_t {
   afterok,     ///< ended with exit code 0
   afternotok,  ///< ended otherwise
   singleton,   ///< all earlier jobs of the same name and user have ended; names no job
+  aftercorr,   ///< as afterok, but a task of an array waits for the same task of the other array alone
 };
 template <>
 struct EnumNames<DependencyKind> {
-  static constexpr std::string_view names[] = {"after", "afterany", "afterok", "afternotok", "singleton"};
+  static constexpr std::string_view names[] = {"after", "afterany", "afterok", "afternotok", "singleton", "aftercorr"};
 };
 
 /// Slurm's NO_VAL: no task of an array is meant. SLURM_ARRAY_TASK_ID never has it.
 inline constexpr std::uint32_t k_no_array_task = 4'294'967'294U;
+
+/// The priority of a job that asked for none: it is computed.
+inline constexpr std::uint32_t k_no_priority = k_no_array_task;
+
+/// Slurm's number of no step: the whole job is meant.
+inline constexpr std::uint32_t k_no_step = k_no_array_task;
+
+/// What a job's --mail-type asks for: a set of these bits.
+enum MailType : std::uint32_t {
+  k_mail_begin = 1U << 0U,
+  k_mail_end = 1U << 1U,
+  k_mail_fail = 1U << 2U,
+  k_mail_requeue = 1U << 3U,
+  k_mail_time_limit = 1U << 4U,
+  k_mail_time_90 = 1U << 5U,
+  k_mail_time_80 = 1U << 6U,
+  k_mail_time_50 = 1U << 7U,
+  k_mail_invalid_dependency = 1U << 8U,
+  k_mail_array_tasks = 1U << 9U,  ///< of an array, one mail for each task instead of one for all
+  k_mail_stage_out = 1U << 10U,   ///< of burst buffers, which there are none of
+};
 
 struct Dependency {
   DependencyKind kind = DependencyKind::afterany;
@@ -277,10 +299,15 @@ struct JobSpec {
   std::string reservation;
   ArraySpec array;  ///< of a task of an array: that of the whole array
   Placement placement;
-  std::vector<License> licenses;     ///< held as long as it has nodes
-  Duration time_min;                 ///< set: its limit may be lowered down to this if it begins earlier then
-  bool kill_on_invalid_dep = false;  ///< ends, instead of waiting for ever, where a dependency cannot come true
-  std::string wckey;                 ///< a word for the accounts
+  std::vector<License> licenses;           ///< held as long as it has nodes
+  Duration time_min;                       ///< set: its limit may be lowered down to this if it begins earlier then
+  bool kill_on_invalid_dep = false;        ///< ends, instead of waiting for ever, where a dependency cannot come true
+  std::string wckey;                       ///< a word for the accounts
+  std::uint32_t priority = k_no_priority;  ///< of --priority: it stays at that; 0: held
+  std::uint32_t mail_types = 0;            ///< MailType bits
+  std::string mail_user;                   ///< empty: its owner
+  std::string network;                     ///< of --network: shown, and nothing else
+  bool reboot = false;                     ///< of --reboot: shown; nodes are fresh anyway
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -321,6 +348,11 @@ struct JobSpec {
     v("time_min", s.time_min);
     v("kill_on_invalid_dep", s.kill_on_invalid_dep);
     v("wckey", s.wckey);
+    v("priority", s.priority);
+    v("mail_types", s.mail_types);
+    v("mail_user", s.mail_user);
+    v("network", s.network);
+    v("reboot", s.reboot);
   }
 };
 
@@ -441,12 +473,16 @@ struct Job {
   std::vector<Step> steps;  ///< running ones, and the newest ended ones
   std::uint32_t steps_started = 0;
   Checkpoint checkpoint;
-  Money cost;                    ///< list price of the node time it used so far
-  Time charged;                  ///< its use of nodes is in the fair-share ledger up to here
-  JobId array_job;               ///< the array that it is a task of: the id of its first task; zero: none
-  std::uint32_t array_task = 0;  ///< its index there
-  std::int64_t priority = 0;     ///< in points, when it was last computed; the higher, the earlier
-  PassedOver passed_over;        ///< by the nodes of this incarnation
+  Money cost;                     ///< list price of the node time it used so far
+  Time charged;                   ///< its use of nodes is in the fair-share ledger up to here
+  JobId array_job;                ///< the array that it is a task of: the id of its first task; zero: none
+  std::uint32_t array_task = 0;   ///< its index there
+  std::int64_t priority = 0;      ///< in points, when it was last computed; the higher, the earlier
+  PassedOver passed_over;         ///< by the nodes of this incarnation
+  Time suspended;                 ///< since when its processes stand still; unset: they do not
+  Duration suspended_for;         ///< how long they stood still before that, in this incarnation
+  bool hold_after_end = false;    ///< while completing, with requeue_after_end: it waits held then
+  std::uint32_t mailed_time = 0;  ///< how much of its time the owner was told has gone, in percent
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
   std::int64_t rank = 0;               ///< its place in the queue (brain/policy/priority.hpp)
@@ -494,6 +530,10 @@ struct Job {
     v("array_task", s.array_task);
     v("priority", s.priority);
     v("passed_over", s.passed_over);
+    v("suspended", s.suspended);
+    v("suspended_for", s.suspended_for);
+    v("hold_after_end", s.hold_after_end);
+    v("mailed_time", s.mailed_time);
   }
 };
 

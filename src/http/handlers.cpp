@@ -122,6 +122,16 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return act(request, responder, JobAction::release);
     case Operation::requeue:
       return act(request, responder, JobAction::requeue);
+    case Operation::requeue_hold:
+      return act(request, responder, JobAction::requeue_hold);
+    case Operation::user_hold:
+      return act(request, responder, JobAction::user_hold);
+    case Operation::suspend:
+      return act(request, responder, JobAction::suspend);
+    case Operation::resume:
+      return act(request, responder, JobAction::resume);
+    case Operation::update_partition:
+      return update_partition(request, responder);
     case Operation::signal:
       return signal(request, responder);
     case Operation::wait:
@@ -232,7 +242,8 @@ void Api::signal(const Request& request, const Responder& responder) {
   Result<SignalBody> body = body_of<SignalBody>(request);
   if (!body) return responder.error(body.error());
   change(request, responder,
-         JobActed{request.actor, target->job, JobAction::signal, body->signal, body->batch_shell_only, target->task});
+         JobActed{request.actor, target->job, JobAction::signal, body->signal, body->batch_shell_only, target->task,
+                  body->step, body->whole_job});
 }
 
 void Api::start_step(const Request& request, const Responder& responder) {
@@ -274,6 +285,14 @@ void Api::update_node(const Request& request, const Responder& responder) {
   if (!body) return responder.error(body.error());
   change(request, responder,
          NodeUpdated{request.actor, request.parameters.at(0), body->drained, std::move(body->reason)});
+}
+
+void Api::update_partition(const Request& request, const Responder& responder) {
+  Result<PartitionBody> body = body_of<PartitionBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder,
+         PartitionUpdated{request.actor, request.parameters.at(0), body->up, body->takes_jobs, body->max_time,
+                          body->default_time});
 }
 
 void Api::shutdown(const Request& request, const Responder& responder) {

@@ -292,11 +292,15 @@ struct SubmittedBody {
 struct SignalBody {
   std::uint32_t signal = 0;
   bool batch_shell_only = false;
+  std::uint32_t step = k_no_step;
+  bool whole_job = false;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("signal", s.signal);
     v("batch_shell_only", s.batch_shell_only);
+    v("step", s.step);
+    v("whole_job", s.whole_job);
   }
 };
 
@@ -352,6 +356,21 @@ struct NodeBody {
   static void visit(Self& s, V&& v) {
     v("drained", s.drained);
     v("reason", s.reason);
+  }
+};
+
+struct PartitionBody {
+  bool up = true;
+  bool takes_jobs = true;
+  Duration max_time = Duration::infinite();
+  Duration default_time = Duration::infinite();
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("up", s.up);
+    v("takes_jobs", s.takes_jobs);
+    v("max_time", s.max_time);
+    v("default_time", s.default_time);
   }
 };
 
