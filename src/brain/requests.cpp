@@ -148,7 +148,7 @@ std::optional<Error> specification_refusal(const State& state, const JobSubmitte
   const Partition* partition = state.find_partition(spec.partition);
   if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
   if (!partition->takes_jobs) {
-    return Error{Code::refused, "Required partition not available (inactive or drain): " + spec.partition};
+    return Error{Code::refused, "Required partition not available (inactive or drain)"};
   }
   if (spec.priority != k_no_priority && spec.priority != 0 && !e.actor.is_operator) {
     return Error{Code::denied, "Access/permission denied: only operators choose priorities"};

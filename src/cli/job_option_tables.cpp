@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <string_view>
 
 #include "cli/command_registry.hpp"
 #include "cli/job_options.hpp"
 #include "cli/job_placement_options.hpp"
+#include "cli/messages.hpp"
 #include "cli/setters.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/words.hpp"
@@ -27,8 +29,6 @@ constexpr auto value = Takes::value;
 constexpr auto optional = Takes::optional;
 
 constexpr const char* k_no_affinity = "tasks are not bound to processors";
-constexpr const char* k_no_plugin = "no such plugin";
-constexpr const char* k_cloud_boots = "nodes are fresh virtual machines";
 constexpr const char* k_whole_control = "needs Slurm's privileges";
 
 Status set_nodes(O& o, std::string_view v, const OptionInfo&) {
@@ -172,6 +172,26 @@ Status check_profile(O&, std::string_view v, const OptionInfo&) {
   return {};
 }
 
+/// "high", "low-high", "1000-2000:Performance", "OnDemand"
+Status check_cpu_freq(O&, std::string_view v, const OptionInfo&) {
+  std::string_view rest = v;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find_first_of("-:");
+    const std::string_view word = rest.substr(0, end);
+    rest = end == rest.npos ? "" : rest.substr(end + 1);
+    const bool is_number = !word.empty() && word.find_first_not_of("0123456789") == word.npos;
+    bool known = is_number;
+    for (const char* name : {"low", "medium", "high", "highm1", "conservative", "ondemand", "performance", "powersave",
+                             "schedutil", "userspace"}) {
+      known = known || same_word(word, name);
+    }
+    if (known) continue;
+    print_error(program_invocation_short_name, fmt::format("unrecognized --cpu-freq argument \"{}\"", word));
+    return fail(Code::invalid, "Invalid --cpu-freq argument");
+  }
+  return {};
+}
+
 Status check_burst_file(O&, std::string_view v, const OptionInfo&) {
   if (::access(std::string(v).c_str(), R_OK) == 0) return {};
   return fail(Code::invalid, "Invalid --bbf specification");
@@ -220,7 +240,7 @@ constexpr Row k_common[] = {
     {{"begin", 'b', value, done, "time", "not before: 16:00, now+1hour, tomorrow"}, set_moment<&O::begin>},
     {{"chdir", 'D', value, done, "directory", "working directory of the job"}, set_text<&O::work_dir>},
     {{"cluster", 0, value, done, "name", "the same as --clusters"}, set_clusters},
-    {{"cluster-constraint", 0, value, ignored, "list", "there is one cluster"}},
+    {{"cluster-constraint", 0, value, quiet, "list", "only a federation has use for it, in Slurm, too"}},
     {{"clusters", 'M', value, done, "names", "this cluster, or all"}, set_clusters},
     {{"comment", 0, value, done, "text", "arbitrary comment"}, set_text<&O::comment>},
     {{"constraint", 'C', value, done, "list", "features of its nodes: a&b, a|b, [a|b], a*2"}, set_text<&O::constraint>},
@@ -229,7 +249,8 @@ constexpr Row k_common[] = {
     {{"contiguous", 0, nothing, done, "", "nodes with numbers that follow each other"}, set_flag<&O::contiguous>},
     {{"core-spec", 'S', value, done, "cores", "told of, as where AllowSpecResourcesUsage = No"}, ignore_spec_resources},
     {{"cores-per-socket", 0, value, done, "n", "nodes whose sockets have so many"}, set_count<&O::cores_per_socket>},
-    {{"cpu-freq", 0, value, ignored, "spec", "frequencies are the machine's own"}},
+    {{"cpu-freq", 0, value, quiet, "spec", "nobody may set those of a virtual machine; nor is it shown"},
+     check_cpu_freq},
     {{"cpus-per-gpu", 0, value, done, "n", "processors for each GPU"}, set_count<&O::cpus_per_gpu>},
     {{"cpus-per-task", 'c', value, done, "n", "processors for each task"}, set_count<&O::cpus_per_task>},
     {{"deadline", 0, value, done, "time", "ended by then, or not begun"}, set_moment<&O::deadline>},

@@ -190,7 +190,8 @@ int act_on(Client& client, const Target& job, const O& o, bool by_number) {
   constexpr std::uint32_t k_kill = 9;
   if (o.verbose) {
     print_error("scancel",
-                cancel ? "Terminating job " + job.text() : fmt::format("Signal {} to job {}", o.signal, job.text()),
+                is_end ? fmt::format("Terminating {} {}", cancel ? "job" : "step", job.text())
+                       : fmt::format("Signal {} to job {}", o.signal, job.text()),
                 false);
   }
   const std::string base = fmt::format("/v1/jobs/{}/", job.job.text());

@@ -111,7 +111,7 @@ int update_partition(Client& client, const std::string& name, const std::vector<
       (same_word(change.key, "maxtime") ? body.max_time : body.default_time) = *time;
     } else {
       print_error("scontrol",
-                  fmt::format("Update of this parameter is not supported: {}={}\n", change.key, change.value));
+                  fmt::format("Update of this parameter is not supported: {}={}\n\n", change.key, change.value));
       print_error("scontrol", "Request aborted");
       return give_up();
     }
@@ -162,6 +162,41 @@ Applied change_flag(bool& to, const std::string& value) {
   return Applied::done;
 }
 
+/// Which nodes, and when.
+Applied apply_more(JobSpec& spec, const JobChange& change) {
+  const std::string& value = change.value;
+  const auto is = [&](std::string_view a, std::string_view b = "") {
+    return same_word(change.key, a) || (!b.empty() && same_word(change.key, b));
+  };
+  if (is("reqnodelist") || is("nodelist") || is("excnodelist")) {
+    Result<std::vector<std::string>> nodes = expand_hostlist(value);
+    if (!nodes) return Applied::bad_value;
+    (is("excnodelist") ? spec.placement.exclude : spec.placement.nodes) = *std::move(nodes);
+    return Applied::done;
+  }
+  if (is("contiguous")) return change_flag(spec.placement.contiguous, value);
+  if (is("oversubscribe", "shared")) {
+    bool shares = false;
+    if (change_flag(shares, value) != Applied::done) return Applied::bad_value;
+    spec.exclusive = spec.exclusive && !shares;
+    return Applied::done;
+  }
+  if (is("features", "reqfeatures")) return spec.placement.features = value, Applied::done;
+  if (is("wckey")) return spec.wckey = value, Applied::done;
+  if (is("mailuser")) return spec.mail_user = value, Applied::done;
+  if (is("dependency")) {
+    spec.dependencies.clear();
+    spec.any_dependency = false;
+    if (value.empty()) return Applied::done;
+    Result<DependencyList> list = parse_dependencies(value);
+    if (!list) return Applied::bad_value;
+    spec.dependencies = std::move(list->all);
+    spec.any_dependency = list->any;
+    return Applied::done;
+  }
+  return Applied::no_such_key;
+}
+
 Applied apply(JobSpec& spec, const JobChange& change) {
   const std::string& value = change.value;
   const auto is = [&](std::string_view a, std::string_view b = "") {
@@ -199,22 +234,6 @@ Applied apply(JobSpec& spec, const JobChange& change) {
     spec.tasks = std::max(spec.tasks, spec.nodes);
     return Applied::done;
   }
-  if (is("reqnodelist") || is("nodelist") || is("excnodelist")) {
-    Result<std::vector<std::string>> nodes = expand_hostlist(value);
-    if (!nodes) return Applied::bad_value;
-    (is("excnodelist") ? spec.placement.exclude : spec.placement.nodes) = *std::move(nodes);
-    return Applied::done;
-  }
-  if (is("contiguous")) return change_flag(spec.placement.contiguous, value);
-  if (is("oversubscribe", "shared")) {
-    bool shares = false;
-    if (change_flag(shares, value) != Applied::done) return Applied::bad_value;
-    spec.exclusive = spec.exclusive && !shares;
-    return Applied::done;
-  }
-  if (is("features", "reqfeatures")) return spec.placement.features = value, Applied::done;
-  if (is("wckey")) return spec.wckey = value, Applied::done;
-  if (is("mailuser")) return spec.mail_user = value, Applied::done;
   if (is("mincpusnode")) return change_number(spec.per_node.cpus, value, 1);
   if (is("minmemorynode")) {
     Result<std::uint64_t> bytes = parse_memory(value);
@@ -222,17 +241,7 @@ Applied apply(JobSpec& spec, const JobChange& change) {
     spec.per_node.memory_bytes = *bytes;
     return Applied::done;
   }
-  if (is("dependency")) {
-    spec.dependencies.clear();
-    spec.any_dependency = false;
-    if (value.empty()) return Applied::done;
-    Result<DependencyList> list = parse_dependencies(value);
-    if (!list) return Applied::bad_value;
-    spec.dependencies = std::move(list->all);
-    spec.any_dependency = list->any;
-    return Applied::done;
-  }
-  return Applied::no_such_key;
+  return apply_more(spec, change);
 }
 
 /// Slurm's words for what a change was refused for.

@@ -58,7 +58,7 @@ Status set_yaml(O& o, std::string_view, const OptionInfo&) {
   return {};
 }
 
-std::string as_asked(std::string json, const O& o) { return o.yaml ? slurm_yaml(json) : std::move(json) + "\n"; }
+std::string as_asked(std::string json, const O& o) { return o.yaml ? slurm_yaml(json, true) : std::move(json) + "\n"; }
 
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},

@@ -96,7 +96,36 @@ void Api::handle(Request request, Responder responder) {
   request.route == nullptr ? slurm_rest_.handle(request, *allowed) : carry_out(request, *allowed);
 }
 
+namespace {
+
+/// What is done to a job without a word more.
+std::optional<JobAction> plain_action(Operation operation) {
+  switch (operation) {
+    case Operation::cancel:
+      return JobAction::cancel;
+    case Operation::hold:
+      return JobAction::hold;
+    case Operation::release:
+      return JobAction::release;
+    case Operation::requeue:
+      return JobAction::requeue;
+    case Operation::requeue_hold:
+      return JobAction::requeue_hold;
+    case Operation::user_hold:
+      return JobAction::user_hold;
+    case Operation::suspend:
+      return JobAction::suspend;
+    case Operation::resume:
+      return JobAction::resume;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
 void Api::carry_out(const Request& request, const Responder& responder) {
+  if (const auto action = plain_action(request.route->operation)) return act(request, responder, *action);
   switch (request.route->operation) {
     case Operation::ping:
       return ping(responder);
@@ -112,24 +141,8 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return job(request, responder);
     case Operation::submit:
       return submit(request, responder);
-    case Operation::cancel:
-      return act(request, responder, JobAction::cancel);
     case Operation::change_job:
       return change_job(request, responder);
-    case Operation::hold:
-      return act(request, responder, JobAction::hold);
-    case Operation::release:
-      return act(request, responder, JobAction::release);
-    case Operation::requeue:
-      return act(request, responder, JobAction::requeue);
-    case Operation::requeue_hold:
-      return act(request, responder, JobAction::requeue_hold);
-    case Operation::user_hold:
-      return act(request, responder, JobAction::user_hold);
-    case Operation::suspend:
-      return act(request, responder, JobAction::suspend);
-    case Operation::resume:
-      return act(request, responder, JobAction::resume);
     case Operation::update_partition:
       return update_partition(request, responder);
     case Operation::signal:
@@ -172,6 +185,8 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return backup(request, responder);
     case Operation::openapi:
       return responder.send({200, "application/json", openapi_, {}});
+    default:
+      return responder.error({Code::internal, "nobody answers this route"});
   }
 }
 

@@ -76,13 +76,6 @@ std::vector<Route> job_routes() {
       job_action(O::hold, "/v1/jobs/{id}/hold", "hold", "Keep a waiting job from starting", ""),
       job_action(O::release, "/v1/jobs/{id}/release", "release", "Let a held job start again", ""),
       job_action(O::requeue, "/v1/jobs/{id}/requeue", "requeue", "End a running batch job and put it back", ""),
-      job_action(O::requeue_hold, "/v1/jobs/{id}/requeue_hold", "requeue_hold",
-                 "End a running batch job, put it back, and keep it from starting", ""),
-      job_action(O::user_hold, "/v1/jobs/{id}/user_hold", "user_hold",
-                 "Keep a waiting job from starting as its owner would, so that he may release it", ""),
-      job_action(O::suspend, "/v1/jobs/{id}/suspend", "suspend", "Let a running job stand still",
-                 "It keeps its nodes; its time limit stands still with it. Operators only."),
-      job_action(O::resume, "/v1/jobs/{id}/resume", "resume", "Let a suspended job go on", "Operators only."),
       {O::signal,
        "POST",
        "/v1/jobs/{id}/signal",
@@ -220,6 +213,29 @@ std::vector<Route> money_routes() {
   };
 }
 
+/// What Slurm's operators do beside.
+std::vector<Route> operator_routes() {
+  using O = Operation;
+  return {
+      job_action(O::requeue_hold, "/v1/jobs/{id}/requeue_hold", "requeue_hold",
+                 "End a running batch job, put it back, and keep it from starting", ""),
+      job_action(O::user_hold, "/v1/jobs/{id}/user_hold", "user_hold",
+                 "Keep a waiting job from starting as its owner would, so that he may release it", ""),
+      job_action(O::suspend, "/v1/jobs/{id}/suspend", "suspend", "Let a running job stand still",
+                 "It keeps its nodes; its time limit stands still with it. Operators only."),
+      job_action(O::resume, "/v1/jobs/{id}/resume", "resume", "Let a suspended job go on", "Operators only."),
+      {O::update_partition,
+       "POST",
+       "/v1/partitions/{name}",
+       "update_partition",
+       "Change a partition until the next reload",
+       "For operators. up: its waiting jobs start; takes_jobs: jobs may be submitted to it.",
+       {},
+       body<PartitionBody>,
+       body<NoBody>},
+  };
+}
+
 std::vector<Route> other_routes() {
   using O = Operation;
   return {
@@ -243,15 +259,6 @@ std::vector<Route> other_routes() {
        "For operators.",
        {},
        body<NodeBody>,
-       body<NoBody>},
-      {O::update_partition,
-       "POST",
-       "/v1/partitions/{name}",
-       "update_partition",
-       "Change a partition until the next reload",
-       "For operators. up: its waiting jobs start; takes_jobs: jobs may be submitted to it.",
-       {},
-       body<PartitionBody>,
        body<NoBody>},
       {O::accounted_jobs,
        "GET",
@@ -343,6 +350,7 @@ std::span<const Route> api_routes() {
     std::vector<Route> routes = other_routes();
     for (Route& route : money_routes()) routes.push_back(std::move(route));
     for (Route& route : job_routes()) routes.push_back(std::move(route));
+    for (Route& route : operator_routes()) routes.push_back(std::move(route));
     routes.push_back(change_route());
     return routes;
   }();

@@ -73,6 +73,7 @@ std::string text_of(const Dependency& d) {
   if (d.kind == DependencyKind::singleton) return text;
   text += fmt::format(":{}", d.job.value);
   if (d.task != k_no_array_task) text += fmt::format("_{}", d.task);
+  if (d.kind == DependencyKind::aftercorr) text += "_*";
   if (d.delay.ns != 0) text += fmt::format("+{}", d.delay.whole_seconds() / 60);
   return text;
 }

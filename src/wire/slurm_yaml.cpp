@@ -7,7 +7,7 @@ namespace {
 
 class YamlWriter {
  public:
-  explicit YamlWriter(std::string_view json) : json_(json) {}
+  YamlWriter(std::string_view json, bool empty_is_null) : json_(json), empty_is_null_(empty_is_null) {}
 
   std::string write() {
     out_ = "%YAML 1.1\n---";
@@ -149,7 +149,8 @@ class YamlWriter {
       take(']');
     } else {
       if (peek() == '"') {
-        put_text(text());
+        const std::string word = text();
+        word.empty() && empty_is_null_ ? void(out_ += "!!null null") : put_text(word);
       } else {
         number_or_word();
       }
@@ -158,12 +159,13 @@ class YamlWriter {
   }
 
   std::string_view json_;
+  bool empty_is_null_;
   std::size_t at_ = 0;
   std::string out_;
 };
 
 }  // namespace
 
-std::string slurm_yaml(std::string_view json) { return YamlWriter(json).write(); }
+std::string slurm_yaml(std::string_view json, bool empty_is_null) { return YamlWriter(json, empty_is_null).write(); }
 
 }  // namespace virga

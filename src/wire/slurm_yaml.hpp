@@ -8,7 +8,8 @@
 
 namespace virga {
 
-/// `json` is well-formed: it comes from our own writers.
-std::string slurm_yaml(std::string_view json);
+/// `json` is well-formed: it comes from our own writers. With `empty_is_null` empty texts are null, as they are in
+/// Slurm's documents of jobs and nodes (in those of accounts they are not).
+std::string slurm_yaml(std::string_view json, bool empty_is_null = false);
 
 }  // namespace virga

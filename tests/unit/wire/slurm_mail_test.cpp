@@ -1,3 +1,4 @@
+// What mails about jobs say, and documents in YAML.
 #include "wire/slurm_mail.hpp"
 
 #include <doctest/doctest.h>
@@ -57,6 +58,7 @@ TEST_CASE("YAML as Slurm writes it") {
         "- !!map\n  !!str b: !!str \"p\\nq\"\n...\n");
   CHECK(slurm_yaml(R"({"a": {"b": ["n1"]}})") ==
         "%YAML 1.1\n--- !!map\n!!str a: !!map\n  !!str b: !!seq\n  - !!str n1\n...\n");
+  CHECK(slurm_yaml(R"({"a": ""})", true) == "%YAML 1.1\n--- !!map\n!!str a: !!null null\n...\n");
 }
 
 }  // namespace virga

@@ -30,7 +30,7 @@ TEST_CASE("dependencies: Slurm's grammar") {
   CHECK(round_trip("afterok:12") == "afterok:12");
   CHECK(round_trip("afterok:12:13_4,after:7+5,singleton") == "afterok:12,afterok:13_4,after:7+5,singleton");
   CHECK(round_trip("afterany:1?afternotok:2:3") == "afterany:1?afternotok:2?afternotok:3");
-  CHECK(round_trip("aftercorr:1") == "aftercorr:1");
+  CHECK(round_trip("aftercorr:1") == "aftercorr:1_*");
   CHECK(round_trip("afterany:1_*") == "afterany:1");
   const Dependency after = parse_dependencies("after:7_2+90")->all.front();
   CHECK(after.kind == DependencyKind::after);
