@@ -12,6 +12,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/encodings.hpp"
 #include "wire/hostlist.hpp"
+#include "wire/partition_body.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_text.hpp"
 #include "wire/words.hpp"

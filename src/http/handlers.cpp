@@ -6,6 +6,7 @@
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/openapi.hpp"
+#include "wire/partition_body.hpp"
 
 namespace virga {
 namespace {

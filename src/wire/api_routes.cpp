@@ -5,6 +5,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/api_schema.hpp"
 #include "wire/cost_report.hpp"
+#include "wire/partition_body.hpp"
 
 namespace virga {
 namespace {

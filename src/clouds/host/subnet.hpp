@@ -9,8 +9,8 @@
 namespace virga::host {
 
 /// The second byte, 64 to 191. The first time it is chosen, from the home's path, and kept in `<home>/subnet`; it is
-/// chosen anew when nothing of the instance runs and this machine has an address in it that is not the instance's. Where
-/// the file cannot be written, it follows from the path alone.
+/// chosen anew when nothing of the instance runs and this machine has an address in it that is not the instance's.
+/// Where the file cannot be written, it follows from the path alone.
 int subnet_of(const Home& home);
 
 /// The machine's end of its port on the fabric, `ip link`'s name for it.
