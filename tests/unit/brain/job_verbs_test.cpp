@@ -140,6 +140,11 @@ TEST_CASE("job verbs: mails as they were asked for") {
   CHECK(mails_of(w) == std::vector{k_mail_time_80});
   w.event(JobEnded{id, 0, {3, 0}, {}});
   CHECK(mails_of(w) == std::vector{k_mail_fail});
+  JobSpec waits = World::spec(1);
+  waits.dependencies = {{.kind = DependencyKind::afterok, .job = id}};
+  waits.mail_types = k_mail_invalid_dependency;
+  w.submit(waits);
+  CHECK(mails_of(w) == std::vector{k_mail_invalid_dependency});
   const JobId silent = w.run(World::spec(1));
   w.event(JobEnded{silent, 0, {}, {}});
   CHECK(mails_of(w).empty());
