@@ -56,6 +56,7 @@ struct Handler {
   std::uint64_t operator()(const JobActed& e) { return on_job_acted(fx, e); }
   std::uint64_t operator()(const JobChanged& e) { return on_job_changed(fx, e); }
   std::uint64_t operator()(const NodeUpdated& e) { return on_node_updated(fx, e); }
+  std::uint64_t operator()(const PartitionUpdated& e) { return on_partition_updated(fx, e); }
   std::uint64_t operator()(const StepStarted& e) { return on_step_started(fx, e); }
   std::uint64_t operator()(const StepEnded& e) { return on_step_ended(fx, e); }
   std::uint64_t operator()(const CheckpointDone& e) { return on_checkpoint_done(fx, e); }

@@ -120,6 +120,7 @@ void on_job_started(Effects& fx, const JobStarted& e) {
     const auto vm = fx.state.vms.find(node.vm);
     return vm != fx.state.vms.end() && vm->second.doomed;
   });
+  send_mail(fx, *job, k_mail_begin);
   if (is_doomed) warn_job(fx, *job);  // the notice came while it was being started
 }
 

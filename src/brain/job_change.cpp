@@ -16,6 +16,7 @@ void take_words(JobSpec& to, const JobSpec& from) {
   to.name = from.name;
   to.comment = from.comment;
   to.nice = from.nice;
+  to.priority = from.priority;
   to.requeue = from.requeue;
   to.array.limit = from.array.limit;
   to.time_limit = from.time_limit;
@@ -78,7 +79,7 @@ std::uint64_t on_job_changed(Effects& fx, const JobChanged& e) {
     take_words(job.spec.edit(), e.spec);
     if (!job.started.is_set()) continue;
     const Duration limit = job.spec->time_limit;
-    job.end_limit = limit.is_infinite() ? Time::never() : job.started + limit;
+    job.end_limit = limit.is_infinite() ? Time::never() : job.started + job.suspended_for + limit;
     if (job.end_limit.is_never() || job.end_limit - job.spec->warning.before_end > state.now) job.warned = false;
   }
   // What is counted of a job is counted by its specification: all of it is counted anew.

@@ -43,6 +43,11 @@ Result<const Job*> job_for(const State& state, JobId id, const Actor& actor) {
   return &it->second;
 }
 
+bool is_running_step(const Job& job, std::uint32_t id) {
+  return std::any_of(job.steps.begin(), job.steps.end(),
+                     [&](const Step& step) { return step.id == id && step.state == JobState::running; });
+}
+
 std::vector<JobId> targets_of(const State& state, const JobActed& e) { return jobs_meant(state, e.job, e.task); }
 
 std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId id) {
@@ -60,7 +65,14 @@ std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId
         return Error{Code::denied, "Access/permission denied: an operator held this job"};
       }
       return std::nullopt;
+    case JobAction::user_hold:
+      if (s != JobState::pending) return Error{Code::conflict, "Job is no longer pending execution"};
+      return std::nullopt;
     case JobAction::requeue:
+    case JobAction::requeue_hold:
+      if (!(*job)->spec->requeue) {
+        return Error{Code::conflict, "Requested operation is presently disabled: the job may not be requeued"};
+      }
       if ((*job)->spec->kind != JobKind::batch || s == JobState::pending || s == JobState::completing) {
         return Error{Code::conflict, "Requested operation is presently disabled: only a running batch job is requeued"};
       }
@@ -68,6 +80,19 @@ std::optional<Error> action_refusal(const State& state, const JobActed& e, JobId
     case JobAction::signal:
       if (e.signal < 1 || e.signal > 64) return Error{Code::invalid, fmt::format("no such signal: {}", e.signal)};
       if (s != JobState::running) return Error{Code::conflict, "Job is not running"};
+      if ((*job)->suspended.is_set()) return Error{Code::conflict, "Job is suspended"};
+      if (e.step != k_no_step && !is_running_step(**job, e.step)) {
+        return Error{Code::not_found, fmt::format("Invalid job id specified: step {}.{}", id.value, e.step)};
+      }
+      return std::nullopt;
+    case JobAction::suspend:
+    case JobAction::resume:
+      if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators suspend jobs"};
+      if (s == JobState::pending) return Error{Code::conflict, "Job is pending execution"};
+      if (s != JobState::running) return Error{Code::conflict, "Requested operation is presently disabled"};
+      if (e.action == JobAction::resume && !(*job)->suspended.is_set()) {
+        return Error{Code::conflict, "Job is not suspended"};
+      }
       return std::nullopt;
   }
   return std::nullopt;
@@ -127,6 +152,12 @@ std::optional<Error> specification_refusal(const State& state, const JobSubmitte
   if (spec.partition.empty()) return Error{Code::invalid, "no partition given, and no partition is the default"};
   const Partition* partition = state.find_partition(spec.partition);
   if (partition == nullptr) return Error{Code::invalid, "invalid partition specified: " + spec.partition};
+  if (!partition->takes_jobs) {
+    return Error{Code::refused, "Required partition not available (inactive or drain)"};
+  }
+  if (spec.priority != k_no_priority && spec.priority != 0 && !e.actor.is_operator) {
+    return Error{Code::denied, "Access/permission denied: only operators choose priorities"};
+  }
   if (e.spec.nodes < 1 || e.spec.nodes > k_nodes_max) {
     return Error{Code::invalid, fmt::format("Invalid node count specified: {}", e.spec.nodes)};
   }
@@ -175,6 +206,13 @@ struct Refuse {
     if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators change nodes"};
     if (state.find_pool_of_node(e.node) == nullptr)
       return Error{Code::not_found, "Invalid node name specified: " + e.node};
+    return std::nullopt;
+  }
+  std::optional<Error> operator()(const PartitionUpdated& e) const {
+    if (!e.actor.is_operator) return Error{Code::denied, "Access/permission denied: only operators change partitions"};
+    if (state.find_partition(e.partition) == nullptr) {
+      return Error{Code::not_found, "Invalid partition name specified: " + e.partition};
+    }
     return std::nullopt;
   }
   std::optional<Error> running_job(JobId id, const Actor& actor) const {
@@ -302,7 +340,12 @@ void act_on(Effects& fx, const JobActed& e, Job& job) {
       index_job(fx.state, job);
       set_gate(fx, job);
       break;
+    case JobAction::user_hold:
+      break_promise(fx, job, Reason::held_user, "held by " + e.actor.user);
+      break;
     case JobAction::requeue:
+    case JobAction::requeue_hold:
+      job.hold_after_end = e.action == JobAction::requeue_hold;
       begin_ending(fx, job,
                    {.state = JobState::cancelled,
                     .reason = Reason::requeued,
@@ -310,7 +353,13 @@ void act_on(Effects& fx, const JobActed& e, Job& job) {
                     .requeue = true});
       break;
     case JobAction::signal:
-      fx.emit(SignalJob{job.id, job.incarnation, e.signal, e.batch_shell_only});
+      fx.emit(SignalJob{job.id, job.incarnation, e.signal, e.batch_shell_only, e.step, e.whole_job});
+      break;
+    case JobAction::suspend:
+      if (!job.suspended.is_set()) suspend_job(fx, job);
+      break;
+    case JobAction::resume:
+      resume_job(fx, job);
       break;
   }
 }
@@ -346,6 +395,19 @@ std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e) {
     if (!e.drained) end_quarantine(fx.state, vm);
     index_vm(fx.state, vm);
   }
+  return 0;
+}
+
+std::uint64_t on_partition_updated(Effects& fx, const PartitionUpdated& e) {
+  for (Partition& partition : fx.state.config.partitions) {
+    if (partition.name != e.partition) continue;
+    partition.up = e.up;
+    partition.takes_jobs = e.takes_jobs;
+    partition.max_time = e.max_time;
+    partition.default_time = e.default_time;
+  }
+  fx.state.rebuild_indices();
+  review_waiting_jobs(fx);
   return 0;
 }
 

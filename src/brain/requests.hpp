@@ -19,6 +19,7 @@ Admission admit(const State& state, const EventBody& body);
 std::uint64_t on_job_submitted(Effects& fx, const JobSubmitted& e, const Shared<JobSpec>& spec);
 std::uint64_t on_job_acted(Effects& fx, const JobActed& e);
 std::uint64_t on_node_updated(Effects& fx, const NodeUpdated& e);
+std::uint64_t on_partition_updated(Effects& fx, const PartitionUpdated& e);
 std::uint64_t on_step_started(Effects& fx, const StepStarted& e);
 std::uint64_t on_step_ended(Effects& fx, const StepEnded& e);
 std::uint64_t on_checkpoint_done(Effects& fx, const CheckpointDone& e);

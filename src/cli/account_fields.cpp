@@ -41,10 +41,16 @@ Time ended(R r) {
   if (r.step != nullptr) return r.step->ended;
   return is_final(r.job->state) ? r.job->ended : Time{};
 }
+/// How long the job has stood still.
+Duration suspended(R r) {
+  return r.job->suspended_for + (r.job->suspended.is_set() ? r.now - r.job->suspended : Duration{});
+}
 Duration elapsed(R r) {
   if (!started(r).is_set() || r.job->state == JobState::pending) return {};
   const Time end = ended(r).is_set() ? ended(r) : r.now;
-  return end > started(r) ? end - started(r) : Duration{};
+  const Duration all = end > started(r) ? end - started(r) : Duration{};
+  const Duration still = r.step == nullptr ? suspended(r) : Duration{};
+  return all > still ? all - still : Duration{};
 }
 Duration waited(R r) {
   const Time end = r.job->started.is_set() ? r.job->started : is_final(r.job->state) ? r.job->ended : r.now;
@@ -253,7 +259,7 @@ constexpr AccountField k_fields[] = {
     {"Submit", 19,
      [](R r) { return local_time_text(r.kind == AccountRow::Kind::job ? r.job->submitted : started(r)); }},
     {"SubmitLine", 20, [](R r) { return of(r, r.job->spec->command); }},
-    {"Suspended", 10, fixed<k_no_time>},
+    {"Suspended", 10, [](R r) { return long_duration_text(suspended(r)); }},
     {"SystemComment", 15, none},
     {"SystemCPU", 10, [](R r) { return cpu_time_text(usage(r).system_cpu); }},
     {"Timelimit", 10, [](R r) { return of(r, time_limit_text(r.job->spec->time_limit, "UNLIMITED", true)); }},
@@ -373,7 +379,7 @@ std::string account_state(const AccountRow& r) {
   // What a signal ended is cancelled, though the job as such has failed.
   if (r.kind != AccountRow::Kind::job && ended && exit.signal != 0) return "CANCELLED";
   if (r.step != nullptr) return std::string(name_of(r.step->state));
-  std::string state(name_of(r.job->state));
+  std::string state(slurm_state(*r.job));
   constexpr std::string_view k_by = "cancelled by ";
   if (r.kind != AccountRow::Kind::job || r.job->state != JobState::cancelled || !r.job->detail.starts_with(k_by)) {
     return state;

@@ -109,8 +109,8 @@ constexpr TableField<JobRow> k_fields[] = {
     {'U', "userid", "UID", [](R r) { return number(r.job->owner.uid); }},
     {'g', "groupname", "GROUP", [](R r) { return group_name(r.job->owner.gid); }},
     {'G', "groupid", "GROUP", [](R r) { return number(r.job->owner.gid); }},
-    {'t', "statecompact", "ST", [](R r) { return std::string(slurm_state_code(r.job->state)); }},
-    {'T', "state", "STATE", [](R r) { return std::string(name_of(r.job->state)); }},
+    {'t', "statecompact", "ST", [](R r) { return std::string(slurm_state_code(*r.job)); }},
+    {'T', "state", "STATE", [](R r) { return std::string(slurm_state(*r.job)); }},
     {'M', "timeused", "TIME", run_time},
     {'l', "timelimit", "TIME_LIMIT", [](R r) { return time_limit_text(r.job->spec->time_limit, "UNLIMITED"); }},
     {'L', "timeleft", "TIME_LEFT", time_left},
@@ -157,7 +157,7 @@ constexpr TableField<JobRow> k_fields[] = {
     {'q', "qos", "QOS", [](R r) { return std::string(shown_qos(r.job->spec)); }},
     {'v', "reservation", "RESERVATION", [](R r) { return or_null(r.job->spec->reservation); }},
     {'w', "wckey", "WCKEY", null_text},
-    {'W', "licenses", "LICENSES", null_text},
+    {'W', "licenses", "LICENSES", [](R r) { return or_null(shown_licenses(*r.job->spec)); }},
     {'X', "corespec", "CORE_SPEC", not_available},
     {'y', "nice", "NICE", [](R r) { return std::to_string(r.job->spec->nice); }},
     {'Y', "schednodes", "SCHEDNODES", null_text},
@@ -266,9 +266,9 @@ Comparison comparison_of(char letter) {
       return [](const Job& a, const Job& b) { return order(a.spec->partition, b.spec->partition); };
     // Slurm sorts states by their names, not by their numbers.
     case 't':
-      return [](const Job& a, const Job& b) { return order(slurm_state_code(a.state), slurm_state_code(b.state)); };
+      return [](const Job& a, const Job& b) { return order(slurm_state_code(a), slurm_state_code(b)); };
     case 'T':
-      return [](const Job& a, const Job& b) { return order(name_of(a.state), name_of(b.state)); };
+      return [](const Job& a, const Job& b) { return order(slurm_state(a), slurm_state(b)); };
     case 'u':
       return [](const Job& a, const Job& b) { return order(a.owner.user, b.owner.user); };
     case 'U':

@@ -1,13 +1,20 @@
 // The option tables of sbatch and srun: every option of Slurm 22.05, what Virga does with it, and if nothing, why.
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <string_view>
 
 #include "cli/command_registry.hpp"
 #include "cli/job_options.hpp"
 #include "cli/job_placement_options.hpp"
+#include "cli/messages.hpp"
 #include "cli/setters.hpp"
 #include "cli/step_binding.hpp"
 #include "wire/slurm_policy.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -23,8 +30,6 @@ constexpr auto value = Takes::value;
 constexpr auto optional = Takes::optional;
 
 constexpr const char* k_no_affinity = "which GPU is near to a processor is not known";
-constexpr const char* k_no_plugin = "no such plugin";
-constexpr const char* k_cloud_boots = "nodes are fresh virtual machines";
 constexpr const char* k_whole_control = "needs Slurm's privileges";
 
 Status set_nodes(O& o, std::string_view v, const OptionInfo&) {
@@ -150,6 +155,61 @@ Status set_nice(O& o, std::string_view v, const OptionInfo&) {
   return {};
 }
 
+/// As Slurm reads it: a word that is no number is 0, which asks for nothing.
+Status set_priority(O& o, std::string_view v, const OptionInfo&) {
+  constexpr long long k_end = 4'294'967'294;
+  const std::string text(v);
+  const long long number = same_word(v, "TOP") ? k_end - 1 : std::strtoll(text.c_str(), nullptr, 10);
+  if (number < 0) return fail(Code::invalid, "Priority must be >= 0");
+  if (number >= k_end) return fail(Code::invalid, fmt::format("Priority must be < {}", k_end));
+  o.priority = static_cast<std::uint32_t>(number);
+  return {};
+}
+
+Status set_mail_types(O& o, std::string_view v, const OptionInfo&) {
+  const std::optional<std::uint32_t> types = parse_mail_types(v);
+  if (!types) return fail(Code::invalid, "Invalid --mail-type specification");
+  o.mail_types = *types;
+  return {};
+}
+
+/// Options of plugins that are not there: what they say is checked as Slurm checks it, and asks for nothing.
+Status check_profile(O&, std::string_view v, const OptionInfo&) {
+  for (const std::string& word : split_list(v)) {
+    if (same_word(word, "all") || same_word(word, "none") || same_word(word, "energy") || same_word(word, "task") ||
+        same_word(word, "lustre") || same_word(word, "network")) {
+      continue;
+    }
+    return fail(Code::invalid, fmt::format("invalid --profile={} option", v));
+  }
+  return {};
+}
+
+/// "high", "low-high", "1000-2000:Performance", "OnDemand"
+Status check_cpu_freq(O&, std::string_view v, const OptionInfo&) {
+  std::string_view rest = v;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find_first_of("-:");
+    const std::string_view word = rest.substr(0, end);
+    rest = end == rest.npos ? "" : rest.substr(end + 1);
+    const bool is_number = !word.empty() && word.find_first_not_of("0123456789") == word.npos;
+    bool known = is_number;
+    for (const char* name : {"low", "medium", "high", "highm1", "conservative", "ondemand", "performance", "powersave",
+                             "schedutil", "userspace"}) {
+      known = known || same_word(word, name);
+    }
+    if (known) continue;
+    print_error(program_invocation_short_name, fmt::format("unrecognized --cpu-freq argument \"{}\"", word));
+    return fail(Code::invalid, "Invalid --cpu-freq argument");
+  }
+  return {};
+}
+
+Status check_burst_file(O&, std::string_view v, const OptionInfo&) {
+  if (::access(std::string(v).c_str(), R_OK) == 0) return {};
+  return fail(Code::invalid, "Invalid --bbf specification");
+}
+
 /// Checked here, worked out at submission: "now+1hour" counts from then.
 template <auto Member>
 Status set_moment(O& o, std::string_view v, const OptionInfo& row) {
@@ -188,21 +248,22 @@ Status set_switches(O& o, std::string_view v, const OptionInfo&) {
 constexpr Row k_common[] = {
     {{"account", 'A', value, done, "name", "account to charge"}, set_text<&O::account>},
     {{"acctg-freq", 0, value, quiet, "spec", "usage is counted by the kernel: exact, however often it is asked"}},
-    {{"bb", 0, value, refused, "spec", "there is no burst buffer"}},
-    {{"bbf", 0, value, refused, "file", "there is no burst buffer"}},
+    {{"bb", 0, value, quiet, "spec", "without a burst buffer plugin it stages nothing; nor is it shown"}},
+    {{"bbf", 0, value, quiet, "file", "the same; the file must be there"}, check_burst_file},
     {{"begin", 'b', value, done, "time", "not before: 16:00, now+1hour, tomorrow"}, set_moment<&O::begin>},
     {{"chdir", 'D', value, done, "directory", "working directory of the job"}, set_text<&O::work_dir>},
     {{"cluster", 0, value, done, "name", "the same as --clusters"}, set_clusters},
-    {{"cluster-constraint", 0, value, ignored, "list", "there is one cluster"}},
+    {{"cluster-constraint", 0, value, quiet, "list", "only a federation has use for it, in Slurm, too"}},
     {{"clusters", 'M', value, done, "names", "this cluster, or all"}, set_clusters},
     {{"comment", 0, value, done, "text", "arbitrary comment"}, set_text<&O::comment>},
     {{"constraint", 'C', value, done, "list", "features of its nodes: a&b, a|b, [a|b], a*2"}, set_text<&O::constraint>},
     {{"container", 0, value, refused, "path", "jobs run without OCI containers"}},
-    {{"context", 0, value, ignored, "label", k_no_plugin}},
+    {{"context", 0, value, quiet, "label", "without SELinux's plugin it does nothing, in Slurm as here"}},
     {{"contiguous", 0, nothing, done, "", "nodes with numbers that follow each other"}, set_flag<&O::contiguous>},
     {{"core-spec", 'S', value, done, "cores", "told of, as where AllowSpecResourcesUsage = No"}, ignore_spec_resources},
     {{"cores-per-socket", 0, value, done, "n", "nodes whose sockets have so many"}, set_count<&O::cores_per_socket>},
-    {{"cpu-freq", 0, value, ignored, "spec", "frequencies are the machine's own"}},
+    {{"cpu-freq", 0, value, quiet, "spec", "nobody may set those of a virtual machine; nor is it shown"},
+     check_cpu_freq},
     {{"cpus-per-gpu", 0, value, done, "n", "processors for each GPU"}, set_count<&O::cpus_per_gpu>},
     {{"cpus-per-task", 'c', value, done, "n", "processors for each task"}, set_count<&O::cpus_per_task>},
     {{"deadline", 0, value, done, "time", "ended by then, or not begun"}, set_moment<&O::deadline>},
@@ -232,15 +293,16 @@ constexpr Row k_common[] = {
     {{"input", 'i', value, done, "file", "standard input"}, set_text<&O::std_in>},
     {{"job-name", 'J', value, done, "name", "name of the job"}, set_text<&O::name>},
     {{"licenses", 'L', value, done, "names", "licences, held as long as it has nodes: a:2,b"}, set_licenses},
-    {{"mail-type", 0, value, ignored, "types", "no mail is sent"}},
-    {{"mail-user", 0, value, ignored, "user", "no mail is sent"}},
-    {{"mcs-label", 0, value, ignored, "label", k_no_plugin}},
+    {{"mail-type", 0, value, done, "types", "tell the user of BEGIN, END, FAIL …; needs mail_program"}, set_mail_types},
+    {{"mail-user", 0, value, done, "user", "whom to tell; else the job's owner"}, set_text<&O::mail_user>},
+    {{"mcs-label", 0, value, quiet, "label", "without an MCS plugin it hides nothing; nor is it shown"}},
     {{"mem", 0, value, done, "size[K|M|G|T]", "memory of each node; 0: all"}, set_memory<&O::memory_per_node>},
     {{"mem-bind", 0, value, quiet, "spec", "a node is one memory domain, so all memory is local"}, check_mem_bind},
     {{"mem-per-cpu", 0, value, done, "size", "memory for each processor"}, set_memory<&O::memory_per_cpu>},
     {{"mem-per-gpu", 0, value, done, "size", "memory for each GPU"}, set_memory<&O::memory_per_gpu>},
     {{"mincpus", 0, value, done, "n", "processors of each node, at least"}, set_count<&O::min_cpus>},
-    {{"network", 0, value, ignored, "type", "the fabric has one network"}},
+    {{"network", 0, value, done, "type", "told of by scontrol; without a plugin it does nothing else"},
+     set_text<&O::network>},
     {{"nice", 0, optional, done, "n", "taken off the priority; 100 without a number"}, set_nice},
     {{"no-kill", 'k', optional, refused, "off", "a gang that lost a node is no gang"}},
     {{"nodefile", 'F', value, done, "file", "the same as --nodelist, from a file"}, set_node_file},
@@ -259,15 +321,16 @@ constexpr Row k_common[] = {
      set_flag<&O::overcommit>},
     {{"oversubscribe", 's', nothing, quiet, "", "nodes are shared unless --exclusive"}},
     {{"partition", 'p', value, done, "name", "partition"}, set_text<&O::partition>},
-    {{"power", 0, value, ignored, "flags", k_no_plugin}},
+    {{"power", 0, value, quiet, "flags", "without a power plugin it does nothing; nor is it shown"}},
     {{"prefer", 0, value, done, "features", "such nodes where there are any, else others"}, set_text<&O::prefer>},
-    {{"priority", 0, value, ignored, "n", "jobs are served in their order"}},
-    {{"profile", 0, value, ignored, "what", k_no_plugin}},
+    {{"priority", 0, value, done, "n", "this priority, which stays; operators only"}, set_priority},
+    {{"profile", 0, value, quiet, "what", "without a profile plugin it does nothing, in Slurm as here"}, check_profile},
     {{"propagate", 0, optional, done, "limits", "limits of this process that are the job's: ALL, NONE, NOFILE"},
      set_propagate},
     {{"qos", 'q', value, done, "name", "quality of service"}, set_text<&O::qos>},
     {{"quiet", 'Q', nothing, done, "", "no informational messages"}, set_flag<&O::quiet>},
-    {{"reboot", 0, nothing, ignored, "", k_cloud_boots}},
+    {{"reboot", 0, nothing, done, "", "told of by scontrol; nodes boot for their first job anyway"},
+     set_flag<&O::reboot>},
     {{"reservation", 0, value, done, "name", "nodes of this reservation"}, set_text<&O::reservation>},
     {{"signal", 0, value, done, "[B:]signal[@s]", "signal before the time limit ends it"}, set_signal},
     {{"sockets-per-node", 0, value, done, "n", "nodes that have so many"}, set_count<&O::sockets_per_node>},

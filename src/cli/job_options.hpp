@@ -64,6 +64,11 @@ struct JobOptions {
   Duration time_min;
   bool kill_on_invalid_dep = false;
   std::string wckey;
+  std::uint32_t priority = k_no_priority;
+  std::uint32_t mail_types = 0;  ///< MailType bits
+  std::string mail_user;
+  std::string network;
+  bool reboot = false;
   std::optional<std::uint32_t> sockets_per_node;
   std::optional<std::uint32_t> cores_per_socket;
   std::optional<std::uint32_t> threads_per_core;

@@ -198,6 +198,11 @@ Result<JobSpec> job_spec_from(const JobOptions& given, const JobContext& context
   spec.time_min = o.time_min;
   spec.kill_on_invalid_dep = o.kill_on_invalid_dep;
   spec.wckey = o.wckey;
+  if (o.priority != 0) spec.priority = o.priority;  // Slurm takes 0 for no wish, too
+  spec.mail_types = o.mail_types;
+  spec.mail_user = o.mail_user;
+  spec.network = o.network;
+  spec.reboot = o.reboot;
   if (Status ok = set_times(spec, o, context.now); !ok) return unexpected(ok.error());
   return spec;
 }

@@ -13,6 +13,7 @@
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 
@@ -32,6 +33,11 @@ bool StateFilter::admits(JobState state) const {
   return all || std::find(states.begin(), states.end(), state) != states.end();
 }
 
+bool StateFilter::admits(const Job& job) const {
+  if (job.state == JobState::running && job.suspended.is_set()) return all || suspended;
+  return admits(job.state);
+}
+
 tl::expected<StateFilter, BadWord> parse_states(const std::string& list) {
   StateFilter filter;
   for (const std::string& word : split_list(list)) {
@@ -40,6 +46,8 @@ tl::expected<StateFilter, BadWord> parse_states(const std::string& list) {
       filter.all = true;
     } else if (std::optional<JobState> state = job_state_from_slurm(word, elsewhere); state) {
       filter.states.push_back(*state);
+    } else if (same_word(word, "S") || same_word(word, "SUSPENDED")) {
+      filter.suspended = true;
     } else if (!elsewhere) {
       return tl::unexpected<BadWord>(BadWord{word});
     }

@@ -20,7 +20,9 @@ std::optional<std::uint32_t> gid_of(const std::string& group);
 struct StateFilter {
   std::vector<JobState> states;  ///< empty: see `all`
   bool all = false;
+  bool suspended = false;  ///< jobs that stand still, too; else they are not meant by RUNNING
   bool admits(JobState state) const;
+  bool admits(const Job& job) const;
 };
 struct BadWord {
   std::string word;

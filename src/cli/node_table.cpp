@@ -7,6 +7,7 @@
 #include <set>
 
 #include "wire/hostlist.hpp"
+#include "wire/slurm_nodes.hpp"
 #include "wire/slurm_text.hpp"
 
 namespace virga {
@@ -111,7 +112,11 @@ std::string address(R r) { return first(r) != nullptr ? first(r)->address : ""; 
 std::string allocated_memory(R r) {
   return least(r, [](const SlurmNode& n) { return n.used.memory_bytes >> 20; });
 }
-std::string available(R r) { return r.partition->up ? "up" : "down"; }
+std::string available(R r) {
+  const std::string_view state = slurm_partition_state(*r.partition);
+  if (state == "INACTIVE") return "inactive";
+  return state == "UP" ? "up" : state == "DOWN" ? "down" : "drain";
+}
 std::string plain_partition(R r) { return r.partition->name; }
 template <const char* const& Text>
 std::string fixed(R) {

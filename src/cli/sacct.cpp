@@ -19,6 +19,7 @@
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
 #include "wire/slurm_reasons.hpp"
+#include "wire/slurm_yaml.hpp"
 
 namespace virga {
 namespace {
@@ -61,7 +62,11 @@ struct SacctOptions {
   bool no_header = false;
   bool parsable = false;
   bool parsable2 = false;
+  std::string associations;
+  bool completion = false;
+  std::string completion_file;
   bool json = false;
+  bool yaml = false;
   bool help_format = false;
   bool batch_script = false;
   bool help = false;
@@ -98,18 +103,27 @@ Status set_limit(O& o, std::string_view v, const OptionInfo& row) {
   return {};
 }
 
+Status set_yaml(O& o, std::string_view, const OptionInfo&) {
+  o.json = o.yaml = true;
+  return {};
+}
+
+std::string as_asked(std::string json, const O& o) { return o.yaml ? slurm_yaml(json) : std::move(json) + "\n"; }
+
 constexpr Option<O> k_table[] = {
     {{"accounts", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
     {{"allclusters", 'L', Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"allocations", 'X', Takes::nothing, Support::done, "", "jobs without their steps"}, set_flag<&O::jobs_only>},
     {{"allusers", 'a', Takes::nothing, Support::done, "", "everybody's jobs"}, set_flag<&O::all_users>},
-    {{"associations", 'x', Takes::value, Support::ignored, "list", "there are no associations"}},
+    {{"associations", 'x', Takes::value, Support::done, "list", "jobs of these associations: none has any"},
+     set_text<&O::associations>},
     {{"batch-script", 'B', Takes::nothing, Support::done, "", "the scripts of the jobs of -j"},
      set_flag<&O::batch_script>},
     {{"brief", 'b', Takes::nothing, Support::done, "", "JobID, State and ExitCode"}, set_flag<&O::brief>},
     {{"cluster", 'M', Takes::value, Support::done, "names", "of this cluster, or all"}, set_list<&O::clusters>},
     {{"clusters", 'M', Takes::value, Support::done, "names", "of this cluster, or all"}, set_list<&O::clusters>},
-    {{"completion", 'c', Takes::nothing, Support::refused, "", "there is no job completion plugin"}},
+    {{"completion", 'c', Takes::nothing, Support::quiet, "", "ends as in Slurm without job completion records"},
+     set_flag<&O::completion>},
     {{"constraints", 'C', Takes::value, Support::done, "list", "jobs that asked for these features"},
      set_list<&O::constraints>},
     {{"delimiter", 0, Takes::value, Support::done, "text", "between the columns of -p and -P"},
@@ -119,7 +133,8 @@ constexpr Option<O> k_table[] = {
     {{"env-vars", 0, Takes::nothing, Support::refused, "", "environments are not kept in the accounts"}},
     {{"federation", 0, Takes::nothing, Support::quiet, "", k_one_cluster}},
     {{"fields", 'o', Takes::value, Support::done, "list", "the same as --format"}, set_text<&O::format>},
-    {{"file", 'f', Takes::value, Support::refused, "file", "there is no job completion plugin"}},
+    {{"file", 'f', Takes::value, Support::quiet, "file", "the same; the file must be there"},
+     set_text<&O::completion_file>},
     {{"flags", 'F', Takes::value, Support::ignored, "list", "jobs have no flags"}},
     {{"format", 'o', Takes::value, Support::done, "list", "columns: JobID%20,State"}, set_text<&O::format>},
     {{"gid", 'g', Takes::value, Support::done, "list", "groups whose jobs to show"}, set_list<&O::groups>},
@@ -162,13 +177,13 @@ constexpr Option<O> k_table[] = {
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
     {{"wckeys", 'W', Takes::value, Support::done, "list", "jobs of these workload keys"}, set_list<&O::wckeys>},
     {{"whole-hetjob", 0, Takes::optional, Support::quiet, "yes|no", "there are no heterogeneous jobs"}},
-    {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+    {{"yaml", 0, Takes::nothing, Support::done, "", "the same in YAML"}, set_yaml},
 };
 constexpr InputVariable k_variables[] = {
     {"SACCT_FEDERATION", "federation"},
     {"SACCT_FORMAT", "format"},
     {"SACCT_LOCAL", "local"},
-    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_TIME_FORMAT", "", Support::done, "relative, standard or a form of strftime"},
     {"SLURM_BITSTR_LEN", "", Support::ignored, "lists of tasks are shown whole"},
     {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
     {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
@@ -286,7 +301,7 @@ bool is_wanted(const Job& job, const O& o, const Wanted& wanted) {
                                           [&](const JobNode& node) { return admits(wanted.nodes, node.name); });
   const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
   const bool named = wanted.refs.empty() || std::any_of(wanted.refs.begin(), wanted.refs.end(), is_named);
-  return named && on_nodes && wanted.states.admits(job.state) && admits(wanted.uids, job.owner.uid) &&
+  return named && on_nodes && wanted.states.admits(job) && admits(wanted.uids, job.owner.uid) &&
          admits(o.accounts, job.spec->account) && admits(o.partitions, job.spec->partition) &&
          admits(o.names, job.spec->name) && admits(wanted.gids, job.owner.gid) && admits(o.qos, job.spec->qos) &&
          admits(o.wckeys, job.spec->wckey) && admits(o.constraints, job.spec->placement.features) &&
@@ -327,11 +342,20 @@ std::uint64_t memory_of_nodes(const Config& config, const std::string& name) {
   return 0;
 }
 
+/// Why Slurm without records of job completion would answer nothing; empty: it answers.
+std::string completion_error(const O& o) {
+  if (!o.completion_file.empty() && ::access(o.completion_file.c_str(), F_OK) != 0) {
+    return o.completion_file + " is not a valid file";
+  }
+  return o.completion ? "Slurm job completion is disabled" : "";
+}
+
 int show(Client& client, const O& o, const Wanted& wanted, const std::vector<AccountColumn>& columns) {
   Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
   if (!ping) return failed("sacct", ping.error());
   Result<JobsBody> body = client.get_as<JobsBody>(target_of(wanted));
   if (!body) return failed("sacct", body.error());
+  if (!o.associations.empty()) body->jobs.clear();  // no job has one
   std::erase_if(body->jobs, [&](const Job& job) { return !is_wanted(job, o, wanted); });
   std::stable_sort(body->jobs.begin(), body->jobs.end(), [](const Job& a, const Job& b) { return a.id < b.id; });
   for (Job& job : body->jobs) {
@@ -341,7 +365,7 @@ int show(Client& client, const O& o, const Wanted& wanted, const std::vector<Acc
   }
   const Time now = body->now.is_set() ? body->now : Time::from_seconds(std::time(nullptr));
   if (o.json)
-    return print_out(slurm_accounts_json(body->jobs, {ping->cluster, now}) + "\n") ? k_exit_ok : k_exit_failure;
+    return print_out(as_asked(slurm_accounts_json(body->jobs, {ping->cluster, now}), o)) ? k_exit_ok : k_exit_failure;
   std::vector<AccountRow> rows;
   std::vector<JobRow> jobs;
   for (const Job& job : body->jobs) jobs.push_back({&job, nullptr, now});
@@ -385,6 +409,10 @@ int sacct_main(int argc, char** argv) {
   if (!operands && operands.error().message.starts_with("Try ")) return k_exit_failure;  // which sacct does not say
   if (!operands) return option_failure(k_sacct, operands.error());
   if (answer_about_itself(k_sacct, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
+  if (const std::string why = completion_error(options); !why.empty()) {
+    std::fprintf(stderr, "%s\n", why.c_str());
+    return k_exit_failure;
+  }
   if (!operands->empty()) {
     print_error("sacct", "Unknown arguments:\n " + operands->front());
     return k_exit_failure;

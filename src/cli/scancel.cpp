@@ -105,24 +105,32 @@ bool has_filter(const O& o) {
          !o.qos.empty() || !o.reservation.empty() || !o.node_list.empty() || !o.wckey.empty();
 }
 
-/// "7" and "7_[1-3]" are what users write; steps end with their job only.
-Result<std::vector<JobRef>> refs_of(const std::vector<std::string>& operands) {
-  std::vector<JobRef> refs;
+/// A job or several, or one step of it.
+struct Target {
+  JobRef job;
+  std::uint32_t step = k_no_step;
+
+  std::string text() const { return job.text() + (step == k_no_step ? "" : fmt::format(".{}", step)); }
+};
+
+/// "7", "7_[1-3]" and "7.0" are what users write.
+Result<std::vector<Target>> refs_of(const std::vector<std::string>& operands) {
+  std::vector<Target> targets;
   for (const std::string& operand : operands) {
     // The list in 7_[1,3] belongs to one job.
     for (const std::string& text : operand.find('[') == operand.npos ? split_list(operand) : std::vector{operand}) {
       const std::vector<JobRef> named = job_refs(text);
       if (named.empty()) return fail(Code::invalid, "Invalid job id " + text);
-      if (text.find('.') != text.npos) {
-        return fail(Code::invalid,
-                    fmt::format("Kill job error on job step id {}: steps are ended with their job, or by "
-                                "a signal to their srun",
-                                text));
+      Target target{named.front()};
+      if (const std::size_t dot = text.find('.'); dot != text.npos) {
+        const Result<std::uint32_t> step = parse_count(text.substr(dot + 1));
+        if (!step) return fail(Code::invalid, "Invalid job id " + text);
+        target.step = *step;
       }
-      refs.insert(refs.end(), named.begin(), named.end());
+      for (const JobRef& job : named) targets.push_back({job, target.step});
     }
   }
-  return refs;
+  return targets;
 }
 
 /// The living jobs that every filter admits.
@@ -159,7 +167,7 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
            (!o.account.empty() && job.spec->account != o.account) || (!o.qos.empty() && job.spec->qos != o.qos) ||
            (!o.wckey.empty() && job.spec->wckey != o.wckey) ||
            (!o.reservation.empty() && job.spec->reservation != o.reservation) ||
-           (!o.state.empty() && !states.admits(job.state)) || !on_nodes;
+           (!o.state.empty() && !states.admits(job)) || !on_nodes;
   });
   return std::move(body->jobs);
 }
@@ -176,59 +184,66 @@ bool confirmed(Client& client, const JobRef& job) {
   return std::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/// SIGKILL to the whole job is what cancelling does; to the batch shell alone it is a signal like any other.
-bool is_cancel(const O& o) { return o.signal == 0 || (o.signal == 9 && !o.batch); }
+/// SIGKILL to the whole job or step is what cancelling does; to the batch shell alone it is a signal like any other.
+bool is_end(const O& o) { return o.signal == 0 || (o.signal == 9 && !o.batch); }
+bool is_cancel(const Target& job, const O& o) { return is_end(o) && job.step == k_no_step; }
 
-void announce(const JobRef& job, const O& o) {
+void announce(const Target& job, const O& o) {
   if (!o.verbose) return;
   print_error("scancel",
-              is_cancel(o) ? "Terminating job " + job.text() : fmt::format("Signal {} to job {}", o.signal, job.text()),
+              is_end(o) ? fmt::format("Terminating {} {}", job.step == k_no_step ? "job" : "step", job.text())
+                        : fmt::format("Signal {} to job {}", o.signal, job.text()),
               false);
 }
 
 /// Slurm's rule: a job that is gone is no failure of a plain scancel, and only -v tells.
-int exit_code_of(const JobRef& job, const Error& error, const O& o, bool by_number) {
+int exit_code_of(const Target& job, const Error& error, const O& o, bool by_number) {
   if (error.code == Code::unavailable) return failed("scancel", error);
-  const bool cancel = is_cancel(o);
+  const bool cancel = is_cancel(job, o);
   const bool gone = error.code == Code::conflict || error.code == Code::not_found;
   if (cancel && gone && (!o.verbose || !by_number)) return k_exit_ok;
   // A job that waits has no processes yet: Slurm's number of that error, as far as an exit code can hold it.
   constexpr int k_exit_not_now = 2020 % 256;
-  const bool not_now = !cancel && error.message == "Job is not running";
+  const bool not_now = !cancel && (error.message == "Job is not running" || error.message == "Job is suspended");
   if (!o.quiet) {
     const std::string why = not_now ? "Job can not be altered now, try again later" : slurm_error_text(error);
-    print_error("scancel", fmt::format("Kill job error on job id {}: {}", job.text(), why));
+    print_error("scancel", fmt::format("Kill job error on job {}id {}: {}", job.step == k_no_step ? "" : "step ",
+                                       job.job.text(), why));
   }
   if (not_now) return k_exit_not_now;
+  constexpr int k_exit_no_step = 2017 % 256;
+  if (job.step != k_no_step && gone) return k_exit_no_step;
   return cancel && gone ? k_exit_ok : k_exit_failure;
 }
 
-int act_on(Client& client, const JobRef& job, const O& o, bool by_number) {
-  if (o.interactive && !confirmed(client, job)) return k_exit_ok;
+int act_on(Client& client, const Target& job, const O& o, bool by_number) {
+  if (o.interactive && !confirmed(client, job.job)) return k_exit_ok;
   announce(job, o);
-  const std::string base = fmt::format("/v1/jobs/{}/", job.text());
-  const Result<NoBody> done = is_cancel(o) ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
-                                           : client.post_as<NoBody>(base + "signal", SignalBody{o.signal, o.batch});
+  constexpr std::uint32_t k_kill = 9;
+  const std::string base = fmt::format("/v1/jobs/{}/", job.job.text());
+  const SignalBody signal{is_end(o) ? k_kill : o.signal, o.batch, job.step, o.full};
+  const Result<NoBody> done = is_cancel(job, o) ? client.post_as<NoBody>(base + "cancel", NoBody{}, Client::Retry::safe)
+                                                : client.post_as<NoBody>(base + "signal", signal);
   return done ? k_exit_ok : exit_code_of(job, done.error(), o, by_number);
 }
 
 /// All of them with one request for each few thousand.
-int cancel_all(Client& client, std::span<const JobRef> jobs, const O& o, bool by_number) {
+int cancel_all(Client& client, std::span<const Target> jobs, const O& o, bool by_number) {
   constexpr std::size_t k_jobs_per_request = 10'000;
   int exit_code = k_exit_ok;
   while (!jobs.empty()) {
     const auto some = jobs.first(std::min(k_jobs_per_request, jobs.size()));
     CancelBody body;
-    std::map<std::string, JobRef> ref_of_text;
-    for (const JobRef& job : some) {
+    std::map<std::string, Target> job_of_text;
+    for (const Target& job : some) {
       announce(job, o);
-      ref_of_text.emplace(body.jobs.emplace_back(job.text()), job);
+      job_of_text.emplace(body.jobs.emplace_back(job.text()), job);
     }
     const auto done = client.post_as<CancelledBody>("/v1/jobs/cancel", body, Client::Retry::safe);
     if (!done) return failed("scancel", done.error());
     for (const RefusedJobBody& refused : done->refused) {
-      const auto job = ref_of_text.find(refused.job);
-      if (job == ref_of_text.end()) continue;  // not of ours
+      const auto job = job_of_text.find(refused.job);
+      if (job == job_of_text.end()) continue;  // not of ours
       exit_code = std::max(exit_code, exit_code_of(job->second, {refused.code, refused.message}, o, by_number));
     }
     jobs = jobs.subspan(some.size());
@@ -256,7 +271,7 @@ int scancel_main(int argc, char** argv) {
   if (!operands && operands.error().code == Code::not_found) return plain_failure(operands.error());
   if (!operands) return option_failure(k_scancel, operands.error());
   if (answer_about_itself(k_scancel, rows_of(table), options.version, options.help, options.usage)) return k_exit_ok;
-  Result<std::vector<JobRef>> refs = refs_of(*operands);
+  Result<std::vector<Target>> refs = refs_of(*operands);
   if (!refs) return failed("scancel", refs.error());
   if (refs->empty() && !has_filter(options)) {
     print_error("scancel", "No job identification provided");
@@ -270,16 +285,18 @@ int scancel_main(int argc, char** argv) {
     Result<std::vector<Job>> jobs = jobs_by_filter(*client, options);
     if (!jobs && jobs.error().message.starts_with("Invalid job state")) return plain_failure(jobs.error());
     if (!jobs) return failed("scancel", jobs.error());
-    std::vector<JobRef> wanted;
+    std::vector<Target> wanted;
     for (const Job& job : *jobs) {
-      const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
-      if (!by_number || std::any_of(refs->begin(), refs->end(), is_named)) wanted.push_back(ref_of(job));
+      const auto is_named = [&](const Target& target) { return target.job.names(job); };
+      if (!by_number || std::any_of(refs->begin(), refs->end(), is_named)) wanted.push_back({ref_of(job)});
     }
     *refs = std::move(wanted);
   }
-  if (is_cancel(options) && !options.interactive) return cancel_all(*client, *refs, options, by_number);
+  const bool whole_jobs =
+      std::all_of(refs->begin(), refs->end(), [&](const Target& t) { return is_cancel(t, options); });
+  if (whole_jobs && !options.interactive) return cancel_all(*client, *refs, options, by_number);
   int exit_code = k_exit_ok;
-  for (const JobRef& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
+  for (const Target& job : *refs) exit_code = std::max(exit_code, act_on(*client, job, options, by_number));
   return exit_code;
 }
 

@@ -50,7 +50,7 @@ constexpr InputVariable k_variables[] = {
     {"SCONTROL_LOCAL", "local"},
     {"SCONTROL_SIBLING", "sibling"},
     {"SLURM_CLUSTERS", "clusters"},
-    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_TIME_FORMAT", "", Support::done, "relative, standard or a form of strftime"},
     {"SLURM_BITSTR_LEN", "", Support::ignored, "lists of tasks are shown whole"},
     {"SLURM_CONF_OUT", "", Support::ignored, "there is no slurm.conf to write"},
     {"SLURM_TOPO_LEN", "", Support::ignored, "lines are shown whole"},
@@ -60,7 +60,9 @@ constexpr InputVariable k_variables[] = {
 constexpr CommandInfo k_scontrol = {"scontrol",
                                     "[OPTIONS] COMMAND\n"
                                     "  show job|node|partition|config|step|hostnames|hostlist|hostlistsorted [NAME]\n"
-                                    "  hold|release|requeue JOB...        update jobid=JOB KEY=VALUE...\n"
+                                    "  hold|uhold|release|requeue|requeuehold|suspend|resume JOB...\n"
+                                    "  update jobid=JOB KEY=VALUE...\n"
+                                    "  update partitionname=NAME [state=up|down|drain|inactive] [maxtime=TIME]\n"
                                     "  update nodename=HOSTS state=drain|resume|undrain [reason=TEXT]\n"
                                     "  wait_job JOB   write batch_script JOB [FILE]   ping   reconfigure   version",
                                     1};
@@ -110,12 +112,19 @@ int act_on_jobs(Client& client, const std::vector<std::string>& args, const std:
         if (!done) break;
       }
       // A job that runs is held for the time when it comes back to the queue, which is when somebody requeues it.
-      if (done || (action == "hold" && done.error().message.starts_with("Job is no longer pending"))) continue;
+      if (done ||
+          ((action == "hold" || action == "user_hold") && done.error().message.starts_with("Job is no longer pending")))
+        continue;
       if (done.error().code == Code::unavailable) return failed("scontrol", done.error());
       std::string why = slurm_error_text(done.error());
-      if (action == "requeue" && is_pending(client, text)) why = "Job is pending execution";
+      const bool is_requeue = action.starts_with("requeue");
+      const bool is_suspension = action == "suspend" || action == "resume";
+      if (is_requeue && is_pending(client, text)) why = "Job is pending execution";
+      if (is_suspension && done.error().code == Code::not_found && job_number(text)) {
+        why = "Unexpected message received";  // Slurm's own answer here
+      }
       std::fprintf(stderr, "%s for job %s\n", why.c_str(), text.c_str());
-      if (action != "requeue")
+      if (!is_requeue && !is_suspension)
         std::fprintf(stderr, "slurm_suspend error: %s\n", slurm_error_text(done.error()).c_str());
       exit_code = k_exit_failure;
     }
@@ -168,9 +177,11 @@ int with_client(const std::vector<std::string>& args, const O& o) {
   if (Status ok = check_clusters(*client, o.clusters); !ok) return failed("scontrol", ok.error());
   const std::string& command = args.front();
   if (is_command(command, "show", 1)) return scontrol_show(*client, args, o);
-  if (is_command(command, "hold", 2) || same_word(command, "uhold") || same_word(command, "holdu")) {
-    return act_on_jobs(*client, args, "hold");
-  }
+  if (is_command(command, "hold", 2)) return act_on_jobs(*client, args, "hold");
+  if (same_word(command, "uhold") || same_word(command, "holdu")) return act_on_jobs(*client, args, "user_hold");
+  if (is_command(command, "suspend", 2)) return act_on_jobs(*client, args, "suspend");
+  if (is_command(command, "resume", 3)) return act_on_jobs(*client, args, "resume");
+  if (same_word(command, "requeuehold")) return act_on_jobs(*client, args, "requeue_hold");
   if (is_command(command, "release", 3)) return act_on_jobs(*client, args, "release");
   if (same_word(command, "requeue")) return act_on_jobs(*client, args, "requeue");
   if (is_command(command, "update", 1)) return scontrol_update(*client, args);
@@ -183,9 +194,8 @@ int with_client(const std::vector<std::string>& args, const O& o) {
     return done ? k_exit_ok : failed("scontrol", done.error());
   }
   for (std::string_view known :
-       {"abort",   "cancel_reboot", "create", "delete",   "listpids",      "notify",           "pidinfo",
-        "reboot",  "requeuehold",   "resume", "setdebug", "setdebugflags", "schedloglevel",    "shutdown",
-        "suspend", "takeover",      "token",  "top",      "errnumstr",     "fsdampeningfactor"}) {
+       {"abort", "cancel_reboot", "create", "delete", "listpids", "notify", "pidinfo", "reboot", "setdebug",
+        "setdebugflags", "schedloglevel", "shutdown", "takeover", "token", "top", "errnumstr", "fsdampeningfactor"}) {
     if (same_word(command, known)) return failed("scontrol", {Code::invalid, command + " is not supported by Virga"});
   }
   std::fprintf(stderr, "invalid keyword: %s\n", command.c_str());

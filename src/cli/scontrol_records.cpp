@@ -7,6 +7,7 @@
 #include "wire/group_name.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_nodes.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
@@ -57,13 +58,16 @@ void add_job_times(Record& r, const Job& job, Time now) {
   const std::string end = is_final(job.state)              ? local_time_text(job.ended)
                           : job.state == JobState::pending ? "Unknown"
                                                            : local_time_text(job.end_limit);
-  r.line("RunTime={} TimeLimit={} TimeMin=N/A", long_duration_text(job_run_time(job, now)),
-         time_limit_text(job.spec->time_limit, "UNLIMITED", true));
+  r.line("RunTime={} TimeLimit={} TimeMin={}", long_duration_text(job_run_time(job, now)),
+         time_limit_text(job.spec->time_limit, "UNLIMITED", true),
+         job.spec->time_min > Duration{} ? long_duration_text(job.spec->time_min) : "N/A");
   r.line("SubmitTime={} EligibleTime={}", local_time_text(job.submitted), eligible);
   r.line("AccrueTime={}", begin.is_set() ? "Unknown" : eligible);
   r.line("StartTime={} EndTime={} Deadline={}", local_time_text(begin.is_set() ? begin : job.started), end,
          local_time_text(job.spec->deadline, "N/A"));
-  r.line("SuspendTime=None SecsPreSuspend=0 LastSchedEval={} Scheduler=Main",
+  const bool still = job.suspended.is_set();
+  r.line("SuspendTime={} SecsPreSuspend={} LastSchedEval={} Scheduler=Main", local_time_text(job.suspended, "None"),
+         still ? job_run_time(job, now).whole_seconds() : 0,
          local_time_text(job.started.is_set() ? job.started : job.submitted));
 }
 
@@ -90,11 +94,12 @@ void add_job_shape(Record& r, const Job& job, const std::string& tres, bool deta
   r.line("TRES={}", tres);
   r.line("Socks/Node=* NtasksPerN:B:S:C={}:0:*:* CoreSpec=*", spec.tasks_per_node);
   if (details) add_node_shares(r, job);
-  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode=0",
-         std::uint64_t{std::max(1U, spec.tasks_per_node)} * spec.cpus_per_task,
-         memory_text(spec.per_node.memory_bytes));
-  r.line("Features=(null) DelayBoot=00:00:00");
-  r.line("OverSubscribe={} Contiguous=0 Licenses=(null) Network=(null)", spec.exclusive ? "NO" : "OK");
+  r.line("MinCPUsNode={} MinMemoryNode={} MinTmpDiskNode={}",
+         std::uint64_t{std::max(1U, spec.tasks_per_node)} * spec.cpus_per_task, memory_text(spec.per_node.memory_bytes),
+         spec.placement.tmp_bytes == 0 ? "0" : memory_text(spec.placement.tmp_bytes));
+  r.line("Features={} DelayBoot=00:00:00", null_if_empty(spec.placement.features));
+  r.line("OverSubscribe={} Contiguous={} Licenses={} Network={}", spec.exclusive ? "NO" : "OK",
+         spec.placement.contiguous ? 1 : 0, null_if_empty(shown_licenses(spec)), null_if_empty(spec.network));
 }
 
 }  // namespace
@@ -113,14 +118,16 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
          job.owner.gid);
   r.line("Priority={} Nice={} Account={} QOS={}", shown_priority(job), spec.nice, null_if_empty(spec.account),
          shown_qos(spec));
-  r.line("JobState={} Reason={} Dependency={}", name_of(job.state), slurm_reason(job),
-         null_if_empty(shown_dependencies(job)));
-  r.line("Requeue={} Restarts={} BatchFlag={} Reboot=0 ExitCode={}:{}", spec.requeue ? 1 : 0, job.incarnation,
-         spec.kind == JobKind::batch ? 1 : 0, job.exit.code, job.exit.signal);
+  std::string reason(slurm_reason(job));
+  std::replace(reason.begin(), reason.end(), ' ', '_');
+  r.line("JobState={} Reason={} Dependency={}", slurm_state(job), reason, null_if_empty(shown_dependencies(job)));
+  r.line("Requeue={} Restarts={} BatchFlag={} Reboot={} ExitCode={}:{}", spec.requeue ? 1 : 0, job.incarnation,
+         spec.kind == JobKind::batch ? 1 : 0, spec.reboot ? 1 : 0, job.exit.code, job.exit.signal);
   if (options.details) r.line("DerivedExitCode=0:0");
   add_job_times(r, job, now);
   r.line("Partition={} AllocNode:Sid=localhost:0", spec.partition);
-  r.line("ReqNodeList=(null) ExcNodeList=(null)");
+  r.line("ReqNodeList={} ExcNodeList={}", null_if_empty(compress_hostlist(spec.placement.nodes)),
+         null_if_empty(compress_hostlist(spec.placement.exclude)));
   r.line("NodeList={}", job_node_list(job));
   if (!job.nodes.empty()) r.line("BatchHost={}", job.nodes.front().name);
   add_job_shape(r, job, options.tres.empty() ? job_tres_text(job) : options.tres, options.details);
@@ -133,7 +140,15 @@ std::string job_record(const Job& job, Time now, const ScontrolOptions& options)
     r.line("StdIn={}", spec.std_in.empty() ? "/dev/null" : spec.std_in);
     r.line("StdOut={}", job_output_path(job, false));
   }
+  if (spec.switches != 0) {
+    r.line("Switches={}@{}", spec.switches,
+           long_duration_text(spec.switches_wait.is_infinite() ? Duration::minutes(5) : spec.switches_wait));
+  }
   r.line("Power=");
+  if (spec.mail_types != 0) {
+    r.line("MailUser={} MailType={}", spec.mail_user.empty() ? job.owner.user : spec.mail_user,
+           mail_types_text(spec.mail_types));
+  }
   r.line("");
   if (spec.per_node.gpus != 0) r.line("TresPerNode=gres:gpu:{}", spec.per_node.gpus);
   if (!job.detail.empty()) r.line("Detail={}", job.detail);
@@ -183,7 +198,7 @@ std::string partition_record(const Partition& partition, const std::vector<Slurm
   r.line("Nodes={}", compress_hostlist(names));
   r.line("PriorityJobFactor=1 PriorityTier=1 RootOnly=NO ReqResv=NO OverSubscribe=NO");
   r.line("OverTimeLimit=NONE PreemptMode=OFF");
-  r.line("State={} TotalCPUs={} TotalNodes={} SelectTypeParameters=NONE", partition.up ? "UP" : "DOWN", total.cpus,
+  r.line("State={} TotalCPUs={} TotalNodes={} SelectTypeParameters=NONE", slurm_partition_state(partition), total.cpus,
          names.size());
   r.line("JobDefaults=(null)");
   r.line("DefMemPerNode=UNLIMITED MaxMemPerNode=UNLIMITED");

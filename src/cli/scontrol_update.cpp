@@ -12,6 +12,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/encodings.hpp"
 #include "wire/hostlist.hpp"
+#include "wire/partition_body.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_text.hpp"
 #include "wire/words.hpp"
@@ -71,11 +72,57 @@ int update_nodes(Client& client, const NodeUpdate& update) {
   return exit_code;
 }
 
-/// One key=value of a job.
+/// One key=value of a job or a partition.
 struct JobChange {
   std::string key;
   std::string value;
 };
+
+int update_partition(Client& client, const std::string& name, const std::vector<JobChange>& changes) {
+  if (changes.empty()) {
+    print_error("scontrol", "No changes specified");
+    return k_exit_failure;
+  }
+  const auto give_up = [] {
+    std::fputs("slurm_update error: No error\n", stderr);  // Slurm's words: it did not ask its controller
+    return k_exit_failure;
+  };
+  Result<Config> config = client.get_as<Config>("/v1/config");
+  if (!config) return failed("scontrol", config.error());
+  PartitionBody body;
+  for (const Partition& known : config->partitions) {
+    if (known.name == name) body = {known.up, known.takes_jobs, known.max_time, known.default_time};
+  }
+  for (const JobChange& change : changes) {
+    if (same_word(change.key, "state")) {
+      const auto is = [&](std::string_view word) { return same_word(change.value, word); };
+      if (!is("up") && !is("down") && !is("drain") && !is("inactive")) {
+        print_error("scontrol", fmt::format("Invalid input: {}={}", change.key, change.value));
+        print_error("scontrol", "Acceptable State values are UP, DOWN, DRAIN and INACTIVE");
+        return give_up();
+      }
+      body.up = is("up") || is("drain");
+      body.takes_jobs = is("up") || is("down");
+    } else if (same_word(change.key, "maxtime") || same_word(change.key, "defaulttime")) {
+      const Result<Duration> time = parse_time_limit(change.value);
+      if (!time) {
+        print_error("scontrol", fmt::format("Invalid input {}={}", change.key, change.value));
+        return give_up();
+      }
+      (same_word(change.key, "maxtime") ? body.max_time : body.default_time) = *time;
+    } else {
+      print_error("scontrol",
+                  fmt::format("Update of this parameter is not supported: {}={}\n\n", change.key, change.value));
+      print_error("scontrol", "Request aborted");
+      return give_up();
+    }
+  }
+  Result<NoBody> done = client.post_as<NoBody>("/v1/partitions/" + percent_encoded(name), body, Client::Retry::safe);
+  if (done) return k_exit_ok;
+  if (done.error().code == Code::unavailable) return failed("scontrol", done.error());
+  std::fprintf(stderr, "slurm_update error: %s\n", slurm_error_text(done.error()).c_str());
+  return k_exit_failure;
+}
 
 enum class Applied : std::uint8_t { done, no_such_key, bad_value };
 
@@ -107,6 +154,48 @@ Applied change_moment(Time& to, const std::string& value) {
   if (!time) return Applied::bad_value;
   to = *time;
   return Applied::done;
+}
+
+Applied change_flag(bool& to, const std::string& value) {
+  const bool yes = same_word(value, "yes") || value == "1";
+  if (!yes && !same_word(value, "no") && value != "0") return Applied::bad_value;
+  to = yes;
+  return Applied::done;
+}
+
+/// Which nodes, and when.
+Applied apply_more(JobSpec& spec, const JobChange& change) {
+  const std::string& value = change.value;
+  const auto is = [&](std::string_view a, std::string_view b = "") {
+    return same_word(change.key, a) || (!b.empty() && same_word(change.key, b));
+  };
+  if (is("reqnodelist") || is("nodelist") || is("excnodelist")) {
+    Result<std::vector<std::string>> nodes = expand_hostlist(value);
+    if (!nodes) return Applied::bad_value;
+    (is("excnodelist") ? spec.placement.exclude : spec.placement.nodes) = *std::move(nodes);
+    return Applied::done;
+  }
+  if (is("contiguous")) return change_flag(spec.placement.contiguous, value);
+  if (is("oversubscribe", "shared")) {
+    bool shares = false;
+    if (change_flag(shares, value) != Applied::done) return Applied::bad_value;
+    spec.exclusive = spec.exclusive && !shares;
+    return Applied::done;
+  }
+  if (is("features", "reqfeatures")) return spec.placement.features = value, Applied::done;
+  if (is("wckey")) return spec.wckey = value, Applied::done;
+  if (is("mailuser")) return spec.mail_user = value, Applied::done;
+  if (is("dependency")) {
+    spec.dependencies.clear();
+    spec.any_dependency = false;
+    if (value.empty()) return Applied::done;
+    Result<DependencyList> list = parse_dependencies(value);
+    if (!list) return Applied::bad_value;
+    spec.dependencies = std::move(list->all);
+    spec.any_dependency = list->any;
+    return Applied::done;
+  }
+  return Applied::no_such_key;
 }
 
 Applied apply(JobSpec& spec, const JobChange& change) {
@@ -153,17 +242,7 @@ Applied apply(JobSpec& spec, const JobChange& change) {
     spec.per_node.memory_bytes = *bytes;
     return Applied::done;
   }
-  if (is("dependency")) {
-    spec.dependencies.clear();
-    spec.any_dependency = false;
-    if (value.empty()) return Applied::done;
-    Result<DependencyList> list = parse_dependencies(value);
-    if (!list) return Applied::bad_value;
-    spec.dependencies = std::move(list->all);
-    spec.any_dependency = list->any;
-    return Applied::done;
-  }
-  return Applied::no_such_key;
+  return apply_more(spec, change);
 }
 
 /// Slurm's words for what a change was refused for.
@@ -192,7 +271,20 @@ int update_job(Client& client, const std::string& name, const std::vector<JobCha
         std::find_if(body->jobs.begin(), body->jobs.end(), [&](const Job& candidate) { return ref.names(candidate); });
     if (job == body->jobs.end()) return refuse("Invalid job id specified");
     JobSpec spec = job->spec;
+    bool hold = false;
     for (const JobChange& change : changes) {
+      if (same_word(change.key, "priority")) {
+        const Result<std::uint32_t> priority = parse_count(change.value);
+        if (!priority) {
+          print_error("scontrol", fmt::format("Invalid Priority value: {}", change.value));
+          return k_exit_failure;
+        }
+        const bool is_held = job->reason == Reason::held_user || job->reason == Reason::held_admin;
+        if (is_held && *priority != 0) return refuse("Job is in held state, pending scheduler release");
+        hold = *priority == 0;
+        if (!hold) spec.priority = *priority;
+        continue;
+      }
       const Applied applied = apply(spec, change);
       if (applied == Applied::no_such_key) {
         std::fprintf(stderr, "Update of this parameter is not supported: %s=%s\nRequest aborted\n", change.key.c_str(),
@@ -206,6 +298,9 @@ int update_job(Client& client, const std::string& name, const std::vector<JobCha
     }
     Result<NoBody> done =
         client.post_as<NoBody>(fmt::format("/v1/jobs/{}/spec", ref.text()), spec, Client::Retry::safe);
+    if (done && hold) {
+      done = client.post_as<NoBody>(fmt::format("/v1/jobs/{}/hold", ref.text()), NoBody{}, Client::Retry::safe);
+    }
     if (done) continue;
     if (done.error().code == Code::unavailable) return failed("scontrol", done.error());
     return refuse(change_error(done.error()));
@@ -222,13 +317,18 @@ int scontrol_update(Client& client, const std::vector<std::string>& args) {
   }
   NodeUpdate node;
   std::string job;
+  std::optional<std::string> partition;
   bool is_node = false;
   std::vector<JobChange> others;
   for (std::size_t i = 1; i < args.size(); ++i) {
     const std::size_t equal = args[i].find('=');
     const std::string key = args[i].substr(0, equal);
     const std::string value = equal == args[i].npos ? "" : args[i].substr(equal + 1);
-    if (same_word(key, "partitionname") || same_word(key, "reservationname")) {
+    if (same_word(key, "partitionname")) {
+      partition = value;
+      continue;
+    }
+    if (same_word(key, "reservationname") && job.empty()) {
       print_error("scontrol", fmt::format("update {} is not supported: write it into virga.toml, then scontrol "
                                           "reconfigure",
                                           key));
@@ -244,6 +344,7 @@ int scontrol_update(Client& client, const std::vector<std::string>& args) {
     }
   }
   if (!job.empty()) return update_job(client, job, others);
+  if (partition) return update_partition(client, *partition, others);
   for (const JobChange& other : others) {
     if (same_word(other.key, "state")) {
       node.state = other.value;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/client.hpp"
 #include "cli/command_registry.hpp"
@@ -14,6 +15,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_yaml.hpp"
 
 namespace virga {
 namespace {
@@ -33,7 +35,9 @@ struct SinfoOptions {
   bool dead = false;
   bool responding = false;
   bool no_header = false;
+  bool reservations = false;
   bool json = false;
+  bool yaml = false;
   int iterate_seconds = 0;
   bool help = false;
   bool usage = false;
@@ -48,6 +52,13 @@ Status set_iterate(O& o, std::string_view v, const OptionInfo&) {
   if (o.iterate_seconds == 0) return fail(Code::invalid, "Error: invalid entry for --iterate=" + std::string(v));
   return {};
 }
+
+Status set_yaml(O& o, std::string_view, const OptionInfo&) {
+  o.json = o.yaml = true;
+  return {};
+}
+
+std::string as_asked(std::string json, const O& o) { return o.yaml ? slurm_yaml(json, true) : std::move(json) + "\n"; }
 
 constexpr Option<O> k_table[] = {
     {{"all", 'a', Takes::nothing, Support::quiet, "", "no partition is hidden"}},
@@ -71,7 +82,8 @@ constexpr Option<O> k_table[] = {
     {{"nodes", 'n', Takes::value, Support::done, "hosts", "nodes to show"}, set_text<&O::nodes>},
     {{"noheader", 'h', Takes::nothing, Support::done, "", "no first line"}, set_flag<&O::no_header>},
     {{"partition", 'p', Takes::value, Support::done, "list", "partitions to show"}, set_list<&O::partitions>},
-    {{"reservation", 'T', Takes::nothing, Support::refused, "", "there are no reservations"}},
+    {{"reservation", 'T', Takes::nothing, Support::quiet, "", "those of virga.toml have no nodes of their own to list"},
+     set_flag<&O::reservations>},
     {{"responding", 'r', Takes::nothing, Support::done, "", "nodes that answer"}, set_flag<&O::responding>},
     {{"sort", 'S', Takes::value, Support::done, "letters", "order: #P,-t; # for the configuration's order"},
      set_text<&O::sort>},
@@ -81,7 +93,7 @@ constexpr Option<O> k_table[] = {
     {{"usage", 0, Takes::nothing, Support::done, "", "one line about each option"}, set_flag<&O::usage>},
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
-    {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+    {{"yaml", 0, Takes::nothing, Support::done, "", "the same in YAML"}, set_yaml},
 };
 constexpr InputVariable k_variables[] = {
     {"SINFO_ALL", "all"},
@@ -91,7 +103,7 @@ constexpr InputVariable k_variables[] = {
     {"SINFO_PARTITION", "partition"},
     {"SINFO_SORT", "sort"},
     {"SLURM_CLUSTERS", "clusters"},
-    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_TIME_FORMAT", "", Support::done, "relative, standard or a form of strftime"},
     {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
     {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
 };
@@ -223,6 +235,11 @@ int show_once(Client& client, const O& o) {
   if (!config) return failed("sinfo", config.error());
   Result<VmsBody> vms = client.get_as<VmsBody>("/v1/vms");
   if (!vms) return failed("sinfo", vms.error());
+  if (o.reservations && !config->reservations.empty()) {
+    print_error("sinfo", "reservations are shares of partitions, without nodes of their own: see virga.toml");
+    return k_exit_failure;
+  }
+  if (o.reservations) return print_out("No reservations in the system\n") ? k_exit_ok : k_exit_failure;
   std::vector<std::string> names;
   if (!o.nodes.empty()) {
     Result<std::vector<std::string>> list = expand_hostlist(o.nodes);
@@ -232,7 +249,7 @@ int show_once(Client& client, const O& o) {
   std::vector<SlurmNode> nodes = slurm_nodes(*config, *vms);
   const Widths widths = widths_of(*config, nodes);
   std::erase_if(nodes, [&](const SlurmNode& node) { return !wanted(node, o, names); });
-  if (o.json) return print_out(slurm_nodes_json(nodes) + "\n") ? k_exit_ok : k_exit_failure;
+  if (o.json) return print_out(as_asked(slurm_nodes_json(nodes), o)) ? k_exit_ok : k_exit_failure;
   if (!o.partitions.empty()) {
     std::erase_if(config->partitions, [&](const Partition& p) {
       return std::find(o.partitions.begin(), o.partitions.end(), p.name) == o.partitions.end();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/client.hpp"
 #include "cli/command_registry.hpp"
@@ -16,6 +17,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/hostlist.hpp"
 #include "wire/slurm_json.hpp"
+#include "wire/slurm_yaml.hpp"
 
 namespace virga {
 namespace {
@@ -42,6 +44,7 @@ struct SqueueOptions {
   bool no_header = false;
   bool start = false;
   bool json = false;
+  bool yaml = false;
   bool me = false;
   bool wants_jobs = false;  ///< -j was given, if only without its list
   int iterate_seconds = 0;
@@ -70,6 +73,13 @@ Status set_steps(O& o, std::string_view v, const OptionInfo&) {
   o.steps = v;
   return {};
 }
+
+Status set_yaml(O& o, std::string_view, const OptionInfo&) {
+  o.json = o.yaml = true;
+  return {};
+}
+
+std::string as_asked(std::string json, const O& o) { return o.yaml ? slurm_yaml(json, true) : std::move(json) + "\n"; }
 
 constexpr Option<O> k_table[] = {
     {{"accounts", 'A', Takes::value, Support::done, "list", "accounts to show"}, set_list<&O::accounts>},
@@ -115,7 +125,7 @@ constexpr Option<O> k_table[] = {
     {{"", 'U', Takes::value, Support::quiet, "text", "nothing, as in Slurm"}},
     {{"verbose", 'v', Takes::nothing, Support::quiet, "", "say more"}},
     {{"version", 'V', Takes::nothing, Support::done, "", "print the version"}, set_flag<&O::version>},
-    {{"yaml", 0, Takes::nothing, Support::refused, "", "give --json"}},
+    {{"yaml", 0, Takes::nothing, Support::done, "", "the same in YAML"}, set_yaml},
 };
 constexpr InputVariable k_variables[] = {
     {"SLURM_CLUSTERS", "clusters"},
@@ -135,7 +145,7 @@ constexpr InputVariable k_variables[] = {
     {"SQUEUE_SORT", "sort"},
     {"SQUEUE_STATES", "states"},
     {"SQUEUE_USERS", "users"},
-    {"SLURM_TIME_FORMAT", "", Support::ignored, "times are shown in the standard form"},
+    {"SLURM_TIME_FORMAT", "", Support::done, "relative, standard or a form of strftime"},
     {"SLURM_BITSTR_LEN", "", Support::ignored, "lists of tasks are shown whole"},
     {"SLURM_CONF", "", Support::ignored, "Virga is configured by virga.toml"},
     {"SLURM_DEBUG_FLAGS", "", Support::ignored, "there is nothing to trace"},
@@ -146,7 +156,7 @@ constexpr const char* k_default_format = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %
 constexpr const char* k_long_list_format = "%.18i %.9P %.8j %.8u %.8T %.10M %.9l %.6D %R";
 constexpr const char* k_start_format = "%.18i %.9P %.8j %.8u %.2t %.19S %.6D %20Y %R";
 constexpr const char* k_step_format = "%.15i %.8j %.9P %.8u %.9M %N";
-constexpr const char* k_default_states = "PENDING,CONFIGURING,RUNNING,COMPLETING";
+constexpr const char* k_default_states = "PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING";
 
 bool contains(const std::vector<std::string>& list, const std::string& word) {
   return list.empty() || std::find(list.begin(), list.end(), word) != list.end();
@@ -161,7 +171,7 @@ struct Filter {
   std::vector<std::string> nodes;
 
   bool admits(const Job& job, const O& o) const {
-    if (!states.admits(job.state)) return false;
+    if (!states.admits(job)) return false;
     if (by_user && std::count(uids.begin(), uids.end(), job.owner.uid) == 0) return false;
     const auto is_named = [&](const JobRef& ref) { return ref.names(job); };
     if (!jobs.empty() && std::none_of(jobs.begin(), jobs.end(), is_named)) return false;
@@ -229,6 +239,9 @@ std::string target_of(const Filter& filter) {
   if (!filter.states.all) {
     std::string names;
     for (JobState state : filter.states.states) names.append(names.empty() ? "" : ",").append(name_of(state));
+    if (filter.states.suspended && !filter.states.admits(JobState::running)) {
+      names.append(names.empty() ? "" : ",").append(name_of(JobState::running));
+    }
     if (!names.empty()) add("state", names);
   }
   if (!filter.jobs.empty()) {
@@ -283,7 +296,7 @@ int check_job(Client& client, const Filter& filter) {
   return k_exit_failure;
 }
 
-/// Job by job: a long queue is nowhere as a whole.
+/// Job by job: a long queue is nowhere as a whole, unless it is to be YAML.
 int print_json(Client& client, const O& o, const Filter& filter, JobList& list) {
   constexpr std::size_t k_piece = 1U << 18;
   Result<PingBody> ping = client.get_as<PingBody>("/v1/ping");
@@ -296,7 +309,7 @@ int print_json(Client& client, const O& o, const Filter& filter, JobList& list) 
     if (!printed || !filter.admits(job, o)) return;
     ++count;
     piece += json.put(job);
-    if (piece.size() < k_piece) return;
+    if (piece.size() < k_piece || o.yaml) return;
     printed = print_out(piece);
     piece.clear();
   });
@@ -304,7 +317,7 @@ int print_json(Client& client, const O& o, const Filter& filter, JobList& list) 
   if (count == 0 && filter.jobs.size() == 1 && !o.show_steps) {
     if (const int exit_code = check_job(client, filter); exit_code != k_exit_ok) return exit_code;
   }
-  return printed && print_out(piece + json.end() + "\n") ? k_exit_ok : k_exit_failure;
+  return printed && print_out(as_asked(piece + json.end(), o)) ? k_exit_ok : k_exit_failure;
 }
 
 int show_once(Client& client, const O& o, const Filter& filter) {

@@ -222,13 +222,17 @@ void Controller::Inside::execute(Command& command, const std::vector<Pending>* b
     void operator()(ArchiveJob& c) const { in.jobs_to_archive.push_back(std::move(c.job)); }
     void operator()(ArchiveVm& c) const { in.vms_to_archive.push_back(std::move(c.vm)); }
     void operator()(WarnOfBudget& c) const { in.say("budget: " + c.text); }
+    void operator()(SendMail& c) const {
+      if (in.ports.mail) in.ports.mail(c);
+    }
     void operator()(Reply& c) const {
       if (batch != nullptr && c.request >= 1 && c.request <= batch->size())
         (*batch)[c.request - 1].answer(std::move(c.result), in.brain);
     }
   };
   const bool stays_here = std::holds_alternative<Reply>(command) || std::holds_alternative<ArchiveJob>(command) ||
-                          std::holds_alternative<ArchiveVm>(command) || std::holds_alternative<WarnOfBudget>(command);
+                          std::holds_alternative<ArchiveVm>(command) || std::holds_alternative<WarnOfBudget>(command) ||
+                          std::holds_alternative<SendMail>(command);
   if (!stays_here && !may_act(true)) return;  // the next leader gives it again
   pass(CrashPoint::command);
   // The engine starts to look for the agent of a VM as soon as the cloud has granted it: see step().

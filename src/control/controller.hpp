@@ -67,6 +67,7 @@ class Controller : public EventSink {
     Cloud* cloud = nullptr;
     Engine* engine = nullptr;
     Clock* clock = nullptr;
+    std::function<void(const SendMail&)> mail = {};  ///< must not block; none: no mail is sent
   };
   /// The brain is as it is after the request.
   using Answer = std::function<void(Result<std::uint64_t>, const Brain&)>;

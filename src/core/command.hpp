@@ -43,7 +43,9 @@ struct SignalJob {
   JobId job;
   std::uint32_t incarnation = 0;
   std::uint32_t signal = 0;
-  bool batch_shell_only = false;  ///< else: every process of its steps and the batch shell
+  bool batch_shell_only = false;   ///< else: every process of its steps
+  std::uint32_t step = k_no_step;  ///< only the processes of this step
+  bool whole_job = false;          ///< the batch shell, all that it started, and the steps
 };
 
 /// End every process of the job on every living node of it; answered by JobEnded (also when nothing runs any more).
@@ -76,6 +78,13 @@ struct WarnOfBudget {
   std::string text;  ///< one line
 };
 
+/// Tell whoever the job names what has become of it. Sent at most once, after the event is in the journal; not again
+/// after a crash.
+struct SendMail {
+  Job job;  ///< as it was then
+  MailType what = k_mail_begin;
+};
+
 /// The answer to an outside request.
 struct Reply {
   RequestId request = 0;
@@ -83,6 +92,6 @@ struct Reply {
 };
 
 using Command = std::variant<ReserveGang, ReleaseVm, StartJob, SignalJob, EndJob, ForgetJob, ArchiveJob, ArchiveVm,
-                             Reply, WarnOfBudget>;
+                             Reply, WarnOfBudget, SendMail>;
 
 }  // namespace virga

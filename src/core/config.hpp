@@ -132,10 +132,11 @@ struct Partition {
   Duration max_time = Duration::infinite();
   Duration default_time = Duration::infinite();
   bool is_default = false;
-  bool up = true;
+  bool up = true;                               ///< its waiting jobs are started
   std::uint32_t priority = 0;                   ///< its part of a job's priority
   std::string qos = {};                         ///< of jobs that name none; empty: none
   std::vector<std::string> allow_tenants = {};  ///< empty: all
+  bool takes_jobs = true;                       ///< jobs may be submitted to it
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -148,6 +149,7 @@ struct Partition {
     v("priority", s.priority);
     v("qos", s.qos);
     v("allow_tenants", s.allow_tenants);
+    v("takes_jobs", s.takes_jobs);
   }
 };
 

@@ -17,7 +17,7 @@
 
 namespace virga {
 
-inline constexpr std::uint32_t k_schema_version = 8;
+inline constexpr std::uint32_t k_schema_version = 9;
 
 /// Correlates an outside request with its Reply command; 0 where nobody waits. Not stable across restarts.
 using RequestId = std::uint64_t;
@@ -44,10 +44,21 @@ struct JobSubmitted {
   }
 };
 
-enum class JobAction : std::uint8_t { cancel, hold, release, requeue, signal };
+enum class JobAction : std::uint8_t {
+  cancel,
+  hold,
+  release,
+  requeue,
+  signal,
+  suspend,
+  resume,
+  requeue_hold,  ///< back to the queue, and held there
+  user_hold,     ///< as its owner would hold it, whoever asks
+};
 template <>
 struct EnumNames<JobAction> {
-  static constexpr std::string_view names[] = {"cancel", "hold", "release", "requeue", "signal"};
+  static constexpr std::string_view names[] = {"cancel",  "hold",   "release",      "requeue",  "signal",
+                                               "suspend", "resume", "requeue_hold", "user_hold"};
 };
 
 struct JobActed {
@@ -58,6 +69,8 @@ struct JobActed {
   std::uint32_t signal = 0;              ///< with `signal`
   bool batch_shell_only = false;         ///< with `signal`
   std::uint32_t task = k_no_array_task;  ///< only this task of the array `job`; none: the job, or the whole array
+  std::uint32_t step = k_no_step;        ///< with `signal`: only this step
+  bool whole_job = false;                ///< with `signal`: the batch shell, all that it started, and the steps
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("actor", s.actor);
@@ -66,6 +79,8 @@ struct JobActed {
     v("signal", s.signal);
     v("batch_shell_only", s.batch_shell_only);
     v("task", s.task);
+    v("step", s.step);
+    v("whole_job", s.whole_job);
   }
 };
 
@@ -339,10 +354,30 @@ struct JobAccounted {
   }
 };
 
-using EventBody =
-    std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded, CheckpointDone,
-                 ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady, VmFailed, VmReleased,
-                 JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting, VmUnhealthy, JobAccounted, JobChanged>;
+/// A partition takes jobs, or starts them, or not (scontrol update). The configuration's next change undoes it.
+struct PartitionUpdated {
+  static constexpr std::string_view k_name = "partition_updated";
+  Actor actor;
+  std::string partition;
+  bool up = true;          ///< its waiting jobs are started
+  bool takes_jobs = true;  ///< jobs may be submitted to it
+  Duration max_time = Duration::infinite();
+  Duration default_time = Duration::infinite();
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("actor", s.actor);
+    v("partition", s.partition);
+    v("up", s.up);
+    v("takes_jobs", s.takes_jobs);
+    v("max_time", s.max_time);
+    v("default_time", s.default_time);
+  }
+};
+
+using EventBody = std::variant<ConfigChanged, JobSubmitted, JobActed, NodeUpdated, StepStarted, StepEnded,
+                               CheckpointDone, ShutdownRequested, ControllerStarted, GangGranted, GangRefused, VmReady,
+                               VmFailed, VmReleased, JobStarted, JobLaunchFailed, JobEnded, TimerFired, VmEvicting,
+                               VmUnhealthy, JobAccounted, JobChanged, PartitionUpdated>;
 
 struct Event {
   Time at;

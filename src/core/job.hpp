@@ -15,6 +15,7 @@
 #include "base/money.hpp"
 #include "base/shared.hpp"
 #include "base/time.hpp"
+#include "core/job_wishes.hpp"
 #include "core/passed_over.hpp"
 #include "core/placement.hpp"
 
@@ -165,83 +166,6 @@ struct Usage {
   }
 };
 
-/// `--signal=[B:]SIG[@seconds]`
-struct WarningSignal {
-  std::uint32_t signal = 0;  ///< 0: none asked for
-  Duration before_end = Duration::seconds(60);
-  bool batch_shell_only = false;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("signal", s.signal);
-    v("before_end", s.before_end);
-    v("batch_shell_only", s.batch_shell_only);
-  }
-};
-
-/// What one job waits for in another: Slurm's --dependency. Brain's rules are in brain/policy/dependencies.hpp.
-enum class DependencyKind : std::uint8_t {
-  after,       ///< begun, or cancelled before that; `delay` later
-  afterany,    ///< ended, however
-  afterok,     ///< ended with exit code 0
-  afternotok,  ///< ended otherwise
-  singleton,   ///< all earlier jobs of the same name and user have ended; names no job
-};
-template <>
-struct EnumNames<DependencyKind> {
-  static constexpr std::string_view names[] = {"after", "afterany", "afterok", "afternotok", "singleton"};
-};
-
-/// Slurm's NO_VAL: no task of an array is meant. SLURM_ARRAY_TASK_ID never has it.
-inline constexpr std::uint32_t k_no_array_task = 4'294'967'294U;
-
-struct Dependency {
-  DependencyKind kind = DependencyKind::afterany;
-  JobId job = {};                        ///< a job, or the id of a whole array; none with singleton
-  std::uint32_t task = k_no_array_task;  ///< of that array; none: all of them
-  Duration delay = {};                   ///< only of `after`
-
-  friend bool operator==(const Dependency&, const Dependency&) = default;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("kind", s.kind);
-    v("job", s.job);
-    v("task", s.task);
-    v("delay", s.delay);
-  }
-};
-
-/// first, first + step … up to `last`, which is one of them.
-struct IndexRange {
-  std::uint32_t first = 0;
-  std::uint32_t last = 0;
-  std::uint32_t step = 1;
-
-  friend bool operator==(const IndexRange&, const IndexRange&) = default;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("first", s.first);
-    v("last", s.last);
-    v("step", s.step);
-  }
-};
-
-/// `--array=0-9:3,20%2`: ranges are ascending, and no index stands in two of them.
-struct ArraySpec {
-  std::vector<IndexRange> tasks;  ///< empty: no array
-  std::uint32_t limit = 0;        ///< how many run at a time; 0: all
-
-  friend bool operator==(const ArraySpec&, const ArraySpec&) = default;
-
-  template <class Self, class V>
-  static void visit(Self& s, V&& v) {
-    v("tasks", s.tasks);
-    v("limit", s.limit);
-  }
-};
-
 /// What sbatch or srun asked for, defaults filled in. Output patterns keep their `%` letters.
 struct JobSpec {
   JobKind kind = JobKind::batch;
@@ -277,10 +201,15 @@ struct JobSpec {
   std::string reservation;
   ArraySpec array;  ///< of a task of an array: that of the whole array
   Placement placement;
-  std::vector<License> licenses;     ///< held as long as it has nodes
-  Duration time_min;                 ///< set: its limit may be lowered down to this if it begins earlier then
-  bool kill_on_invalid_dep = false;  ///< ends, instead of waiting for ever, where a dependency cannot come true
-  std::string wckey;                 ///< a word for the accounts
+  std::vector<License> licenses;           ///< held as long as it has nodes
+  Duration time_min;                       ///< set: its limit may be lowered down to this if it begins earlier then
+  bool kill_on_invalid_dep = false;        ///< ends, instead of waiting for ever, where a dependency cannot come true
+  std::string wckey;                       ///< a word for the accounts
+  std::uint32_t priority = k_no_priority;  ///< of --priority: it stays at that; 0: held
+  std::uint32_t mail_types = 0;            ///< MailType bits
+  std::string mail_user;                   ///< empty: its owner
+  std::string network;                     ///< of --network: shown, and nothing else
+  bool reboot = false;                     ///< of --reboot: shown; nodes are fresh anyway
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -321,6 +250,11 @@ struct JobSpec {
     v("time_min", s.time_min);
     v("kill_on_invalid_dep", s.kill_on_invalid_dep);
     v("wckey", s.wckey);
+    v("priority", s.priority);
+    v("mail_types", s.mail_types);
+    v("mail_user", s.mail_user);
+    v("network", s.network);
+    v("reboot", s.reboot);
   }
 };
 
@@ -441,12 +375,16 @@ struct Job {
   std::vector<Step> steps;  ///< running ones, and the newest ended ones
   std::uint32_t steps_started = 0;
   Checkpoint checkpoint;
-  Money cost;                    ///< list price of the node time it used so far
-  Time charged;                  ///< its use of nodes is in the fair-share ledger up to here
-  JobId array_job;               ///< the array that it is a task of: the id of its first task; zero: none
-  std::uint32_t array_task = 0;  ///< its index there
-  std::int64_t priority = 0;     ///< in points, when it was last computed; the higher, the earlier
-  PassedOver passed_over;        ///< by the nodes of this incarnation
+  Money cost;                     ///< list price of the node time it used so far
+  Time charged;                   ///< its use of nodes is in the fair-share ledger up to here
+  JobId array_job;                ///< the array that it is a task of: the id of its first task; zero: none
+  std::uint32_t array_task = 0;   ///< its index there
+  std::int64_t priority = 0;      ///< in points, when it was last computed; the higher, the earlier
+  PassedOver passed_over;         ///< by the nodes of this incarnation
+  Time suspended;                 ///< since when its processes stand still; unset: they do not
+  Duration suspended_for;         ///< how long they stood still before that, in this incarnation
+  bool hold_after_end = false;    ///< while completing, with requeue_after_end: it waits held then
+  std::uint32_t mailed_time = 0;  ///< how much of its time the owner was told has gone, in percent
   // The brain's own notes, derived from the above and never stored.
   IndexedAs indexed_as = IndexedAs::nothing;
   std::int64_t rank = 0;               ///< its place in the queue (brain/policy/priority.hpp)
@@ -494,6 +432,10 @@ struct Job {
     v("array_task", s.array_task);
     v("priority", s.priority);
     v("passed_over", s.passed_over);
+    v("suspended", s.suspended);
+    v("suspended_for", s.suspended_for);
+    v("hold_after_end", s.hold_after_end);
+    v("mailed_time", s.mailed_time);
   }
 };
 

@@ -7,6 +7,7 @@
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/openapi.hpp"
+#include "wire/partition_body.hpp"
 
 namespace virga {
 namespace {
@@ -127,7 +128,36 @@ void Api::handle(Request request, Responder responder) {
   request.route == nullptr ? slurm_rest_.handle(request, *allowed) : carry_out(request, *allowed);
 }
 
+namespace {
+
+/// What is done to a job without a word more.
+std::optional<JobAction> plain_action(Operation operation) {
+  switch (operation) {
+    case Operation::cancel:
+      return JobAction::cancel;
+    case Operation::hold:
+      return JobAction::hold;
+    case Operation::release:
+      return JobAction::release;
+    case Operation::requeue:
+      return JobAction::requeue;
+    case Operation::requeue_hold:
+      return JobAction::requeue_hold;
+    case Operation::user_hold:
+      return JobAction::user_hold;
+    case Operation::suspend:
+      return JobAction::suspend;
+    case Operation::resume:
+      return JobAction::resume;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
 void Api::carry_out(const Request& request, const Responder& responder) {
+  if (const auto action = plain_action(request.route->operation)) return act(request, responder, *action);
   switch (request.route->operation) {
     case Operation::ping:
       return ping(responder);
@@ -143,18 +173,12 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return job(request, responder);
     case Operation::submit:
       return submit(request, responder);
-    case Operation::cancel:
-      return act(request, responder, JobAction::cancel);
     case Operation::cancel_many:
       return cancel_many(request, responder);
     case Operation::change_job:
       return change_job(request, responder);
-    case Operation::hold:
-      return act(request, responder, JobAction::hold);
-    case Operation::release:
-      return act(request, responder, JobAction::release);
-    case Operation::requeue:
-      return act(request, responder, JobAction::requeue);
+    case Operation::update_partition:
+      return update_partition(request, responder);
     case Operation::signal:
       return signal(request, responder);
     case Operation::wait:
@@ -195,6 +219,8 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return backup(request, responder);
     case Operation::openapi:
       return responder.send({200, "application/json", openapi_, {}});
+    default:
+      return responder.error({Code::internal, "nobody answers this route"});
   }
 }
 
@@ -283,7 +309,8 @@ void Api::signal(const Request& request, const Responder& responder) {
   Result<SignalBody> body = body_of<SignalBody>(request);
   if (!body) return responder.error(body.error());
   change(request, responder,
-         JobActed{request.actor, target->job, JobAction::signal, body->signal, body->batch_shell_only, target->task});
+         JobActed{request.actor, target->job, JobAction::signal, body->signal, body->batch_shell_only, target->task,
+                  body->step, body->whole_job});
 }
 
 void Api::start_step(const Request& request, const Responder& responder) {
@@ -325,6 +352,14 @@ void Api::update_node(const Request& request, const Responder& responder) {
   if (!body) return responder.error(body.error());
   change(request, responder,
          NodeUpdated{request.actor, request.parameters.at(0), body->drained, std::move(body->reason)});
+}
+
+void Api::update_partition(const Request& request, const Responder& responder) {
+  Result<PartitionBody> body = body_of<PartitionBody>(request);
+  if (!body) return responder.error(body.error());
+  change(request, responder,
+         PartitionUpdated{request.actor, request.parameters.at(0), body->up, body->takes_jobs, body->max_time,
+                          body->default_time});
 }
 
 void Api::shutdown(const Request& request, const Responder& responder) {

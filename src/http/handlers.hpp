@@ -52,6 +52,7 @@ class Api {
   void start_step(const Request& request, const Responder& responder);
   void end_step(const Request& request, const Responder& responder);
   void checkpoint(const Request& request, const Responder& responder);
+  void update_partition(const Request& request, const Responder& responder);
   void update_node(const Request& request, const Responder& responder);
   void shutdown(const Request& request, const Responder& responder);
   void reload(const Request& request, const Responder& responder);

@@ -49,6 +49,7 @@ void WaitBoard::on_event(const Event& event) {
     void operator()(const JobActed&) const { board.mark_all(); }
     void operator()(const JobChanged&) const { board.mark_all(); }
     void operator()(const ConfigChanged&) const { board.mark_all(); }
+    void operator()(const PartitionUpdated&) const { board.mark_all(); }
     void operator()(const NodeUpdated&) const { board.mark_all(); }
     void operator()(const ShutdownRequested&) const { board.mark_all(); }
     void operator()(const ControllerStarted&) const { board.mark_all(); }

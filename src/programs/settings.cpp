@@ -134,7 +134,9 @@ Result<Settings> read_settings(const Home& home, const TierReport& tier) {
   if (Status usable = check_engine(*engine, *config, tier); !usable) return unexpected(usable.error());
   Result<JournalSettings> journal = parse_journal_settings(*text, home.config());
   if (!journal) return unexpected(journal.error());
-  Settings settings{*std::move(config), *std::move(journal), *engine, std::nullopt};
+  Result<MailSettings> mail = parse_mail_settings(*text, home.config());
+  if (!mail) return unexpected(mail.error());
+  Settings settings{*std::move(config), *std::move(journal), *engine, *std::move(mail), std::nullopt};
   const auto& pools = settings.config.pools;
   const bool needs_azure = std::any_of(pools.begin(), pools.end(), [](const auto& p) { return p.cloud == "azure"; });
   // Also where no pool is Azure's any more: there may be VMs left to release.

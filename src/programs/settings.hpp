@@ -12,6 +12,7 @@
 #include "core/config.hpp"
 #include "wire/config_engine.hpp"
 #include "wire/config_journal.hpp"
+#include "wire/config_mail.hpp"
 #include "wire/home.hpp"
 
 namespace virga {
@@ -21,6 +22,7 @@ struct Settings {
   Config config;
   JournalSettings journal;
   EngineSettings engine;
+  MailSettings mail;
   std::optional<AzureSettings> azure;
 };
 

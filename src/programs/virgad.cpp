@@ -43,6 +43,7 @@
 #include "http/server.hpp"
 #include "programs/hands.hpp"
 #include "programs/journal_choice.hpp"
+#include "programs/mail_program.hpp"
 #include "programs/settings.hpp"
 #include "wire/config_toml.hpp"
 #include "wire/error_codes.hpp"
@@ -207,6 +208,7 @@ class Service {
   Settings settings_;
   virga::ChosenJournal journal_;
   std::unique_ptr<virga::Clock> clock_;
+  std::unique_ptr<virga::MailProgram> mails_;  ///< none where no program is named
   virga::Controller controller_;
   std::unique_ptr<Hands> hands_;
   std::atomic<Hands*> hands_in_use_ = nullptr;  ///< for other threads
@@ -307,7 +309,11 @@ Status Service::take_up() {
     // Nodes and cloud would let every command under an earlier term pass by, as one that comes too late.
     if (Status known = virga::check_term(home_, journal_.leadership->term()); !known) return known;
   }
-  const virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get()};
+  virga::Controller::Ports ports{journal_.journal.get(), &hands_->clouds, hands_->engine.get(), clock_.get(), {}};
+  if (!settings_.mail.program.empty() && mails_ == nullptr) {
+    mails_ = std::make_unique<virga::MailProgram>(settings_.mail.program, *clock_);
+  }
+  if (mails_ != nullptr) ports.mail = [this](const virga::SendMail& mail) { mails_->send(mail); };
   Status up =
       journal_.leadership ? controller_.lead(ports, settings_.config) : controller_.recover(ports, settings_.config);
   if (!up) return up;

@@ -184,13 +184,17 @@ struct LaunchAnswer {
 struct SignalBound {
   JobKey key;
   std::uint32_t signal = 0;
-  bool batch_shell_only = false;  ///< else the processes of its steps
+  bool batch_shell_only = false;   ///< else the processes of its steps
+  std::uint32_t step = k_no_step;  ///< only of this one
+  bool whole_job = false;          ///< the batch shell, all that it started, and the steps
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("key", s.key);
     v("signal", s.signal);
     v("batch_shell_only", s.batch_shell_only);
+    v("step", s.step);
+    v("whole_job", s.whole_job);
   }
 };
 

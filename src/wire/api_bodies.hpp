@@ -293,11 +293,15 @@ struct SubmittedBody {
 struct SignalBody {
   std::uint32_t signal = 0;
   bool batch_shell_only = false;
+  std::uint32_t step = k_no_step;
+  bool whole_job = false;
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("signal", s.signal);
     v("batch_shell_only", s.batch_shell_only);
+    v("step", s.step);
+    v("whole_job", s.whole_job);
   }
 };
 

@@ -5,6 +5,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/api_schema.hpp"
 #include "wire/cost_report.hpp"
+#include "wire/partition_body.hpp"
 
 namespace virga {
 namespace {
@@ -234,6 +235,29 @@ std::vector<Route> money_routes() {
   };
 }
 
+/// What Slurm's operators do beside.
+std::vector<Route> operator_routes() {
+  using O = Operation;
+  return {
+      job_action(O::requeue_hold, "/v1/jobs/{id}/requeue_hold", "requeue_hold",
+                 "End a running batch job, put it back, and keep it from starting", ""),
+      job_action(O::user_hold, "/v1/jobs/{id}/user_hold", "user_hold",
+                 "Keep a waiting job from starting as its owner would, so that he may release it", ""),
+      job_action(O::suspend, "/v1/jobs/{id}/suspend", "suspend", "Let a running job stand still",
+                 "It keeps its nodes; its time limit stands still with it. Operators only."),
+      job_action(O::resume, "/v1/jobs/{id}/resume", "resume", "Let a suspended job go on", "Operators only."),
+      {O::update_partition,
+       "POST",
+       "/v1/partitions/{name}",
+       "update_partition",
+       "Change a partition until the next reload",
+       "For operators. up: its waiting jobs start; takes_jobs: jobs may be submitted to it.",
+       {},
+       body<PartitionBody>,
+       body<NoBody>},
+  };
+}
+
 std::vector<Route> other_routes() {
   using O = Operation;
   return {
@@ -348,6 +372,7 @@ std::span<const Route> api_routes() {
     std::vector<Route> routes = other_routes();
     for (Route& route : money_routes()) routes.push_back(std::move(route));
     for (Route& route : job_routes()) routes.push_back(std::move(route));
+    for (Route& route : operator_routes()) routes.push_back(std::move(route));
     routes.push_back(change_route());
     return routes;
   }();

@@ -153,10 +153,12 @@ void Parser::read_api(TomlSection& top) {
 }
 
 /// [cloud.NAME] says how to get into a cloud, and is read by that cloud's own room; [journal] is read by
-/// wire/config_journal, [engine] by wire/config_engine. They are no part of what the brain knows.
+/// wire/config_journal, [engine] by wire/config_engine, [mail] by
+/// wire/config_mail. They are no part of what the brain knows.
 void Parser::skip_others(TomlSection& top) {
   top.table("journal");
   top.table("engine");
+  top.table("mail");
   const auto* table = top.table("cloud");
   if (table == nullptr) return;
   TomlSection section(*table, "cloud", mistakes_);

@@ -142,7 +142,7 @@ void put_job_time(JsonWriter& w, const Job& job, Time now) {
   w("end", is_final(job.state) ? job.ended.whole_seconds() : 0);
   w("start", job.started.whole_seconds());
   w("submission", job.submitted.whole_seconds());
-  w("suspended", 0);
+  w("suspended", job.suspended_for.whole_seconds());
   put_cpu_time(w, "system", job.usage.system_cpu);
   if (job.spec->time_limit.is_infinite()) {
     put_null(w, "limit");
@@ -208,7 +208,7 @@ void put_accounted_job(JsonWriter& w, const Job& job, const SlurmSite& site) {
   w.put_json(R"({"id":0,"name":0})");
   w.key("state");
   w.begin_object();
-  w("current", job.state);
+  w("current", slurm_state(job));
   w("reason", slurm_reason(job));
   w.end_object();
   w.key("steps");

@@ -7,6 +7,7 @@
 #include "wire/json_codec.hpp"
 #include "wire/output_pattern.hpp"
 #include "wire/slurm_document.hpp"
+#include "wire/slurm_nodes.hpp"
 #include "wire/slurm_policy.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
@@ -126,7 +127,7 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
 
 void put_job_from_state(JsonWriter& w, const Job& job) {
   const JobSpec& spec = job.spec;
-  w("job_state", job.state);
+  w("slurm_state(job)", job.state);
   w("last_sched_evaluation", seconds_or_zero(job.started.is_set() ? job.started : job.submitted));
   w("licenses", "");
   w("max_cpus", 0);
@@ -177,7 +178,7 @@ void put_job_from_state(JsonWriter& w, const Job& job) {
   w("standard_input", spec.std_in.empty() ? "/dev/null" : spec.std_in);
   w("standard_output", job_output_path(job, false));
   w("submit_time", seconds_or_zero(job.submitted));
-  w("suspend_time", 0);
+  w("suspend_time", seconds_or_zero(job.suspended));
   w("system_comment", "");
   put_number_or_null(w, "time_limit", spec.time_limit.is_infinite() ? 0 : (spec.time_limit.whole_seconds() + 59) / 60);
   w("time_minimum", 0);
@@ -294,7 +295,7 @@ void put_partition(JsonWriter& w, const Partition& partition, const std::vector<
   w("priority_job_factor", std::max(1U, partition.priority));
   w("priority_tier", 1);
   w("qos", partition.qos);
-  w("state", partition.up ? "UP" : "DOWN");
+  w("state", slurm_partition_state(partition));
   w("total_cpus", total.cpus);
   w("total_nodes", names.size());
   w("tres", tres_text(total, static_cast<std::uint32_t>(names.size())));
@@ -376,8 +377,9 @@ std::string job_output_path(const Job& job, bool error_file) {
 
 Duration job_run_time(const Job& job, Time now) {
   if (!job.started.is_set() || job.state == JobState::pending) return {};
-  const Time end = is_final(job.state) ? job.ended : now;
-  return end > job.started ? end - job.started : Duration{};
+  const Time end = is_final(job.state) ? job.ended : job.suspended.is_set() ? job.suspended : now;
+  const Duration all = end > job.started ? end - job.started : Duration{};
+  return all > job.suspended_for ? all - job.suspended_for : Duration{};
 }
 
 }  // namespace virga

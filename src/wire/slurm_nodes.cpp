@@ -163,4 +163,9 @@ std::string tres_text(const Resources& resources, std::uint32_t nodes) {
   return text;
 }
 
+std::string_view slurm_partition_state(const Partition& partition) {
+  if (partition.up) return partition.takes_jobs ? "UP" : "DRAIN";
+  return partition.takes_jobs ? "DOWN" : "INACTIVE";
+}
+
 }  // namespace virga

@@ -41,6 +41,9 @@ struct SlurmNode {
 };
 
 /// The nodes of one partition, and what they have together.
+/// UP, DOWN, DRAIN or INACTIVE: whether its jobs start, and whether it takes any.
+std::string_view slurm_partition_state(const Partition& partition);
+
 struct PartitionNodes {
   std::vector<std::string> names;
   Resources total;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "wire/slurm_text.hpp"
+#include "wire/words.hpp"
 
 namespace virga {
 namespace {
@@ -44,7 +45,7 @@ Status add_group(DependencyList& list, std::string_view group, std::string_view 
   const auto kind = enum_from_name<DependencyKind>(word);
   if (!kind) {
     return fail(Code::invalid, fmt::format("Job dependency problem: unknown type \"{}\" in \"{}\"; known are after, "
-                                           "afterany, afterok, afternotok, singleton",
+                                           "afterany, afterok, afternotok, aftercorr, singleton",
                                            word, whole));
   }
   if (*kind == DependencyKind::singleton) {
@@ -72,6 +73,7 @@ std::string text_of(const Dependency& d) {
   if (d.kind == DependencyKind::singleton) return text;
   text += fmt::format(":{}", d.job.value);
   if (d.task != k_no_array_task) text += fmt::format("_{}", d.task);
+  if (d.kind == DependencyKind::aftercorr) text += "_*";
   if (d.delay.ns != 0) text += fmt::format("+{}", d.delay.whole_seconds() / 60);
   return text;
 }
@@ -214,8 +216,69 @@ std::string job_label(const Job& job) {
   return fmt::format("{}_{}", job.array_job.value, job.array_task);
 }
 
+namespace {
+
+struct MailWord {
+  std::string_view word;
+  std::uint32_t bits;
+};
+// In the order in which scontrol tells them.
+constexpr MailWord k_mail_words[] = {
+    {"ARRAY_TASKS", k_mail_array_tasks},
+    {"INVALID_DEPEND", k_mail_invalid_dependency},
+    {"BEGIN", k_mail_begin},
+    {"END", k_mail_end},
+    {"FAIL", k_mail_fail},
+    {"REQUEUE", k_mail_requeue},
+    {"STAGE_OUT", k_mail_stage_out},
+    {"TIME_LIMIT_50", k_mail_time_50},
+    {"TIME_LIMIT_80", k_mail_time_80},
+    {"TIME_LIMIT_90", k_mail_time_90},
+    {"TIME_LIMIT", k_mail_time_limit},
+};
+constexpr std::uint32_t k_mail_all =
+    k_mail_invalid_dependency | k_mail_begin | k_mail_end | k_mail_fail | k_mail_requeue | k_mail_stage_out;
+
+}  // namespace
+
+std::optional<std::uint32_t> parse_mail_types(std::string_view text) {
+  std::uint32_t types = 0;
+  bool none = false;
+  for (const std::string& word : split_list(text)) {
+    const auto known = std::find_if(std::begin(k_mail_words), std::end(k_mail_words),
+                                    [&](const MailWord& one) { return same_word(word, one.word); });
+    if (same_word(word, "NONE")) {
+      none = true;
+    } else if (same_word(word, "ALL")) {
+      types |= k_mail_all;
+    } else if (known != std::end(k_mail_words)) {
+      types |= known->bits;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return none ? 0 : types;
+}
+
+std::string shown_licenses(const JobSpec& spec) {
+  std::string text;
+  for (const License& license : spec.licenses) {
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", license.name, license.count);
+  }
+  return text;
+}
+
+std::string mail_types_text(std::uint32_t types) {
+  std::string text;
+  for (const MailWord& one : k_mail_words) {
+    if ((types & one.bits) != 0) text.append(text.empty() ? "" : ",").append(one.word);
+  }
+  return text.empty() ? "NONE" : text;
+}
+
 std::int64_t shown_priority(const Job& job) {
   if (job.reason == Reason::held_user || job.reason == Reason::held_admin) return 0;
+  if (job.spec->priority != k_no_priority) return job.spec->priority;
   return job.priority != 0 ? job.priority : std::int64_t{4'294'901'759} - job.id.value;
 }
 

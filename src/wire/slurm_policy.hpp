@@ -36,6 +36,13 @@ std::vector<IndexRange> joined_ranges(const std::vector<IndexRange>& ranges);
 std::string job_label(const Job& job);
 
 /// What squeue calls the priority: that of the policy, or without one a number that falls with the job's; 0 while held.
+/// "BEGIN,end,TIME_LIMIT_80": MailType bits; NONE takes all back. Nothing for a word that Slurm has not.
+std::optional<std::uint32_t> parse_mail_types(std::string_view text);
+/// "a:2,b:1": what a job asked for.
+std::string shown_licenses(const JobSpec& spec);
+/// The same as scontrol shows it: "BEGIN,END".
+std::string mail_types_text(std::uint32_t types);
+
 std::int64_t shown_priority(const Job& job);
 
 /// What the job still waits for, as squeue tells it: "afterok:12(unfulfilled)"; "" once it waits for nobody.

@@ -69,8 +69,21 @@ constexpr OtherState k_other_states[] = {
 std::string_view slurm_reason(Reason reason) { return k_reasons[static_cast<std::size_t>(reason)]; }
 
 std::string_view slurm_reason(const Job& job) {
+  constexpr std::string_view k_requeued_and_held = "job requeued in held state";
+  if (job.state == JobState::pending && job.reason == Reason::held_user && job.detail == k_requeued_and_held) {
+    return k_requeued_and_held;
+  }
   if (job.state == JobState::running || job.state == JobState::completed) return slurm_reason(Reason::none);
   return slurm_reason(job.reason);
+}
+
+std::string_view slurm_state(const Job& job) {
+  return job.state == JobState::running && job.suspended.is_set() ? k_other_states[0].name : name_of(job.state);
+}
+
+std::string_view slurm_state_code(const Job& job) {
+  return job.state == JobState::running && job.suspended.is_set() ? k_other_states[0].code
+                                                                  : slurm_state_code(job.state);
 }
 
 std::string_view slurm_state_code(JobState state) { return k_codes[static_cast<std::size_t>(state)]; }

@@ -18,11 +18,15 @@ std::string_view slurm_reason(Reason reason);
 /// The reason that sacct and `scontrol show job` give for the job: none once it runs or was cancelled.
 std::string_view slurm_reason(const Job& job);
 
+/// The job's state in Slurm's word and in its letters: as JobState has it, or SUSPENDED (S).
+std::string_view slurm_state(const Job& job);
+std::string_view slurm_state_code(const Job& job);
+
 /// PD, CF, R, CG, CD, F, TO, CA, NF, PR, DL
 std::string_view slurm_state_code(JobState state);
 
 /// "pd", "PENDING", "Running" …: what users write after --states. `known_elsewhere` tells a state that Slurm has and
-/// Virga's jobs never are in, such as SUSPENDED.
+/// Virga's jobs never are in (JobState), such as BOOT_FAIL.
 std::optional<JobState> job_state_from_slurm(std::string_view word, bool& known_elsewhere);
 
 /// 2 for a job that was killed by signal 2, else 0; as wait(2) packs it: exit code in the upper byte.

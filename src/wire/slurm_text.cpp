@@ -5,10 +5,13 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <utility>
 #include <vector>
 
 #include "wire/words.hpp"
@@ -138,14 +141,48 @@ std::string time_limit_text(Duration limit, std::string_view unlimited, bool lon
   return long_form ? long_duration_text(limit) : short_duration_text(limit);
 }
 
+namespace {
+
+/// SLURM_TIME_FORMAT=relative: the nearer, the shorter.
+const char* relative_form(std::time_t seconds) {
+  const auto day_of = [](std::time_t at) {
+    std::tm parts{};
+    ::localtime_r(&at, &parts);
+    parts.tm_hour = 12;
+    parts.tm_min = parts.tm_sec = 0;
+    parts.tm_isdst = -1;
+    return ::timegm(&parts) / k_day;
+  };
+  const auto days = day_of(seconds) - day_of(std::time(nullptr));
+  if (days == 0) return "%H:%M:%S";
+  if (days == -1) return "Ystday %H:%M";
+  if (days == 1) return "Tomorr %H:%M";
+  if (days > 365 || days < -365) return "%-d %b %Y";
+  return days < -1 || days > 6 ? "%-d %b %H:%M" : "%a %H:%M";
+}
+
+/// A user's own form of times, as strftime(3) takes it; null for the standard one.
+const char* time_form(std::time_t seconds) {
+  const char* form = std::getenv("SLURM_TIME_FORMAT");
+  if (form == nullptr || *form == '\0') return nullptr;
+  const std::string_view word(form);
+  if (word == "relative") return relative_form(seconds);
+  if (word.find('%') != word.npos) return form;
+  static bool told = false;
+  if (word != "standard" && !std::exchange(told, true)) {
+    std::fprintf(stderr, "%s: error: invalid SLURM_TIME_FORMAT = '%s'\n", program_invocation_short_name, form);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 std::string local_time_text(Time time, std::string_view unset) {
   if (!time.is_set() || time.is_never()) return std::string(unset);
   std::time_t seconds = time.whole_seconds();
   std::tm parts{};
   ::localtime_r(&seconds, &parts);
-  // A user's own form, as strftime(3) takes it.
-  const char* form = std::getenv("SLURM_TIME_FORMAT");
-  if (form != nullptr && std::string_view(form).find('%') != std::string_view::npos) {
+  if (const char* form = time_form(seconds); form != nullptr) {
     char text[256];
     return {text, std::strftime(text, sizeof text, form, &parts)};
   }

@@ -75,6 +75,7 @@ struct CommandBytes {
   void operator()(const ArchiveJob& c) { put(c.job); }
   void operator()(const ArchiveVm& c) { put(c.vm); }
   void operator()(const WarnOfBudget& c) { put(c.tenant, c.text); }
+  void operator()(const SendMail& c) { put(c.job, static_cast<std::uint32_t>(c.what)); }
   void operator()(const Reply& c) {
     put(c.request, c.result.has_value());
     if (c.result) {

@@ -65,6 +65,8 @@ std::vector<JobId> Dependencies::waits_for(JobId job, const Living& living) cons
       for (auto other = living_.begin(); other != living_.end() && other->first < job; ++other) {
         if (other->second.namesake() == living.namesake()) result.push_back(other->first);
       }
+    } else if (const JobId twin = counterpart(living, dependency)) {
+      result.push_back(twin);
     } else if (dependency.task == k_no_array_task && arrays_.contains(dependency.job)) {
       for (auto at = tasks_.lower_bound({dependency.job, 0}); at != tasks_.end() && at->first.first == dependency.job;
            ++at) {
@@ -289,6 +291,13 @@ Dependencies::Sum Dependencies::sum_of(const Dependency& dependency) const {
   return array != arrays_.end() ? array->second : sum_of_job(dependency.job);
 }
 
+/// With aftercorr, the task of the other array that bears the number of this one; none where there is no such task.
+JobId Dependencies::counterpart(const Living& living, const Dependency& dependency) const {
+  if (dependency.kind != DependencyKind::aftercorr || !living.array) return {};
+  const auto task = tasks_.find({dependency.job, living.task});
+  return task != tasks_.end() ? task->second : JobId{};
+}
+
 DependencyAnswer Dependencies::answer_of(JobId job, const Living& living, const Dependency& dependency) const {
   using Kind = DependencyAnswer::Kind;
   const auto answer = [&](bool satisfied, bool never) -> DependencyAnswer {
@@ -298,7 +307,8 @@ DependencyAnswer Dependencies::answer_of(JobId job, const Living& living, const 
   if (dependency.kind == DependencyKind::singleton) {
     return answer(*namesakes_.at(living.namesake()).begin() == job, false);
   }
-  const Sum sum = sum_of(dependency);
+  const JobId twin = counterpart(living, dependency);
+  const Sum sum = twin ? sum_of_job(twin) : sum_of(dependency);
   const bool all_ended = sum.ended == sum.total;
   switch (dependency.kind) {
     case DependencyKind::after: {
@@ -309,6 +319,7 @@ DependencyAnswer Dependencies::answer_of(JobId job, const Living& living, const 
     case DependencyKind::afterany:
       return answer(all_ended, false);
     case DependencyKind::afterok:
+    case DependencyKind::aftercorr:
       return answer(sum.ok == sum.total, sum.ok < sum.ended);
     case DependencyKind::afternotok:
       return answer(all_ended && sum.ok < sum.total, all_ended);

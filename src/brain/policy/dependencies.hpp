@@ -114,6 +114,7 @@ class Dependencies {
   std::optional<Error> refuse_each(const JobSpec& spec) const;
   Sum sum_of(const Dependency& dependency) const;
   Sum sum_of_job(JobId job) const;
+  JobId counterpart(const Living& living, const Dependency& dependency) const;
   DependencyAnswer answer_of(JobId job, const Living& living, const Dependency& dependency) const;
   std::vector<JobId> waits_for(JobId job, const Living& living) const;
   void link(JobId job, const Living& living, bool add);

@@ -132,7 +132,9 @@ void set_gate(Effects& fx, Job& job) {
     job.eligible = Time::never();
   };
   if (answer.kind == DependencyAnswer::Kind::never) {
+    const bool is_news = job.reason != Reason::dependency_never;
     close(Reason::dependency_never, answer.detail);
+    if (is_news) send_mail(fx, job, k_mail_invalid_dependency);
   } else if (answer.kind == DependencyAnswer::Kind::waiting) {
     close(Reason::dependency, answer.detail);
   } else if (job.array_job && !state.policy.array_has_room(job)) {

@@ -97,9 +97,20 @@ class Leaves {
   IdMap<Id<struct UidTag, std::uint32_t>, Known> by_uid_;
 };
 
+/// Of a job whose priority was given: it stays where it is while others grow older. Slurm's own numbers go down from
+/// k_first_priority, one for each job, so that a priority below that comes after all of these.
+Place fixed_place(const State& state, const Job& job) {
+  constexpr std::int64_t k_micro = 1'000'000;
+  constexpr std::int64_t k_first_priority = 4'294'901'760;
+  const std::int64_t given = job.spec->priority;
+  if (is_multifactor(state)) return {.rank = -given * k_micro, .full_age = true};
+  return {.rank = k_first_priority - given};
+}
+
 }  // namespace
 
 Place place_in_queue(const State& state, const Job& job) {
+  if (job.spec->priority != k_no_priority) return fixed_place(state, job);
   if (is_multifactor(state)) return place_of(state.config.priority, factors_of(state, job), state.now);
   const bool is_due = state.config.scheduler.policy == OrderPolicy::due;
   Place place{.rank = is_due ? due_of(job.eligible, expected_time(job.spec)).ns : 0};
@@ -113,6 +124,10 @@ std::int64_t rank_shift_now(const State& state) {
 }
 
 void note_priority(const State& state, Job& job) {
+  if (job.spec->priority != k_no_priority) {
+    job.priority = job.spec->priority;
+    return;
+  }
   if (is_multifactor(state)) job.priority = priority_at(state.config.priority, factors_of(state, job), state.now);
 }
 
@@ -154,6 +169,13 @@ void rank_all(State& state) {
   const Measures measures(state);
   state.index.queue.clear();
   for (const auto& [job, leaf] : waiting) {
+    if (job->spec->priority != k_no_priority) {
+      const Place place = fixed_place(state, *job);
+      job->rank = place.rank;
+      job->full_age = place.full_age;
+      state.index.queue.insert(*job);
+      continue;
+    }
     const PriorityFactors factors = measures.factors(*job, tree.factor_ppm(leaf));
     job->priority = priority_at(state.config.priority, factors, state.now);
     const Place place = place_of(state.config.priority, factors, state.now);

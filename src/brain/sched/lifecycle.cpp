@@ -80,6 +80,57 @@ void close_steps(Job& job, Time now) {
   }
 }
 
+/// The span that ends now, or nothing, is time that the job has stood still.
+Duration close_suspension(Job& job, Time now) {
+  if (!job.suspended.is_set()) return {};
+  const Duration span = now - job.suspended;
+  job.suspended = {};
+  job.suspended_for = job.suspended_for + span;
+  return span;
+}
+
+struct MailMark {
+  MailType type;
+  std::uint32_t percent;
+};
+constexpr MailMark k_mail_marks[] = {{k_mail_time_50, 50}, {k_mail_time_80, 80}, {k_mail_time_90, 90}};
+
+/// The share of its time limit of which its owner is told next; null where there is none.
+const MailMark* next_mail_mark(const Job& job) {
+  if (job.end_limit.is_never()) return nullptr;
+  for (const MailMark& mark : k_mail_marks) {
+    if ((job.spec->mail_types & mark.type) != 0 && mark.percent > job.mailed_time) return &mark;
+  }
+  return nullptr;
+}
+
+Time moment_of(const Job& job, const MailMark& mark) {
+  constexpr std::int64_t k_whole = 100;
+  const Duration limit = job.spec->time_limit;
+  return job.end_limit - Duration{limit.ns / k_whole * (k_whole - mark.percent)};
+}
+
+/// Of an array as a whole: whether another of its tasks has begun, or has not ended yet.
+bool is_alone_in_array(const State& state, const Job& job, bool at_end) {
+  for (auto at = state.jobs.lower_bound(job.array_job); at != state.jobs.end(); ++at) {
+    const Job& other = at->second;
+    if (other.array_job != job.array_job) break;
+    if (other.id == job.id) continue;
+    if (at_end ? !is_final(other.state) : other.started.is_set() || other.incarnation > 0) return false;
+  }
+  return true;
+}
+
+/// As Slurm chooses: what was cancelled has ended, all else that is not complete has failed.
+void mail_end(Effects& fx, const Job& job) {
+  if (job.spec->mail_types == 0) return;
+  if (job.state == JobState::timeout) send_mail(fx, job, k_mail_time_limit);
+  if (job.requeue_after_end) return send_mail(fx, job, k_mail_requeue);
+  const bool ended = job.state == JobState::completed || job.state == JobState::cancelled;
+  const bool as_failed = !ended && (job.spec->mail_types & k_mail_fail) != 0;
+  send_mail(fx, job, as_failed ? k_mail_fail : k_mail_end);
+}
+
 /// What it may cost at most is kept from the budgets of its tenant and those above, until it gives its nodes back.
 void commit_budget(Effects& fx, const Job& job, const Pool& pool) {
   State& state = fx.state;
@@ -103,6 +154,8 @@ void back_to_queue(Effects& fx, Job& job) {
   ++job.incarnation;
   job.state = JobState::pending;
   job.requeue_after_end = false;
+  job.suspended_for = {};
+  job.mailed_time = 0;
   job.started = {};
   job.ended = {};
   job.end_limit = Time::never();
@@ -116,6 +169,10 @@ void back_to_queue(Effects& fx, Job& job) {
   job.usage = {};
   job.eligible = fx.state.now + fx.state.config.requeue_delay;
   job.reason = Reason::requeued;
+  if (std::exchange(job.hold_after_end, false)) {
+    job.reason = Reason::held_user;
+    job.detail = "job requeued in held state";
+  }
   if (job.incarnation > fx.state.config.max_requeues) {
     job.reason = Reason::held_admin;
     job.detail = "requeued " + std::to_string(job.incarnation) + " times; last: " + job.detail;
@@ -236,6 +293,33 @@ void give_back_beyond_budget(Effects& fx) {
   }
 }
 
+void suspend_job(Effects& fx, Job& job) {
+  constexpr std::uint32_t k_stop = 19;  // SIGSTOP
+  job.suspended = fx.state.now;
+  expect_end(fx.state, job, Time::never());
+  index_job(fx.state, job);
+  fx.emit(SignalJob{.job = job.id, .incarnation = job.incarnation, .signal = k_stop, .whole_job = true});
+}
+
+void resume_job(Effects& fx, Job& job) {
+  constexpr std::uint32_t k_continue = 18;  // SIGCONT
+  const Duration span = close_suspension(job, fx.state.now);
+  if (!job.end_limit.is_never()) job.end_limit = job.end_limit + span;
+  expect_end(fx.state, job, job.started + job.suspended_for + expected_time(job.spec));
+  index_job(fx.state, job);
+  fx.emit(SignalJob{.job = job.id, .incarnation = job.incarnation, .signal = k_continue, .whole_job = true});
+}
+
+void send_mail(Effects& fx, const Job& job, MailType what) {
+  if ((job.spec->mail_types & what) == 0) return;
+  const bool for_all = job.array_job && (job.spec->mail_types & k_mail_array_tasks) == 0;
+  if (for_all && (what == k_mail_begin || what == k_mail_end || what == k_mail_fail) &&
+      !is_alone_in_array(fx.state, job, what != k_mail_begin)) {
+    return;
+  }
+  fx.emit(SendMail{job, what});
+}
+
 void begin_ending(Effects& fx, Job& job, const Ending& ending) {
   VIRGA_ASSERT(holds_nodes(job.state), "only a job that holds nodes can be ended");
   if (job.state == JobState::completing) {
@@ -245,6 +329,7 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
       job.reason = ending.reason;
       job.detail = ending.detail;
       job.requeue_after_end = false;
+      job.hold_after_end = false;
     }
     if (ending.signal != 9 || job.kill_at.is_never()) return;
     job.kill_at = Time::never();
@@ -252,6 +337,8 @@ void begin_ending(Effects& fx, Job& job, const Ending& ending) {
     fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes, job.reason});
     return;
   }
+  close_suspension(job, fx.state.now);  // the engine lets go on what it ends
+  if (!ending.requeue) job.hold_after_end = false;
   job.ending = ending.state;
   job.reason = ending.reason;
   job.detail = ending.detail;
@@ -288,6 +375,7 @@ void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::strin
   job.detail = std::move(detail);
   job.ended = fx.state.now;
   job.kill_at = Time::never();
+  close_suspension(job, fx.state.now);
   close_steps(job, fx.state.now);
   const Money cost = job.started.is_set() ? cost_of(fx.state, job, job.ended - job.started) : Money{};
   job.cost += cost;
@@ -295,6 +383,7 @@ void finish_job(Effects& fx, Job& job, JobState state, Reason reason, std::strin
   charge_usage(fx.state, job);
   if (job.launched) fx.emit(ForgetJob{job.id, job.incarnation, job.nodes});
   fx.emit(ArchiveJob{job});
+  mail_end(fx, job);
   if (job.requeue_after_end) back_to_queue(fx, job);
   index_job(fx.state, job);
 }
@@ -307,7 +396,12 @@ void apply_job_deadlines(Effects& fx, Job& job) {
     fx.emit(EndJob{job.id, job.incarnation, 9, job.nodes, job.reason});
     return;
   }
-  if (job.state != JobState::running) return;
+  if (job.state != JobState::running || job.suspended.is_set()) return;
+  if (const MailMark* mark = next_mail_mark(job); mark != nullptr && moment_of(job, *mark) <= now) {
+    job.mailed_time = mark->percent;
+    send_mail(fx, job, mark->type);
+    index_job(fx.state, job);
+  }
   if (job.end_limit <= now) {
     begin_ending(fx, job, {.state = JobState::timeout, .reason = Reason::time_limit, .detail = "time limit reached"});
   } else if (job.end_limit - job.spec->warning.before_end <= now) {
@@ -317,6 +411,7 @@ void apply_job_deadlines(Effects& fx, Job& job) {
 
 void warn_job(Effects& fx, Job& job) {
   if (job.state != JobState::running || job.spec->warning.signal == 0 || job.warned) return;
+  if (job.suspended.is_set()) return;
   job.warned = true;
   index_job(fx.state, job);
   fx.emit(SignalJob{job.id, job.incarnation, job.spec->warning.signal, job.spec->warning.batch_shell_only});
@@ -324,9 +419,11 @@ void warn_job(Effects& fx, Job& job) {
 
 Time next_deadline_of(const Job& job) {
   if (job.state == JobState::completing) return job.kill_at;
-  if (job.state != JobState::running || job.end_limit.is_never()) return Time::never();
-  if (job.spec->warning.signal != 0 && !job.warned) return job.end_limit - job.spec->warning.before_end;
-  return job.end_limit;
+  if (job.state != JobState::running || job.end_limit.is_never() || job.suspended.is_set()) return Time::never();
+  Time next = job.end_limit;
+  if (const MailMark* mark = next_mail_mark(job)) next = std::min(next, moment_of(job, *mark));
+  if (job.spec->warning.signal == 0 || job.warned) return next;
+  return std::min(next, job.end_limit - job.spec->warning.before_end);
 }
 
 }  // namespace virga

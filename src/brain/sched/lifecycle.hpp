@@ -36,6 +36,13 @@ void unlaunch_job(Effects& fx, Job& job, std::string detail);
 /// do not cover any more. O(n log n) for n jobs of tenants.
 void give_back_beyond_budget(Effects& fx);
 
+/// Its processes stand still, and so does its time limit; it keeps its nodes.
+void suspend_job(Effects& fx, Job& job);
+void resume_job(Effects& fx, Job& job);
+
+/// Tells whoever the job names, if that is among what he asked for.
+void send_mail(Effects& fx, const Job& job, MailType what);
+
 struct Ending {
   JobState state = JobState::cancelled;  ///< the final state it goes to
   Reason reason = Reason::cancelled;

@@ -48,8 +48,9 @@ class Agent {
     pid_t pid = -1;
     FrameChannel channel;
     bool is_batch = false;
-    bool done = false;      ///< has said BoundEnded, or is gone
-    bool is_saver = false;  ///< no process of the job: it brings home what the job wrote
+    std::uint32_t step = k_no_step;  ///< whose processes it has; none: the script's
+    bool done = false;               ///< has said BoundEnded, or is gone
+    bool is_saver = false;           ///< no process of the job: it brings home what the job wrote
   };
   struct BoundJob {
     JobBinding binding;

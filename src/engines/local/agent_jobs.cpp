@@ -228,7 +228,9 @@ void Agent::on(Peer&, const SignalBound& message) {
   auto it = jobs_.find(message.key);
   if (it == jobs_.end() || it->second.over) return;
   for (Supervisor& supervisor : it->second.supervisors) {
-    if (supervisor.is_batch == message.batch_shell_only) supervisor.channel.send(message);
+    const bool is_meant =
+        message.step != k_no_step ? supervisor.step == message.step : supervisor.is_batch == message.batch_shell_only;
+    if ((is_meant || message.whole_job) && !supervisor.is_saver) supervisor.channel.send(message);
   }
 }
 
@@ -327,6 +329,7 @@ void Agent::on(Peer& peer, const StartTasks& message) {
     return;
   }
   job.touched = true;
+  supervisor->step = message.step;
   job.supervisors.push_back(std::move(*supervisor));
   peer.handed_over = true;
 }

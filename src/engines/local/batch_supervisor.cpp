@@ -208,7 +208,9 @@ Status BatchSupervisor::start() {
 
 void BatchSupervisor::handle(const AgentMessage& message) {
   if (const auto* signal = std::get_if<SignalBound>(&message)) {
-    if (signal->batch_shell_only && !script_ended_) kill(script_, static_cast<int>(signal->signal));
+    if (signal->whole_job) offspring_.signal_all(static_cast<int>(signal->signal));
+    if (signal->batch_shell_only && !signal->whole_job && !script_ended_)
+      kill(script_, static_cast<int>(signal->signal));
   } else if (const auto* end = std::get_if<EndBound>(&message)) {
     if (!told_cancelled_ && !script_ended_) {
       char when[32];

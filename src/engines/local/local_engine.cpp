@@ -371,7 +371,7 @@ void LocalEngine::do_signal(const SignalJob& command) {
   Run* run = find({command.job, command.incarnation});
   if (run == nullptr || run->finished) return;
   for (const RunNode& node : run->nodes) {
-    send(node.vm, SignalBound{run->key, command.signal, command.batch_shell_only});
+    send(node.vm, SignalBound{run->key, command.signal, command.batch_shell_only, command.step, command.whole_job});
   }
 }
 

@@ -392,8 +392,11 @@ void Reconciler::advance_pending(Run& run) {
 void Reconciler::send_signals(Run& run) {
   while (!run.signals.empty()) {
     const SignalJob& next = run.signals.front();
-    const auto whom = next.batch_shell_only ? Commands::Whom::batch_shell : Commands::Whom::steps;
-    if (!take(slurm_.signal(run.id, next.signal, whom))) return;
+    const auto whom = next.whole_job          ? Commands::Whom::everything
+                      : next.batch_shell_only ? Commands::Whom::batch_shell
+                                              : Commands::Whom::steps;
+    // Slurm numbers steps in its own way, so that a signal to one of them would reach another.
+    if (next.step == k_no_step && !take(slurm_.signal(run.id, next.signal, whom))) return;
     run.signals.erase(run.signals.begin());
   }
   // SIGKILL goes on until it is over: what is sent while the script is being launched reaches nobody.

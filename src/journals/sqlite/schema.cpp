@@ -94,7 +94,7 @@ Result<std::int64_t> schema_version_of(SQLite::Database& db, const std::string& 
   return version;
 }
 
-/// Versions 1 to 7 have the same tables, but jobs and configurations of other layouts in them. Step n brings version n
+/// Versions 1 to 8 have the same tables, but jobs and configurations of other layouts in them. Step n brings version n
 /// to n + 1, inside one transaction with its record_version().
 Status migrate(SQLite::Database&, std::int64_t version, const std::string& path) {
   if (version == k_schema_version) return {};

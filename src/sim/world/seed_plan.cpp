@@ -244,7 +244,7 @@ class Drawing {
       if (trouble.kind == Trouble::act && !plan_.jobs.empty()) {  // most are about a job that was just submitted
         trouble.at = soon_after(Duration::minutes(60), [&] { return one_of(plan_.jobs).at; });
       }
-      trouble.action = static_cast<JobAction>(random_.below(5));
+      trouble.action = static_cast<JobAction>(random_.below(std::size(EnumNames<JobAction>::names)));
       trouble.as_operator = random_.chance(1, 3);
       trouble.notice = random_.chance(1, 2) ? Duration::seconds(random_.between(0, 120)) : Duration{};
       trouble.countdown = static_cast<std::uint32_t>(random_.between(1, 60));

@@ -179,8 +179,13 @@ void SeedWorld::work_beside(const Run& run) {
   });
 }
 
+void SeedWorld::set_up(const Partition& partition, bool up) {
+  request(PartitionUpdated{k_operator, partition.name, up, true, partition.max_time, partition.default_time});
+}
+
 void SeedWorld::resume_all() {
   for (const std::string& node : drained_) request(NodeUpdated{k_operator, node, false, ""});
+  for (const Partition& partition : plan_.config.partitions) set_up(partition, partition.up);
 }
 
 // What goes wrong ----------------------------------------------------------------------------------------------------
@@ -192,14 +197,19 @@ void SeedWorld::happen(const PlannedTrouble& trouble) {
   const auto& all = machines_.all();
   auto machine = all.begin();
   if (!all.empty()) std::advance(machine, static_cast<std::ptrdiff_t>(trouble.pick % all.size()));
+  const auto& partitions = plan_.config.partitions;
+  const Partition& partition = partitions[(trouble.pick >> 40) % partitions.size()];
+  const bool whole_partition = (trouble.pick >> 20) % 4 == 0;  // goes down and comes back with the node
   say(fmt::format("trouble {}", static_cast<int>(trouble.kind)));
   switch (trouble.kind) {
     case Trouble::act:
       return act(trouble);
     case Trouble::drain:
       drained_.insert(node);
+      if (whole_partition) set_up(partition, false);
       return request(NodeUpdated{k_operator, node, true, "simulated"});
     case Trouble::resume:
+      if (whole_partition) set_up(partition, partition.up);
       return request(NodeUpdated{k_operator, node, false, ""});
     case Trouble::stock_out:
       (trouble.notice.ns % 2 == 0 ? traits.capacity : traits.quota) =
@@ -276,7 +286,10 @@ bool SeedWorld::wind_down() {
     // The operators' morning round: what was drained or held goes on.
     resume_all();
     const std::set<JobId> living = checks_.living();
-    for (JobId job : living) request(JobActed{k_operator, job, JobAction::release, 0, false});
+    for (JobId job : living) {
+      request(JobActed{k_operator, job, JobAction::release, 0, false});
+      request(JobActed{k_operator, job, JobAction::resume, 0, false});
+    }
     turn();
     run_until(queue_.now() + Duration::minutes(240), over);
     if (checks_.broken()) return false;

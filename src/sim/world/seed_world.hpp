@@ -44,6 +44,7 @@ class SeedWorld {
   void submit(std::size_t planned);
   void request(EventBody body);
   void act(const PlannedTrouble& trouble);
+  void set_up(const Partition& partition, bool up);
   void resume_all();
   void work_beside(const Run& run);
 

@@ -101,6 +101,23 @@ TEST_CASE("dependencies: all of them, or with `?` one of them") {
   CHECK(graph.answer_of({3}).kind == Kind::never);
 }
 
+TEST_CASE("dependencies: task by task") {
+  Dependencies graph;
+  for (std::uint32_t i = 0; i < 2; ++i) graph.submitted(task(10 + i, 10, i));
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    Job waits = task(20 + i, 20, i);
+    waits.spec.edit().dependencies = {on(DependencyKind::aftercorr, 10)};
+    graph.submitted(waits);
+  }
+  graph.ended({10}, true);
+  CHECK(graph.answer_of({20}).kind == Kind::satisfied);
+  CHECK(graph.answer_of({21}).kind == Kind::waiting);
+  CHECK(graph.answer_of({22}).kind == Kind::waiting);  // no such task: it waits for all of them
+  graph.ended({11}, false);
+  CHECK(graph.answer_of({21}).kind == Kind::never);
+  CHECK(graph.answer_of({22}).kind == Kind::never);
+}
+
 TEST_CASE("dependencies: on an array as a whole, and on one of its tasks") {
   Dependencies graph;
   for (std::uint32_t i = 0; i < 3; ++i) graph.submitted(task(10 + i, 10, i * 2));

@@ -166,7 +166,7 @@ TEST_CASE("binary: cut and changed bytes are refused or mean what they say, and 
 // Journals written by an earlier build must stay readable. Where a line below changes, a stored layout has changed:
 // raise k_schema_version and teach the journal to read the old one, then write the new value here. A new event type
 // is a new line at the end.
-TEST_CASE("binary: the stored layouts of schema version 8") {
+TEST_CASE("binary: the stored layouts of schema version 9") {
   std::string layouts = "\n";
   auto add = [&](std::string_view name, const std::string& bytes) {
     std::uint64_t digest = digest_of(bytes);
@@ -178,11 +178,11 @@ TEST_CASE("binary: the stored layouts of schema version 8") {
   add("payload", encode(filled<LaunchPayload>(1)));
   add("job", encode(filled<Job>(1)));
   add("vm_record", encode(filled<VmRecord>(1)));
-  REQUIRE(k_schema_version == 8);
+  REQUIRE(k_schema_version == 9);
   CHECK(layouts == R"(
-config_changed 1277 eb1d36ca95259aee
-job_submitted 399 03725e28450ffcde
-job_acted 40 947f5210951cf63f
+config_changed 1279 792998e8cb67cb34
+job_submitted 424 b333c9770822875d
+job_acted 45 711db275a09aead1
 node_updated 41 ad5e69126dafa316
 step_started 45 03366610c93117a4
 step_ended 66 603b844aa146f798
@@ -201,9 +201,10 @@ timer_fired 10 5167acc89dd7e2fd
 vm_evicting 26 052789a4948f2c47
 vm_unhealthy 36 427d30b9d0e7d4c8
 job_accounted 183 3f027d99f7b28777
-job_changed 400 55113efef03515af
+job_changed 425 b5cae7b8f62bb14c
+partition_updated 51 06b6d2800022d75f
 payload 47 3bdc9714919957d6
-job 868 9fb559d30504900a
+job 915 04eeb57ced927817
 vm_record 77 bb14fdf0800645c5
 )");
 }

@@ -46,9 +46,9 @@ TEST_CASE("enum tables have one name for each enumerator") {
   CHECK(name_of(Reason::licenses) == "licenses");
   CHECK(name_of(JobState::deadline) == "DEADLINE");
   CHECK(std::size(EnumNames<JobState>::names) == static_cast<std::size_t>(JobState::deadline) + 1);
-  CHECK(name_of(DependencyKind::singleton) == "singleton");
+  CHECK(name_of(DependencyKind::aftercorr) == "aftercorr");
   CHECK(std::size(EnumNames<VmState>::names) == static_cast<std::size_t>(VmState::releasing) + 1);
-  CHECK(std::size(EnumNames<JobAction>::names) == static_cast<std::size_t>(JobAction::signal) + 1);
+  CHECK(std::size(EnumNames<JobAction>::names) == static_cast<std::size_t>(JobAction::user_hold) + 1);
   CHECK(std::size(EnumNames<Refusal>::names) == static_cast<std::size_t>(Refusal::setup) + 1);
   CHECK(std::size(EnumNames<JobKind>::names) == static_cast<std::size_t>(JobKind::allocation) + 1);
 }

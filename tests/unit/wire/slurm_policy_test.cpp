@@ -30,6 +30,7 @@ TEST_CASE("dependencies: Slurm's grammar") {
   CHECK(round_trip("afterok:12") == "afterok:12");
   CHECK(round_trip("afterok:12:13_4,after:7+5,singleton") == "afterok:12,afterok:13_4,after:7+5,singleton");
   CHECK(round_trip("afterany:1?afternotok:2:3") == "afterany:1?afternotok:2?afternotok:3");
+  CHECK(round_trip("aftercorr:1") == "aftercorr:1_*");
   CHECK(round_trip("afterany:1_*") == "afterany:1");
   const Dependency after = parse_dependencies("after:7_2+90")->all.front();
   CHECK(after.kind == DependencyKind::after);
@@ -37,7 +38,7 @@ TEST_CASE("dependencies: Slurm's grammar") {
   CHECK(after.task == 2);
   CHECK(after.delay == Duration::minutes(90));
   for (const char* bad : {"", "afterok", "afterok:", "afterok:x", "afterok:0", "afterok:-1", "afterok:1:", "12",
-                          "aftercorr:1", "singleton:1", "afterok:1+5", "after:1+", "after:1+x", "afterok:1_", ",",
+                          "aftercor:1", "singleton:1", "afterok:1+5", "after:1+", "after:1+x", "afterok:1_", ",",
                           "afterok:1,,afterok:2", "afterok:1,afterok:2?afterok:3", "afterok:1_x", "after:1+9999999"}) {
     CAPTURE(bad);
     Result<DependencyList> list = parse_dependencies(bad);
@@ -47,7 +48,7 @@ TEST_CASE("dependencies: Slurm's grammar") {
   }
   CHECK(parse_dependencies("aftercor:1").error().message ==
         "Job dependency problem: unknown type \"aftercor\" in \"aftercor:1\"; known are after, afterany, afterok, "
-        "afternotok, singleton");
+        "afternotok, aftercorr, singleton");
 }
 
 TEST_CASE("arrays: Slurm's grammar") {

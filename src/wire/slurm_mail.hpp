@@ -1,0 +1,18 @@
+// What a mail about a job says, in the words that Slurm's users filter by.
+//
+//   mail_subject(job, k_mail_begin, now)    // Slurm Job_id=7 Name=x Began, Queued time 00:00:01
+#pragma once
+
+#include <string>
+
+#include "core/job.hpp"
+
+namespace virga {
+
+/// One line. Of an array whose tasks are not told one by one it is about the array, without times and exit codes.
+std::string mail_subject(const Job& job, MailType what, Time now);
+
+/// Whom --mail-user names, or the job's owner.
+std::string mail_receiver(const Job& job);
+
+}  // namespace virga
