@@ -5,6 +5,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/api_schema.hpp"
 #include "wire/cost_report.hpp"
+#include "wire/priorities_body.hpp"
 
 namespace virga {
 namespace {
@@ -178,6 +179,17 @@ std::vector<Route> money_routes() {
        {},
        nullptr,
        body<BudgetsBody>},
+      {O::priorities,
+       "GET",
+       "/v1/priorities",
+       "priorities",
+       "What the order of waiting jobs is made of",
+       "Factors of jobs that could start, and the tree of shares with what was used of them. Factors are in "
+       "millionths, "
+       "usage in node-milliseconds. Who may not see others' jobs gets his own.",
+       {},
+       nullptr,
+       body<PrioritiesBody>},
       {O::offers,
        "GET",
        "/v1/offers",

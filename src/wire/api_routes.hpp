@@ -39,6 +39,7 @@ enum class Operation : std::uint8_t {
   accounted_vms,
   cost,
   budgets,
+  priorities,
   offers,
   market,
   reload,
