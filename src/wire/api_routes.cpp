@@ -23,6 +23,19 @@ Route job_action(Operation operation, std::string_view path, std::string_view na
   return {operation, "POST", path, name, summary, description, {}, body<NoBody>, body<NoBody>};
 }
 
+Route priorities_route() {
+  return {Operation::priorities,
+          "GET",
+          "/v1/priorities",
+          "priorities",
+          "What the order of waiting jobs is made of",
+          "Factors of jobs that could start, and the tree of shares with what was used of them. Factors are in "
+          "millionths, usage in node-milliseconds. Who may not see others' jobs gets his own.",
+          {},
+          nullptr,
+          body<PrioritiesBody>};
+}
+
 Route change_route() {
   return {Operation::change_job,
           "POST",
@@ -179,17 +192,6 @@ std::vector<Route> money_routes() {
        {},
        nullptr,
        body<BudgetsBody>},
-      {O::priorities,
-       "GET",
-       "/v1/priorities",
-       "priorities",
-       "What the order of waiting jobs is made of",
-       "Factors of jobs that could start, and the tree of shares with what was used of them. Factors are in "
-       "millionths, "
-       "usage in node-milliseconds. Who may not see others' jobs gets his own.",
-       {},
-       nullptr,
-       body<PrioritiesBody>},
       {O::offers,
        "GET",
        "/v1/offers",
@@ -340,6 +342,7 @@ std::span<const Route> api_routes() {
     for (Route& route : money_routes()) routes.push_back(std::move(route));
     for (Route& route : job_routes()) routes.push_back(std::move(route));
     routes.push_back(change_route());
+    routes.push_back(priorities_route());
     return routes;
   }();
   return k_routes;

@@ -19,8 +19,8 @@ REPO = Path(__file__).resolve().parents[2]
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-# "# cluster: accounts" in a file of scenarios: priorities by several factors, accounts with shares, and QOS. The same for
-# both, in the words of each.
+# "# cluster: accounts" in a file of scenarios: priorities by several factors, accounts with shares, and QOS. The
+# same for both, in the words of each.
 SLURM_PRIORITIES = """
 PriorityType=priority/multifactor
 PriorityWeightAge=1000
