@@ -289,77 +289,31 @@ constexpr AccountField k_fields[] = {
     {"WorkDir", 20, [](R r) { return of(r, r.job->spec->work_dir); }},
 };
 
-bool starts_like(std::string_view name, std::string_view given) {
-  return given.size() <= name.size() && ::strncasecmp(name.data(), given.data(), given.size()) == 0;
-}
-
 }  // namespace
 
 std::span<const AccountField> account_fields() { return k_fields; }
 
 Result<std::vector<AccountColumn>> parse_account_format(std::string_view text) {
+  std::vector<ColumnName> names;
+  for (const AccountField& field : k_fields) names.push_back({field.name, field.width});
+  Result<std::vector<NamedColumn>> parsed = parse_columns(text, names);
+  if (!parsed) return fail(Code::invalid, "Invalid field requested: \"" + parsed.error().message + "\"");
   std::vector<AccountColumn> columns;
-  for (const std::string& part : split_list(text)) {
-    const std::size_t percent = part.find('%');
-    const std::string name = part.substr(0, percent);
-    AccountColumn column;
-    for (const AccountField& field : k_fields) {
-      if (!starts_like(field.name, name)) continue;
-      const bool whole = name.size() == std::string_view(field.name).size();
-      if (column.field == nullptr || whole) column.field = &field;
-      if (whole) break;
-    }
-    if (column.field == nullptr || name.empty()) {
-      return fail(Code::invalid, "Invalid field requested: \"" + name + "\"");
-    }
-    column.width = column.field->width;
-    if (percent != part.npos) {
-      const bool left = part.size() > percent + 1 && part[percent + 1] == '-';
-      Result<std::uint32_t> width = parse_count(std::string_view(part).substr(percent + (left ? 2 : 1)));
-      if (!width || *width > 10'000) return fail(Code::invalid, "Invalid field requested: \"" + part + "\"");
-      column.width = left ? -static_cast<int>(*width) : static_cast<int>(*width);
-    }
-    columns.push_back(column);
-  }
+  for (const NamedColumn& column : *parsed) columns.push_back({&k_fields[column.field], column.width});
   return columns;
 }
 
 std::string render_accounts(const std::vector<AccountColumn>& columns, const std::vector<AccountRow>& rows,
-                            const AccountStyle& style) {
-  std::string out;
-  const auto cell = [&](const AccountColumn& column, std::string text, bool last) {
-    if (style.parsable) {
-      out += text;
-      if (!last || style.end_delimiter) out += style.delimiter;
-      return;
-    }
-    const auto width = static_cast<std::size_t>(column.width < 0 ? -column.width : column.width);
-    if (text.size() > width && width > 0) {
-      text.resize(width);
-      text.back() = '+';  // Slurm's mark of a text that was cut
-    }
-    const std::string fill(width - std::min(width, text.size()), ' ');
-    out += column.width < 0 ? text + fill : fill + text;
-    out += ' ';
-  };
-  const auto line = [&](auto text_of) {
-    for (const AccountColumn& column : columns) cell(column, text_of(column), &column == &columns.back());
-    out += '\n';
-  };
-  if (style.header) {
-    line([&](const AccountColumn& c) {
-      const std::string name = c.field->name;
-      const auto width = static_cast<std::size_t>(c.width < 0 ? -c.width : c.width);
-      return style.parsable ? name : name.substr(0, width);
-    });
-    if (!style.parsable) {
-      line([](const AccountColumn& c) {
-        return std::string(static_cast<std::size_t>(c.width < 0 ? -c.width : c.width), '-');
-      });
-    }
+                            const ColumnStyle& style) {
+  std::vector<NamedColumn> named;
+  for (const AccountColumn& column : columns) {
+    named.push_back({static_cast<std::size_t>(column.field - &k_fields[0]), column.width, column.field->name});
   }
+  std::string out = column_header(named, style);
   for (const AccountRow& row : rows) {
-    line([&](const AccountColumn& c) { return c.field->text(row); });
+    std::vector<Cell> cells;
+    for (const AccountColumn& column : columns) cells.emplace_back(column.field->text(row));
+    out += column_line(cells, named, style);
   }
   return out;
 }

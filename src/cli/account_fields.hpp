@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/named_columns.hpp"
 #include "core/job.hpp"
 
 namespace virga {
@@ -39,14 +40,8 @@ struct AccountColumn {
 /// Names may be shortened as in Slurm; "%30" behind one sets its width, "%-30" puts it on the left.
 Result<std::vector<AccountColumn>> parse_account_format(std::string_view text);
 
-struct AccountStyle {
-  bool header = true;
-  bool parsable = false;
-  bool end_delimiter = false;  ///< -p ends each line with one, -P does not
-  std::string delimiter = "|";
-};
 std::string render_accounts(const std::vector<AccountColumn>& columns, const std::vector<AccountRow>& rows,
-                            const AccountStyle& style);
+                            const ColumnStyle& style);
 
 /// The job's row, then its steps' unless `jobs_only`.
 void add_account_rows(const Job& job, const std::string& cluster, Time now, bool jobs_only,

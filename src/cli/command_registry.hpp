@@ -26,6 +26,10 @@ CommandTable scancel_command();
 CommandTable sinfo_command();
 CommandTable sacct_command();
 CommandTable scontrol_command();
+CommandTable sprio_command();
+CommandTable sshare_command();
+CommandTable sdiag_command();
+CommandTable sacctmgr_command();
 /// Those that Virga has not built yet: their rows are refused.
 std::vector<CommandTable> unbuilt_commands();
 

@@ -388,7 +388,7 @@ int show(Client& client, const O& o, const Wanted& wanted, const std::vector<Acc
     const AccountField& id = *parse_account_format("jobid")->front().field;
     std::erase_if(rows, [&](const AccountRow& row) { return !admits(wanted.steps, id.text(row)); });
   }
-  AccountStyle style;
+  ColumnStyle style;
   style.header = !o.no_header;
   style.parsable = o.parsable || o.parsable2;
   style.end_delimiter = o.parsable && !o.parsable2;

@@ -21,6 +21,14 @@ bool run_slurm_command(const std::string& name, int argc, char** argv, const std
     exit_code = sacct_main(argc, argv);
   else if (name == "scontrol")
     exit_code = scontrol_main(argc, argv);
+  else if (name == "sprio")
+    exit_code = sprio_main(argc, argv);
+  else if (name == "sshare")
+    exit_code = sshare_main(argc, argv);
+  else if (name == "sdiag")
+    exit_code = sdiag_main(argc, argv);
+  else if (name == "sacctmgr")
+    exit_code = sacctmgr_main(argc, argv);
   else if (const CommandTable* command = command_table(name); command != nullptr)
     exit_code = unbuilt_main(*command, argc, argv);
   else

@@ -13,6 +13,10 @@ int sinfo_main(int argc, char** argv);
 int scancel_main(int argc, char** argv);
 int sacct_main(int argc, char** argv);
 int scontrol_main(int argc, char** argv);
+int sprio_main(int argc, char** argv);
+int sshare_main(int argc, char** argv);
+int sdiag_main(int argc, char** argv);
+int sacctmgr_main(int argc, char** argv);
 
 /// Is it a Slurm command's name? Then runs it and puts its exit code into `exit_code`.
 bool run_slurm_command(const std::string& name, int argc, char** argv, const std::string& bin_dir, int& exit_code);

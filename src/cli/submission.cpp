@@ -171,7 +171,8 @@ Status check_clusters(Client& client, const std::vector<std::string>& names) {
   if (!ping) return unexpected(ping.error());
   for (const std::string& name : names) {
     if (name == ping->cluster || same_word(name, "all")) continue;
-    return fail(Code::invalid, fmt::format("'{}' can't be reached now, or it is an invalid entry for --cluster.  Use "
+    return fail(Code::invalid, fmt::format("No cluster '{0}' known by database.\n'{0}' can't be reached now, or it is "
+                                           "an invalid entry for --cluster.  Use "
                                            "'sacctmgr list clusters' to see available clusters.",
                                            name));
   }

@@ -22,31 +22,6 @@ constexpr Bare k_sstat[] = {
     {"parsable", 'p', nothing},   {"parsable2", 'P', nothing}, {"pidformat", 'i', nothing}, {"usage", 0, nothing},
     {"verbose", 'v', nothing},    {"version", 'V', nothing},
 };
-constexpr Bare k_sprio[] = {
-    {"cluster", 'M', value},    {"clusters", 'M', value},  {"federation", 0, nothing}, {"format", 'o', value},
-    {"help", 0, nothing},       {"jobs", 'j', optional},   {"local", 0, nothing},      {"long", 'l', nothing},
-    {"noheader", 'h', nothing}, {"norm", 'n', nothing},    {"partition", 'p', value},  {"sib", 0, nothing},
-    {"sibling", 0, nothing},    {"sort", 'S', value},      {"usage", 0, nothing},      {"user", 'u', value},
-    {"users", 'u', value},      {"verbose", 'v', nothing}, {"version", 'V', nothing},  {"weights", 'w', nothing},
-};
-constexpr Bare k_sshare[] = {
-    {"accounts", 'A', value},   {"all", 'a', nothing},      {"cluster", 'M', value},      {"clusters", 'M', value},
-    {"format", 'o', value},     {"help", 0, nothing},       {"helpformat", 'e', nothing}, {"long", 'l', nothing},
-    {"noheader", 'n', nothing}, {"parsable", 'p', nothing}, {"parsable2", 'P', nothing},  {"partition", 'm', nothing},
-    {"usage", 0, nothing},      {"Users", 'U', nothing},    {"users", 'u', value},        {"verbose", 'v', nothing},
-    {"version", 'V', nothing},  {"", 'h', nothing},         {"", 'q', nothing},           {"", 't', value},
-};
-constexpr Bare k_sacctmgr[] = {
-    {"associations", 's', nothing}, {"help", 'h', nothing},     {"immediate", 'i', nothing}, {"noheader", 'n', nothing},
-    {"oneliner", 'o', nothing},     {"parsable", 'p', nothing}, {"parsable2", 'P', nothing}, {"quiet", 'Q', nothing},
-    {"readonly", 'r', nothing},     {"usage", 'h', nothing},    {"verbose", 'v', nothing},   {"version", 'V', nothing},
-};
-constexpr Bare k_sdiag[] = {
-    {"all", 'a', nothing},          {"cluster", 'M', value},         {"clusters", 'M', value},
-    {"help", 'h', nothing},         {"reset", 'r', nothing},         {"sort-by-id", 'i', nothing},
-    {"sort-by-time", 't', nothing}, {"sort-by-time2", 'T', nothing}, {"usage", 0, nothing},
-    {"version", 'V', nothing},
-};
 constexpr Bare k_strigger[] = {
     {"backup_slurmctld_assumed_control", 'C', nothing},
     {"backup_slurmctld_failure", 'B', nothing},
@@ -144,10 +119,6 @@ CommandTable bare_command(const CommandInfo& info, const char* summary, const Ba
 std::vector<CommandTable> unbuilt_commands() {
   return {
       bare_command({"sstat", "[OPTIONS] -j <job(.step)>"}, "what running steps use", k_sstat),
-      bare_command({"sprio", "[OPTIONS]"}, "what the priorities of waiting jobs are made of", k_sprio),
-      bare_command({"sshare", "[OPTIONS]"}, "shares and usage of accounts", k_sshare),
-      bare_command({"sacctmgr", "[OPTIONS] [COMMAND]"}, "accounts, users, associations, QOS", k_sacctmgr),
-      bare_command({"sdiag", "[OPTIONS]"}, "what the scheduler does", k_sdiag),
       bare_command({"strigger", "{--set|--get|--clear} [OPTIONS]"}, "programs that run when something happens",
                    k_strigger),
       bare_command({"sattach", "[OPTIONS] <jobid.stepid>"}, "attach to the output of a running step", k_sattach),

@@ -203,6 +203,8 @@ void Api::carry_out(const Request& request, const Responder& responder) {
       return cost(request, responder);
     case Operation::budgets:
       return budgets(request, responder);
+    case Operation::priorities:
+      return priorities(request, responder);
     case Operation::offers:
       return offers(request, responder);
     case Operation::market:

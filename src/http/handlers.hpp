@@ -78,6 +78,7 @@ class Api {
   // handlers_money.cpp
   void cost(const Request& request, const Responder& responder);
   void budgets(const Request& request, const Responder& responder);
+  void priorities(const Request& request, const Responder& responder);
   void offers(const Request& request, const Responder& responder);
   void market(const Request& request, const Responder& responder);
 

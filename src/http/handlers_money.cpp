@@ -11,6 +11,7 @@
 #include "http/job_reads.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/cost_report.hpp"
+#include "wire/priorities_body.hpp"
 #include "wire/words.hpp"
 
 namespace virga {
@@ -182,6 +183,21 @@ void Api::budgets(const Request& request, const Responder& responder) {
       body.budgets.push_back(budget_status(state, *tenant, body.now));
     }
     responder.json(200, body);
+  });
+}
+
+void Api::priorities(const Request& request, const Responder& responder) {
+  controller_.view([responder, actor = request.actor](const Brain& brain) {
+    const State& state = brain.state();
+    PrioritiesBody body;
+    body.now = api_now(brain);
+    body.by_factors = state.config.scheduler.policy == OrderPolicy::multifactor;
+    PriorityReport report = priority_report_of(state, body.now);
+    for (const JobFactors& factors : report.jobs) {
+      if (may_see(actor, state.jobs.at(factors.job), state.config)) body.jobs.push_back(factors);
+    }
+    body.shares = std::move(report.shares);
+    responder.json_later(200, std::move(body));
   });
 }
 

@@ -6,6 +6,7 @@
 #include "wire/api_schema.hpp"
 #include "wire/cost_report.hpp"
 #include "wire/partition_body.hpp"
+#include "wire/priorities_body.hpp"
 
 namespace virga {
 namespace {
@@ -53,6 +54,19 @@ Route cancel_many_route() {
           {},
           body<CancelBody>,
           body<CancelledBody>};
+}
+
+Route priorities_route() {
+  return {Operation::priorities,
+          "GET",
+          "/v1/priorities",
+          "priorities",
+          "What the order of waiting jobs is made of",
+          "Factors of jobs that could start, and the tree of shares with what was used of them. Factors are in "
+          "millionths, usage in node-milliseconds. Who may not see others' jobs gets his own.",
+          {},
+          nullptr,
+          body<PrioritiesBody>};
 }
 
 Route change_route() {
@@ -374,6 +388,7 @@ std::span<const Route> api_routes() {
     for (Route& route : job_routes()) routes.push_back(std::move(route));
     for (Route& route : operator_routes()) routes.push_back(std::move(route));
     routes.push_back(change_route());
+    routes.push_back(priorities_route());
     return routes;
   }();
   return k_routes;

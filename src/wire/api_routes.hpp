@@ -45,6 +45,7 @@ enum class Operation : std::uint8_t {
   accounted_vms,
   cost,
   budgets,
+  priorities,
   offers,
   market,
   reload,

@@ -19,6 +19,64 @@ REPO = Path(__file__).resolve().parents[2]
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+# "# cluster: accounts" in a file of scenarios: priorities by several factors, accounts with shares, and QOS. The
+# same for both, in the words of each.
+SLURM_PRIORITIES = """
+PriorityType=priority/multifactor
+PriorityWeightAge=1000
+PriorityWeightFairshare=10000
+PriorityWeightJobSize=500
+PriorityWeightPartition=1000
+PriorityWeightQOS=2000
+"""
+SLURM_ACCOUNTS = (
+    "add account science description=science organization=science share=10",
+    "add account physics parent=science description=physics organization=science share=3",
+    "add account chemistry parent=science description=chemistry organization=science share=1",
+    "add account guests description=guests organization=guests share=2",
+    f"add user {USER} account=physics share=1",
+    f"add user {USER} account=chemistry share=1",
+    "add user nobody account=guests share=1",
+    "modify qos normal set priority=10",
+    "add qos urgent priority=40 maxjobspu=4 maxsubmitjobspu=20 maxwall=1-00:00:00 gracetime=60 preempt=normal",
+    "modify account science set qos=normal,urgent",
+    "modify account guests set qos=normal,urgent",
+    "modify account root set qos=normal,urgent",
+)
+VIRGA_ACCOUNTS = f"""
+[scheduler]
+policy = "multifactor"
+[priority]
+age = 1000
+fair_share = 10000
+size = 500
+partition = 1000
+qos = 2000
+[qos.normal]
+priority = 10
+[qos.urgent]
+priority = 40
+max_jobs_per_user = 4
+max_submit_per_user = 20
+max_wall = "24h"
+grace_time = "60s"
+preempt = ["normal"]
+[tenant.science]
+shares = 10
+[tenant.physics]
+parent = "science"
+shares = 3
+users = ["{USER}"]
+[tenant.chemistry]
+parent = "science"
+shares = 1
+users = ["{USER}"]
+[tenant.guests]
+shares = 2
+users = ["nobody"]
+"""
+
+
 class CannotRun(Exception):
     """This machine cannot have it; the text says why."""
 
@@ -70,14 +128,16 @@ class Cluster:
 
 
 class Virga(Cluster):
-    def __init__(self, bin_dir: Path) -> None:
+    def __init__(self, bin_dir: Path, kind: str = "") -> None:
         super().__init__()
+        self.more = VIRGA_ACCOUNTS if kind == "accounts" else ""
         self.bin_dir = bin_dir
         self.dir = self.home / "p"
         self.env["PATH"] = f"{self.dir}/bin:{SYSTEM_PATH}"
 
     def up(self) -> None:
         config = self.home / "cluster.toml"
+        in_partition = 'priority = 1\nqos = "normal"' if self.more else ""
         config.write_text(f"""
 [cluster]
 name = "virga"
@@ -93,9 +153,11 @@ idle_time = "infinite"
 [partition.main]
 pools = ["n"]
 default = true
+{in_partition}
 [partition.alt]
 pools = ["n"]
-""")
+{in_partition}
+{self.more}""")
         config.chmod(0o644)
         copies = self.home / "bin"  # the build folder may be one that this user does not reach
         copies.mkdir()
@@ -124,7 +186,8 @@ pools = ["n"]
 class RealSlurm(Cluster):
     PROGRAMS = ("munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "mariadb-install-db", "mariadb")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "") -> None:
+        self.kind = kind
         for program in self.PROGRAMS:
             if shutil.which(program, path="/usr/sbin:/usr/bin") is None:
                 raise CannotRun(f"{program} is not installed (script/setup --group record)")
@@ -196,6 +259,8 @@ PidFile={home}/slurmdbd.pid
         self.start(["slurmdbd", "-D"])
         self.wait_for("slurmdbd", lambda: self.answers(self.port + 10))
         self.run(["sacctmgr", "-i", "add", "cluster", "virga"], timeout=30)
+        for line in SLURM_ACCOUNTS if self.kind == "accounts" else ():
+            self.must(["sacctmgr", "-i", *line.split()], timeout=30)
         self.start(["slurmctld", "-D"])
         self.wait_for("slurmctld", lambda: " UP" in self.run(["scontrol", "ping"]).stdout)
         for i in range(1, 9):
@@ -258,7 +323,7 @@ AccountingStoragePass={home}/munge/sock
 {nodes}
 PartitionName=main Nodes=n[1-8] Default=YES MaxTime=INFINITE State=UP
 PartitionName=alt Nodes=n[1-8] MaxTime=INFINITE State=UP
-"""
+{SLURM_PRIORITIES if self.kind == "accounts" else ""}"""
 
     def down(self) -> None:
         for daemon in reversed(self.daemons):

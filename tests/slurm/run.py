@@ -93,11 +93,15 @@ def main() -> int:
     if args.count:
         print(f"{len(chosen)} scenarios, {differing} of them with a difference on purpose")
         return 0
+    kinds = {file.cluster() for file in files}
+    if len(kinds) > 1:
+        parser.error("these files want different clusters")
+    kind = kinds.pop()
     failed = owed = 0
     debts = read_debts()
     failures: set[str] = set()
     try:
-        with RealSlurm() if args.record else Virga(args.bin.resolve()) as cluster:
+        with RealSlurm(kind) if args.record else Virga(args.bin.resolve(), kind) as cluster:
             for file, scenario in chosen:
                 seen = play(cluster, scenario)
                 if args.record or args.own:

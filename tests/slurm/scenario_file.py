@@ -1,6 +1,7 @@
 """Files of differential scenarios: what real Slurm printed, which Virga must print as well.
 
     # proves: sbatch --wrap -J; squeue -o --state      the options that this file proves (of each scenario in it)
+    # cluster: accounts                               the one that has accounts and priorities (clusters.py)
     ## held jobs wait                                  a scenario begins: a fresh work folder, no job of another one
     $ job=$(sbatch --parsable -H --wrap true)          a shell command; all of a scenario share one shell
     $ squeue -h -j $job -o '%i %T %r'                  what it printed follows, its stdout first
@@ -59,6 +60,10 @@ class File:
     path: Path
     head: list[str] = field(default_factory=list)  # comments before the first scenario
     scenarios: list[Scenario] = field(default_factory=list)
+
+    def cluster(self) -> str:
+        """Of "# cluster: accounts"; else the plain one."""
+        return next((line.split()[2] for line in self.head if line.startswith("# cluster:")), "")
 
     def proves(self) -> list[str]:
         """"sbatch --wrap" and so on."""

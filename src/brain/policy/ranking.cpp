@@ -63,10 +63,6 @@ class Measures {
   std::vector<std::uint64_t> nodes_;  ///< by partition
 };
 
-PriorityFactors factors_of(const State& state, const Job& job) {
-  return Measures(state).factors(job, fair_share_of(state, job));
-}
-
 /// The tree's leaves of all users who used something or have jobs; each is asked for by name once, then by number.
 class Leaves {
  public:
@@ -109,9 +105,13 @@ Place fixed_place(const State& state, const Job& job) {
 
 }  // namespace
 
+PriorityFactors priority_factors(const State& state, const Job& job) {
+  return Measures(state).factors(job, fair_share_of(state, job));
+}
+
 Place place_in_queue(const State& state, const Job& job) {
   if (job.spec->priority != k_no_priority) return fixed_place(state, job);
-  if (is_multifactor(state)) return place_of(state.config.priority, factors_of(state, job), state.now);
+  if (is_multifactor(state)) return place_of(state.config.priority, priority_factors(state, job), state.now);
   const bool is_due = state.config.scheduler.policy == OrderPolicy::due;
   Place place{.rank = is_due ? due_of(job.eligible, expected_time(job.spec)).ns : 0};
   const Qos* qos = state.config.find_qos(job.spec->qos);
@@ -128,7 +128,7 @@ void note_priority(const State& state, Job& job) {
     job.priority = job.spec->priority;
     return;
   }
-  if (is_multifactor(state)) job.priority = priority_at(state.config.priority, factors_of(state, job), state.now);
+  if (is_multifactor(state)) job.priority = priority_at(state.config.priority, priority_factors(state, job), state.now);
 }
 
 void charge_usage(State& state, Job& job) {

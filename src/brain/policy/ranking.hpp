@@ -18,6 +18,8 @@
 
 namespace virga {
 
+/// What the job's priority is made of; its fair share is that of the last ranking.
+PriorityFactors priority_factors(const State& state, const Job& job);
 Place place_in_queue(const State& state, const Job& job);
 /// rank_shift() of now; zero with fifo.
 std::int64_t rank_shift_now(const State& state);

@@ -224,7 +224,7 @@ TEST_CASE("sacct's tables") {
   job.steps.back().state = JobState::completed;
   std::vector<virga::AccountRow> rows;
   virga::add_account_rows(job, "virga", job.ended, false, rows);
-  const auto render = [&](std::string_view columns, const virga::AccountStyle& style) {
+  const auto render = [&](std::string_view columns, const virga::ColumnStyle& style) {
     return virga::render_accounts(*virga::parse_account_format(columns), rows, style);
   };
   CHECK(render("jobid,jobname,partition,account,alloccpus,state,exitcode", {}) ==
@@ -233,7 +233,7 @@ TEST_CASE("sacct's tables") {
         "1            a_name_th+       main       root          1     FAILED      3:0 \n"
         "1.batch           batch                  root          1     FAILED      3:0 \n"
         "1.0                true                  root          1  COMPLETED      0:0 \n");
-  virga::AccountStyle parsable;
+  virga::ColumnStyle parsable;
   parsable.parsable = true;
   job.steps.back().started = job.started;
   job.steps.back().ended = job.started + virga::Duration::seconds(7);
