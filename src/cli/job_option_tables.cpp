@@ -29,9 +29,6 @@ constexpr auto nothing = Takes::nothing;
 constexpr auto value = Takes::value;
 constexpr auto optional = Takes::optional;
 
-constexpr const char* k_no_affinity = "which GPU is near to a processor is not known";
-constexpr const char* k_whole_control = "needs Slurm's privileges";
-
 Status set_nodes(O& o, std::string_view v, const OptionInfo&) {
   Result<std::uint32_t> nodes = parse_node_count(v);
   if (!nodes) return unexpected(nodes.error());
@@ -377,7 +374,7 @@ constexpr Row k_sbatch_only[] = {
 };
 
 constexpr Row k_srun_only[] = {
-    {{"accel-bind", 0, value, ignored, "spec", k_no_affinity}},
+    {{"accel-bind", 0, value, ignored, "spec", "which GPU is near to a processor is not known"}},
     {{"bcast", 0, optional, refused, "path", "nodes share this machine's files"}},
     {{"bcast-exclude", 0, value, ignored, "paths", "nodes share this machine's files"}},
     {{"compress", 0, optional, ignored, "library", "nodes share this machine's files"}},
@@ -398,7 +395,7 @@ constexpr Row k_srun_only[] = {
     {{"msg-timeout", 0, value, ignored, "seconds", "waits are as long as they need to be"}},
     {{"multi-prog", 0, nothing, done, "", "the operand is a file that tells which task runs which program"},
      set_flag<&O::multi_prog>},
-    {{"no-allocate", 'Z', nothing, refused, "", k_whole_control}},
+    {{"no-allocate", 'Z', nothing, refused, "", "needs Slurm's privileges"}},
     {{"overlap", 0, optional, quiet, "force", "steps share their job's nodes"}},
     {{"pack-group", 0, value, refused, "n", "there are no heterogeneous jobs"}},
     {{"preserve-env", 'E', nothing, ignored, "", "options win over the environment"}},

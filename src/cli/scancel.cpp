@@ -155,7 +155,7 @@ Result<std::vector<Job>> jobs_by_filter(Client& client, const O& o) {
     if (!names) return unexpected(names.error());
     nodes = std::move(*names);
   }
-  Result<JobsBody> body = get_jobs(client, "/v1/jobs?state=PENDING,CONFIGURING,RUNNING,SUSPENDED");
+  Result<JobsBody> body = get_jobs(client, "/v1/jobs?state=PENDING,CONFIGURING,RUNNING");
   if (!body) return unexpected(body.error());
   std::erase_if(body->jobs, [&](const Job& job) {
     const bool on_nodes = nodes.empty() || std::any_of(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) {
