@@ -8,6 +8,7 @@
 #include "wire/api_bodies.hpp"
 #include "wire/openapi.hpp"
 #include "wire/partition_body.hpp"
+#include "wire/slurm_mail.hpp"
 
 namespace virga {
 namespace {
@@ -22,6 +23,9 @@ Status check_texts(const JobSpec& spec, const LaunchPayload& payload) {
       {"std_in", &spec.std_in},   {"std_out", &spec.std_out},     {"std_err", &spec.std_err}};
   for (const auto& [name, text] : texts) {
     if (has_zero_byte(*text)) return fail(Code::invalid, std::string("'spec.") + name + "' holds a zero byte");
+  }
+  if (!spec.mail_user.empty() && !is_mail_receiver(spec.mail_user)) {
+    return fail(Code::invalid, "'spec.mail_user' must be addresses with commas between them");
   }
   for (std::size_t i = 0; i < payload.arguments.size(); ++i) {
     if (has_zero_byte(payload.arguments[i])) {

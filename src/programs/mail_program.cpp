@@ -73,6 +73,7 @@ void MailProgram::run() {
 }
 
 void MailProgram::deliver(const Mail& mail) {
+  if (!is_mail_receiver(mail.to)) return tell(mail.subject, "not sent: \"" + mail.to + "\" is no address");
   std::string option = "-s";
   std::string subject = mail.subject;
   std::string to = mail.to;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "wire/slurm_json.hpp"
 #include "wire/slurm_reasons.hpp"
 #include "wire/slurm_text.hpp"
@@ -50,11 +52,19 @@ std::string end_text(const Job& job, MailType what) {
   return text;
 }
 
+/// A line break in a subject would begin a header of the sender's choice.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string mail_subject(const Job& job, MailType what, Time now) {
   const std::string_view event = event_text(what);
-  const std::string& name = job.spec->name;
+  const std::string name = one_line(job.spec->name);
   if (job.array_job && (job.spec->mail_types & k_mail_array_tasks) == 0) {
     return fmt::format("Slurm Array Summary Job_id={}_* ({}) Name={} {}", job.array_job.value, job.id.value, name,
                        event);
@@ -68,5 +78,16 @@ std::string mail_subject(const Job& job, MailType what, Time now) {
 }
 
 std::string mail_receiver(const Job& job) { return job.spec->mail_user.empty() ? job.owner.user : job.spec->mail_user; }
+
+bool is_mail_receiver(std::string_view text) {
+  const auto is_safe = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("._+@%=-").find(c) != std::string_view::npos;
+  };
+  for (const std::string& address : split_list(text)) {
+    if (address.front() == '-' || !std::all_of(address.begin(), address.end(), is_safe)) return false;
+  }
+  return !text.empty() && text.front() != ',';
+}
 
 }  // namespace virga

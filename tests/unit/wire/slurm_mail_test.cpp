@@ -61,4 +61,17 @@ TEST_CASE("YAML as Slurm writes it") {
   CHECK(slurm_yaml(R"({"a": ""})", true) == "%YAML 1.1\n--- !!map\n!!str a: !!null null\n...\n");
 }
 
+TEST_CASE("mail: neither names nor addresses of jobs do anything but be read") {
+  Job job;
+  job.id = {7};
+  job.spec.edit().name = "x\nBcc: all@example.org\x1b[2J";
+  CHECK(mail_subject(job, k_mail_requeue, {}) == "Slurm Job_id=7 Name=x?Bcc: all@example.org?[2J Requeued");
+  for (const char* good : {"ada", "ada@example.org", "ada,grace+jobs@example.org", "a-b_c.d%e@x"}) {
+    CHECK_MESSAGE(is_mail_receiver(good), good);
+  }
+  for (const char* bad : {"", "-Sv15", "ada,-a", "|rm", "a b", "a\nb", "$(id)", "/tmp/file", "a;b", ",", "\xff@x"}) {
+    CHECK_FALSE_MESSAGE(is_mail_receiver(bad), bad);
+  }
+}
+
 }  // namespace virga
