@@ -21,7 +21,6 @@ using R = const AccountRow&;
 
 constexpr const char* k_zero = "0";
 constexpr const char* k_one = "1";
-constexpr const char* k_no_time = "00:00:00";
 
 std::string number(std::int64_t n) { return std::to_string(n); }
 std::string none(R) { return ""; }

@@ -127,7 +127,7 @@ void put_job_until_state(JsonWriter& w, const Job& job, const SlurmSite& site) {
 
 void put_job_from_state(JsonWriter& w, const Job& job) {
   const JobSpec& spec = job.spec;
-  w("slurm_state(job)", job.state);
+  w("job_state", slurm_state(job));
   w("last_sched_evaluation", seconds_or_zero(job.started.is_set() ? job.started : job.submitted));
   w("licenses", "");
   w("max_cpus", 0);
