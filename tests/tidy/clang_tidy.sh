@@ -13,7 +13,7 @@ files=$(sources 'src/base/*.cpp' 'src/core/*.cpp' 'src/brain/*.cpp' 'src/wire/*.
 stamp=$build/clang-tidy.$({ cat .clang-tidy; sources 'src/*.hpp' | xargs cat; xargs cat <<< "$files"; } |
   sha256sum | cut -c1-16)
 [ ! -f "$stamp" ] || exit 0
-if ! xargs -n2 clang-tidy -p "$build" --quiet <<< "$files" > "$build/clang-tidy.log" 2>&1; then
+if ! xargs -P2 -n2 clang-tidy -p "$build" --quiet <<< "$files" > "$build/clang-tidy.log" 2>&1; then
   grep -E '(warning|error):' "$build/clang-tidy.log" | sort -u
   echo "FAILED: see $build/clang-tidy.log"
   exit 1
