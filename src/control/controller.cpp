@@ -128,7 +128,7 @@ void Controller::Inside::watch_again(const Vm& vm) {
 
 Status Controller::resume(Ports ports) {
   Inside& in = *inside_;
-  in.ports = ports;
+  in.ports = std::move(ports);
   if (Status replayed = in.replay(); !replayed) return replayed;
   for (const auto& [id, vm] : in.brain.state().vms) in.watch_again(vm);
   for (Command& command : in.brain.outstanding()) in.execute(command, nullptr);
@@ -136,7 +136,7 @@ Status Controller::resume(Ports ports) {
 }
 
 Status Controller::recover(Ports ports, const Config& config) {
-  inside_->ports = ports;
+  inside_->ports = std::move(ports);
   if (Status replayed = inside_->replay(); !replayed) return replayed;
   return inside_->recover_rest(config);
 }

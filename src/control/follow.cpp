@@ -90,7 +90,7 @@ Result<std::optional<Followed>> Controller::Inside::follow_turn() {
 
 Status Controller::begin_following(Ports ports, Leadership& leadership) {
   Inside& in = *inside_;
-  in.ports = ports;
+  in.ports = std::move(ports);
   in.leadership = &leadership;
   leadership.on_news([&in] { in.inbox.wake(); });
   if (Status replayed = in.replay(); !replayed) return replayed;
@@ -106,7 +106,7 @@ Result<std::optional<Followed>> Controller::follow_now() {
 
 Result<Followed> Controller::follow(Ports ports, Leadership& leadership, const std::function<void()>& hot) {
   Inside& in = *inside_;
-  if (Status begun = begin_following(ports, leadership); !begun) return unexpected(begun.error());
+  if (Status begun = begin_following(std::move(ports), leadership); !begun) return unexpected(begun.error());
   for (bool is_hot = false; !in.inbox.stopped();) {
     Result<std::optional<Followed>> turned = in.follow_turn();
     if (!turned) return unexpected(turned.error());
@@ -122,13 +122,13 @@ Result<Followed> Controller::follow(Ports ports, Leadership& leadership, const s
 
 Status Controller::lead(Ports ports, const Config& config) {
   Inside& in = *inside_;
-  in.ports = ports;
+  in.ports = std::move(ports);
   for (Inside::Account& account : std::exchange(in.late_accounts, {})) {
     if (auto* job = std::get_if<Job>(&account.record)) in.jobs_to_archive.push_back(std::move(*job));
     if (auto* vm = std::get_if<VmRecord>(&account.record)) in.vms_to_archive.push_back(std::move(*vm));
   }
-  ports.cloud->lead(in.leadership->term());
-  ports.engine->lead(in.leadership->term());
+  in.ports.cloud->lead(in.leadership->term());
+  in.ports.engine->lead(in.leadership->term());
   return in.recover_rest(config);
 }
 
