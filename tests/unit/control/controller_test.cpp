@@ -354,7 +354,12 @@ TEST_CASE("who still waits when the loop ends is served: requests are refused, r
   Life life(journal, cloud, engine, clock);
   std::promise<void> hold;
   std::shared_future<void> released = hold.get_future().share();
-  life.controller.view([released](const Brain&) { released.wait(); });
+  std::promise<void> held;
+  life.controller.view([&held, released](const Brain&) {
+    held.set_value();
+    released.wait();
+  });
+  held.get_future().wait();  // or the loop could end before there is anything to serve
   std::optional<Result<std::uint64_t>> answer;
   bool read = false;
   std::thread late([&] {
