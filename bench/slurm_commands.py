@@ -55,9 +55,11 @@ def submit(cluster: Cluster, count: int) -> None:
 
 def cancel_all(cluster: Cluster) -> float:
     took, _ = timed(cluster, ["scancel", "-u", "games"])
-    left = cluster.must(["squeue", "-h", "-o", "%i"], timeout=600)
-    if left:
-        raise SystemExit(f"{len(left.splitlines())} jobs are left")
+    end = time.monotonic() + 120
+    while left := cluster.must(["squeue", "-h", "-o", "%i"], timeout=600):
+        if time.monotonic() > end:
+            raise SystemExit(f"{len(left.splitlines())} jobs are left")
+        time.sleep(0.5)
     return took
 
 
