@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "cli/command_registry.hpp"
+#include "cli/job_list.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -80,7 +81,7 @@ std::vector<JobRef> refs_of(Client& client, const std::string& text) {
     return job_refs(text);
   }
   std::vector<JobRef> refs;
-  Result<JobsBody> body = client.get_as<JobsBody>("/v1/jobs");
+  Result<JobsBody> body = get_jobs(client, "/v1/jobs");
   if (!body) return refs;
   for (const Job& job : body->jobs) {
     if (!is_final(job.state) && job.owner.uid == ::getuid() && job.spec->name == text.substr(equal + 1)) {

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <optional>
 
+#include "cli/job_list.hpp"
 #include "cli/job_options.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
@@ -265,7 +266,7 @@ int update_job(Client& client, const std::string& name, const std::vector<JobCha
   const std::vector<JobRef> refs = job_refs(name);
   if (refs.empty()) return refuse("Invalid job id specified");
   for (const JobRef& ref : refs) {
-    Result<JobsBody> body = client.get_as<JobsBody>(fmt::format("/v1/jobs?ids={}", ref.job.value));
+    Result<JobsBody> body = get_jobs(client, fmt::format("/v1/jobs?ids={}", ref.job.value));
     if (!body) return failed("scontrol", body.error());
     const auto job =
         std::find_if(body->jobs.begin(), body->jobs.end(), [&](const Job& candidate) { return ref.names(candidate); });

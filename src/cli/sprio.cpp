@@ -5,6 +5,7 @@
 
 #include "cli/client.hpp"
 #include "cli/command_registry.hpp"
+#include "cli/job_list.hpp"
 #include "cli/lookups.hpp"
 #include "cli/messages.hpp"
 #include "cli/setters.hpp"
@@ -235,7 +236,7 @@ int show(Client& client, const O& o, const Filter& filter) {
   }
   Result<Config> config = client.get_as<Config>("/v1/config");
   if (!config) return failed("sprio", config.error());
-  Result<JobsBody> jobs = client.get_as<JobsBody>("/v1/jobs?state=PENDING");
+  Result<JobsBody> jobs = get_jobs(client, "/v1/jobs?state=PENDING");
   if (!jobs) return failed("sprio", jobs.error());
   Result<std::vector<SortKey>> keys = sort_keys(o.sort.empty() ? "i" : o.sort);
   if (!keys) {

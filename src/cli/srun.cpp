@@ -110,13 +110,7 @@ bool wants_terminal(JobOptions& options) {
 
 /// What srun's own prolog and epilog know of the step, beside what srun's environment says.
 std::vector<std::string> script_variables(const StepRequest& request) {
-  const EnvironmentSite site{.home = request.home,
-                             .checkpoints = request.home.checkpoints(),
-                             .cluster_name = request.cluster_name,
-                             .bin_dir = request.bin_dir,
-                             .submit_host = "",
-                             .home_dir = "",
-                             .shell = ""};
+  const EnvironmentSite site = request.site();
   std::vector<std::string> all = allocation_environment(request.job, request.environment, site);
   const Result<StepLayout> layout = lay_out_step(request);
   if (!layout) return all;

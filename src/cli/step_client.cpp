@@ -145,13 +145,7 @@ Status StepClient::open_input() {
 
 Status StepClient::start() {
   const Job& job = request_.job;
-  const EnvironmentSite site{.home = request_.home,
-                             .checkpoints = request_.home.checkpoints(),
-                             .cluster_name = request_.cluster_name,
-                             .bin_dir = request_.bin_dir,
-                             .submit_host = "",
-                             .home_dir = "",
-                             .shell = ""};
+  const EnvironmentSite site = request_.site();
   for (std::uint32_t i = 0; i < layout_.nodes.size(); ++i) {
     auto node =
         std::find_if(job.nodes.begin(), job.nodes.end(), [&](const JobNode& n) { return n.name == layout_.nodes[i]; });
@@ -401,6 +395,16 @@ Result<StepOutcome> StepClient::run() {
 }
 
 }  // namespace
+
+EnvironmentSite StepRequest::site() const {
+  return {.home = home,
+          .checkpoints = home.checkpoints(),
+          .cluster_name = cluster_name,
+          .bin_dir = bin_dir,
+          .submit_host = "",
+          .home_dir = "",
+          .shell = ""};
+}
 
 Result<StepOutcome> run_step(const StepRequest& request) { return StepClient(request).run(); }
 

@@ -64,6 +64,9 @@ struct StepRequest {
   std::uint32_t tasks = 1;
   std::vector<std::string> task_nodes = {};  ///< TaskDistribution::arbitrary: the node of each task
   StepOptions options;
+
+  /// What the environment of its tasks says about the cluster.
+  EnvironmentSite site() const;
 };
 
 struct StepOutcome {

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "cli/client.hpp"
+#include "cli/job_list.hpp"
 #include "cli/verbs/verb.hpp"
 #include "wire/api_bodies.hpp"
 #include "wire/config_toml.hpp"
@@ -125,7 +126,7 @@ void print_up(const StatusBody& status, bool already, const std::string& bin_dir
 }
 
 void list_living_jobs(Client& client) {
-  Result<JobsBody> jobs = client.get_as<JobsBody>("/v1/jobs?state=CONFIGURING,RUNNING,COMPLETING");
+  Result<JobsBody> jobs = get_jobs(client, "/v1/jobs?state=CONFIGURING,RUNNING,COMPLETING");
   if (!jobs) return;
   for (const Job& job : jobs->jobs) {
     fmt::print(stderr, "  {} {} of {}: {} on {} nodes\n", job.id.value, job.spec->name, job.owner.user,
